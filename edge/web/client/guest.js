@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// guest.js - a token provider for guests: asks POST /v1/guest, keeps the token, renews it for the same user.
+
+import { MeridianError } from "./error.js";
+
+const NEAR_END_MS = 30000; /* a kept token with less left than that is renewed before it is used */
+
+/**
+ * Makes a token provider for MeridianClient.
+ * @param {object} options
+ * @param {string} options.url the HTTP origin that serves /v1/guest
+ * @param {() => string} [options.name] the name wanted, asked for at each request
+ * @param {{load: () => object|null, save: (kept: object|null) => void}} [options.store] keeps the token between visits
+ * @param {typeof fetch} [options.fetch]
+ * @returns {(ask: {reason: string}) => Promise<{token: string, user: string, expiresAtMs: number}>}
+ */
+export function guestTokens({ url, name = () => "", store = memoryStore(), fetch = globalThis.fetch.bind(globalThis) }) {
+    const request = async (bearer) => {
+        const wanted = name();
+        const response = await fetch(new URL("/v1/guest", url), {
+            method: "POST",
+            headers: {
+                "Content-Type": "application/json",
+                ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}),
+            },
+            body: JSON.stringify(wanted ? { name: wanted } : {}),
+        });
+        const body = await response.json().catch(() => ({}));
+        if (response.ok) return { ...body, name: wanted };
+        const said = body.error ?? {};
+        const error = new MeridianError(said.code ?? "guest_refused", said.message ?? `HTTP ${response.status}`, said);
+        error.status = response.status;
+        throw error;
+    };
+
+    /* A token too old to be renewed is refused (4xx but not "later"): then the guest starts anew. */
+    const renew = async (kept) => {
+        try {
+            return await request(kept.token);
+        } catch (error) {
+            const final = error.status >= 400 && error.status < 500 && error.status !== 429;
+            if (!final) throw error;
+            return request(null);
+        }
+    };
+
+    return async ({ reason }) => {
+        const kept = store.load();
+        const usable = kept && reason === "start" && kept.name === name() && kept.expiresAtMs - Date.now() > NEAR_END_MS;
+        if (usable) return kept;
+        const fresh = kept && reason !== "rejected" ? await renew(kept) : await request(null);
+        store.save(fresh);
+        return fresh;
+    };
+}
+
+function memoryStore() {
+    let kept = null;
+    return {
+        load: () => kept,
+        save: (value) => {
+            kept = value;
+        },
+    };
+}

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: Apache-2.0
+// meridian.js - the client library: one player's connection to Meridian, kept alive (R15, R16).
+//
+//   const client = new MeridianClient({ urls: ["https://play.example"], tokens: guestTokens({ url }) });
+//   client.on("game", ({ game }) => draw(game));
+//   client.connect();
+//   await client.findMatch({ players: 2, rows: 4, cols: 4 });
+//   await client.move(gameId, card);
+//
+// It works in browsers and in Node (hand in a WebSocket class there). The parts: connection.js is one socket,
+// plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered,
+// table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time.
+//
+// Events: every server message under its type (once, in order), and
+//   state    {state, delayMs?, attempt?, code?}   see MeridianClient.state
+//   game     {game, message}                      a game changed by that message
+//   game_lost {game}                              the server no longer knows it
+//   resumed  {outcome, reason?}                   replayed, snapshot or gone, after a reconnect
+//   gap      {expected}                           a message is missing; what follows is held
+//   gaveup   {code, reason}                       it does not come back by itself; connect() starts anew
+// `error` is heard only for errors that belong to no request: the others reject the request's promise.
+
+import { CLIENT_CODES, CONNECTION_MS, Connection } from "./client/connection.js";
+import { Emitter } from "./client/emitter.js";
+import { MeridianError } from "./client/error.js";
+import { Outbox } from "./client/outbox.js";
+import { Plan } from "./client/plan.js";
+import { Sequence } from "./client/sequence.js";
+import { ServerClock } from "./client/clock.js";
+import { Table } from "./client/table.js";
+import { Tokens } from "./client/tokens.js";
+
+export { guestTokens } from "./client/guest.js";
+export { MeridianError };
+
+/** Every waiting time of the client besides the reconnect steps; tests shorten them. */
+export const TIMES_MS = {
+    ...CONNECTION_MS,
+    gap: 1000 /* a gap not filled by then is filled by a resume */,
+    settled: 5000 /* a connection that stood so long counts as a success */,
+    replay: 2000 /* longest wait for an announced replay before requests go out */,
+    confirm: 1500 /* after a snapshot: games not named by then are asked for */,
+    idle: 300000 /* R16 */,
+    renewRetry: 10000 /* a token that could not be renewed is asked for again */,
+};
+
+const ACK_EVERY = 16; /* messages; lets the server forget what we have */
+const GAPS_MAX = 2; /* as many resumes that brought no progress, then a fresh session */
+const TIMER_MAX_MS = 2147483647;
+
+/** One player's connection. Nothing happens before connect(), so handlers can be attached first. */
+export class MeridianClient extends Emitter {
+    /** @type {"closed"|"connecting"|"ready"|"waiting"|"idle"|"gave_up"} */
+    state = "closed";
+    /** The last `connected` message, or null. */
+    connected = null;
+
+    #options;
+    #times;
+    #clock;
+    #tokens;
+    #plan;
+    #outbox;
+    #sequence = new Sequence();
+    #table = new Table();
+    #connection = null;
+    #dials = 0;
+    #urlIndex = 0;
+    #open = false; /* requests may go out */
+    #flushAt = 0; /* ... once the replay has come this far */
+    #acked = 0;
+    #gaps = 0;
+    #hinted = false;
+    #renewing = false;
+    #timers = {};
+    #wake = () => this.#wakeUp();
+
+    /**
+     * @param {object} options
+     * @param {string[]} options.urls edges to try in turn: ws(s) or http(s); /v1/ws is added to a bare origin
+     * @param {import("./client/tokens.js").TokenProvider} options.tokens
+     * @param {string} [options.device] keep it over restarts to keep the session; made up when absent
+     * @param {Function} [options.WebSocket]
+     * @param {(to: {region?: string, edge?: string}) => Promise<string[]>} [options.locate] addresses of the place
+     *        a close reason named; the answer replaces `urls`
+     * @param {number} [options.outboxMax] unanswered requests kept
+     * @param {number} [options.maxAttempts] in a row before it gives up; without limit when absent
+     * @param {number[]} [options.steps] reconnect steps in milliseconds
+     * @param {Partial<typeof TIMES_MS>} [options.times]
+     * @param {() => number} [options.random]
+     */
+    constructor(options) {
+        super();
+        this.#options = { WebSocket: globalThis.WebSocket, device: uuid(), ...options };
+        this.#times = { ...TIMES_MS, ...options.times };
+        this.urls = options.urls.map(socketUrl);
+        this.#clock = new ServerClock();
+        this.#tokens = new Tokens(options.tokens, this.#clock);
+        this.#plan = new Plan(options);
+        this.#outbox = new Outbox((message) => this.#open && this.#connection.send(message), {
+            max: options.outboxMax,
+        });
+    }
+
+    /** Games by id: those that go on and the last ones that ended. */
+    get games() {
+        return this.#table.games;
+    }
+
+    /** The waiting ticket, or null. */
+    get ticket() {
+        return this.#table.ticket;
+    }
+
+    /** Requests without an answer. */
+    get unanswered() {
+        return this.#outbox.size;
+    }
+
+    /** The session as it would be resumed, or null. */
+    get session() {
+        const { session, epoch, offset } = this.#sequence;
+        return session === null ? null : { session, epoch, offset };
+    }
+
+    /** The shortest round trip measured lately in milliseconds, or null. */
+    get tripMs() {
+        return this.#clock.tripMs;
+    }
+
+    /** The server's time, for deadlines. */
+    serverNow() {
+        return this.#clock.serverNow();
+    }
+
+    /** Starts, or starts again after closing, idling or giving up. Does nothing while it runs. */
+    connect() {
+        if (!["closed", "idle", "gave_up"].includes(this.state)) return;
+        this.#plan.settled();
+        globalThis.addEventListener?.("online", this.#wake);
+        globalThis.document?.addEventListener("visibilitychange", this.#wake);
+        this.#dial();
+    }
+
+    /** Ends the connection for good; requests without an answer are rejected with `closed`. */
+    close() {
+        this.#halt("closed", { code: 1000 });
+        this.#outbox.fail(new MeridianError("closed", "the connection was closed"));
+    }
+
+    /** Skips the wait for the next attempt. */
+    retryNow() {
+        if (this.state === "waiting") this.#dial();
+    }
+
+    /** Asks for a match; resolves with the `ticket` or `matched` message. Fields as in the protocol. */
+    findMatch(wish = {}) {
+        return this.#request({ type: "find_match", game: "memory", ...wish });
+    }
+
+    cancelMatch(ticketId) {
+        return this.#request({ type: "cancel_match", ticketId });
+    }
+
+    /** Resolves with the ticket and why it still waits. */
+    explainMatch(ticketId) {
+        return this.#request({ type: "explain_match", ticketId });
+    }
+
+    /** Turns a card. The move has an id of its own: however often it is sent, it counts once. */
+    move(gameId, card) {
+        return this.#request({ type: "move", gameId, moveId: uuid(), flip: { card } });
+    }
+
+    leaveGame(gameId) {
+        return this.#request({ type: "leave_game", gameId });
+    }
+
+    getGame(gameId) {
+        return this.#request({ type: "get_game", gameId });
+    }
+
+    /** Asks the provider for a newer token now, e.g. because the player changed their name. */
+    async renew(reason = "expiring") {
+        if (this.#renewing || !this.#connection?.live) return;
+        this.#renewing = true;
+        clearTimeout(this.#timers.renew);
+        try {
+            const token = await this.#tokens.renew(reason);
+            this.#connection?.renew(token);
+            this.#scheduleRenewal();
+        } catch {
+            this.#timer("renew", this.#times.renewRetry, () => this.renew());
+        } finally {
+            this.#renewing = false;
+        }
+    }
+
+    #request(message) {
+        if (this.state === "gave_up") {
+            return Promise.reject(new MeridianError("gave_up", "there is no connection"));
+        }
+        const answer = this.#outbox.add(message);
+        if (this.state === "idle") this.connect();
+        this.#touch();
+        return answer;
+    }
+
+    async #dial() {
+        const dial = ++this.#dials;
+        clearTimeout(this.#timers.wait);
+        this.#become("connecting", { attempt: this.#plan.attempt });
+        try {
+            const token = await this.#tokens.get();
+            if (dial !== this.#dials) return; /* closed, or dialled again, meanwhile */
+            this.#connection = new Connection(
+                {
+                    WebSocket: this.#options.WebSocket,
+                    url: this.urls[this.#urlIndex % this.urls.length],
+                    token,
+                    device: this.#options.device,
+                    resume: this.session,
+                    limits: this.#times,
+                    waitingMs: () => this.#outbox.waitingMs,
+                    clock: this.#clock,
+                },
+                {
+                    established: (outcome) => this.#established(outcome),
+                    message: (message) => this.#arrived(message),
+                    renewed: (message) => this.#renewed(message),
+                    pong: () => this.#timers.renew ?? this.#scheduleRenewal(),
+                    ended: (close) => this.#lost(close),
+                },
+            );
+        } catch (error) {
+            if (dial !== this.#dials) return;
+            if (error.fatal) this.#giveUp({ code: 3500, reason: error.code });
+            else this.#lost({ code: CLIENT_CODES.NETWORK, reason: retryReason(error) });
+        }
+    }
+
+    #established({ connected, first, early }) {
+        this.#plan.accepted();
+        this.#timer("settled", this.#times.settled, () => {
+            this.#plan.settled();
+            this.#gaps = 0;
+        });
+        if (this.connected && this.connected.user !== connected.user) this.#table.clear();
+        this.connected = connected;
+        const outcome = connected.resume ?? null;
+        if (outcome === "replayed") {
+            this.#sequence.rewind();
+            this.#flushAt = connected.offset;
+        } else {
+            const base = outcome === "snapshot" || first.session !== connected.session ? connected : first;
+            this.#startNumbering(base);
+        }
+        this.emit("connected", connected);
+        if (outcome) this.emit("resumed", { outcome, reason: connected.reason });
+        this.#become("ready", {});
+        if (this.state !== "ready") return; /* a handler closed it */
+        if (outcome === "gone") for (const message of early) this.#arrived(message);
+        this.#timer("replay", this.#times.replay, () => this.#release(true));
+        this.#release(false);
+        this.#touch();
+    }
+
+    #startNumbering({ session, epoch, offset }) {
+        this.#sequence.start(session, epoch, offset);
+        this.#acked = offset;
+        this.#flushAt = offset;
+        this.#table.doubt();
+        this.#timer("confirm", this.#times.confirm, () => this.#confirm());
+    }
+
+    /* The answer to a newer token; an unasked one with another numbering means the server started over. */
+    #renewed(connected) {
+        this.connected = { ...connected, resume: this.connected.resume };
+        const same = connected.session === this.#sequence.session && connected.epoch === this.#sequence.epoch;
+        if (!same) {
+            this.#startNumbering(connected);
+            this.emit("resumed", { outcome: "snapshot", reason: connected.reason });
+        }
+        this.emit("connected", connected);
+    }
+
+    #release(anyway) {
+        if (this.#open || (!anyway && this.#sequence.offset < this.#flushAt)) return;
+        clearTimeout(this.#timers.replay);
+        this.#open = true;
+        this.#outbox.flush();
+    }
+
+    #arrived(message) {
+        for (const ready of this.#sequence.accept(message)) this.#deliver(ready);
+        this.#watchGap();
+        if (!this.#open && this.#connection?.live && this.state === "ready") this.#release(false);
+        if (this.#sequence.offset - this.#acked >= ACK_EVERY && this.#open) {
+            this.#acked = this.#sequence.offset;
+            this.#connection.send({ type: "ack", offset: this.#acked });
+        }
+    }
+
+    #watchGap() {
+        if (!this.#sequence.gap) {
+            clearTimeout(this.#timers.gap);
+            this.#timers.gap = null;
+        } else if (!this.#timers.gap) {
+            this.emit("gap", { expected: this.#sequence.offset + 1 });
+            this.#timer("gap", this.#times.gap, () => {
+                if (++this.#gaps > GAPS_MAX) this.#sequence.forget();
+                this.#connection?.end(CLIENT_CODES.GAP, "gap");
+            });
+        }
+    }
+
+    #deliver(message) {
+        const { game, ask } = this.#table.receive(message);
+        if (ask) this.#ask(ask);
+        if (message.type === "error" && message.code === "token_expiring") this.renew();
+        const settled = this.#outbox.receive(message);
+        if (!settled) this.emit(message.type, message);
+        if (game) this.emit("game", { game, message });
+        if (message.type !== "error") this.#touch();
+    }
+
+    /* The state of a game of which something was missed, or which the server did not name after a snapshot. */
+    #ask(gameId) {
+        this.#outbox.add({ type: "get_game", gameId }).catch((error) => {
+            if (error.code !== "no_such_game") return;
+            const game = this.#table.drop(gameId);
+            if (game) this.emit("game_lost", { game });
+        });
+    }
+
+    #confirm() {
+        const { gameIds, ticketId } = this.#table.unconfirmed();
+        for (const gameId of gameIds) this.#ask(gameId);
+        if (ticketId === null) return;
+        this.explainMatch(ticketId).catch((error) => {
+            if (error.code === "no_such_ticket") this.#deliver({ type: "ticket", ticketId, state: "expired" });
+        });
+    }
+
+    async #lost({ code, reason }) {
+        const wasReady = this.state === "ready";
+        this.#stopTimers();
+        this.#connection = null;
+        this.#open = false;
+        this.#outbox.hold();
+        const next = this.#plan.next({ code, reason });
+        if (next.stop) return this.#giveUp({ code, reason });
+        if (next.token !== "keep") this.#tokens.need(next.token);
+        if (!wasReady) this.#urlIndex += 1;
+        this.#hinted = next.hinted;
+        this.#become("waiting", { delayMs: Math.round(next.delayMs), attempt: this.#plan.attempt, code, reason });
+        this.#timer("wait", next.delayMs, () => this.#dial());
+        if (next.edge || next.region) await this.#locate(next);
+    }
+
+    /* The plan's wait goes on meanwhile: addresses that come later serve the attempt after. */
+    async #locate({ region, edge }) {
+        try {
+            const urls = await this.#options.locate?.({ region, edge });
+            if (urls?.length) {
+                this.urls = urls.map(socketUrl);
+                this.#urlIndex = 0;
+            }
+        } catch {
+            /* the addresses we have still lead somewhere */
+        }
+    }
+
+    #giveUp({ code, reason }) {
+        this.#halt("gave_up", { code, reason });
+        this.#outbox.fail(new MeridianError("gave_up", `connection ended: ${code} ${reason}`));
+        if (code === 3500 || code === 3501) this.#tokens.need("rejected");
+        this.emit("gaveup", { code, reason });
+    }
+
+    /* Everything stops in `state`; the session is kept, so that connect() can resume it. */
+    #halt(state, detail) {
+        this.#dials += 1;
+        this.#stopTimers();
+        globalThis.removeEventListener?.("online", this.#wake);
+        globalThis.document?.removeEventListener("visibilitychange", this.#wake);
+        const connection = this.#connection;
+        this.#connection = null;
+        this.#open = false;
+        this.#outbox.hold();
+        this.#become(state, detail);
+        connection?.abandon(1000, state);
+    }
+
+    #wakeUp() {
+        if (globalThis.document?.visibilityState === "hidden" || this.#hinted) return;
+        this.retryNow();
+    }
+
+    #touch() {
+        if (this.#times.idle > 0) this.#timer("idle", this.#times.idle, () => this.#rest());
+    }
+
+    #rest() {
+        if (this.state !== "ready") return;
+        if (this.#table.busy || this.#outbox.size > 0) this.#touch();
+        else this.#halt("idle", {});
+    }
+
+    #scheduleRenewal() {
+        const inMs = this.#tokens.renewInMs();
+        if (inMs !== null) this.#timer("renew", inMs, () => this.renew());
+    }
+
+    #become(state, detail) {
+        this.state = state;
+        this.emit("state", { state, ...detail });
+    }
+
+    #timer(name, ms, fire) {
+        clearTimeout(this.#timers[name]);
+        this.#timers[name] = setTimeout(
+            () => {
+                this.#timers[name] = null;
+                fire();
+            },
+            Math.min(ms, TIMER_MAX_MS),
+        );
+    }
+
+    #stopTimers() {
+        for (const name of Object.keys(this.#timers)) {
+            clearTimeout(this.#timers[name]);
+            this.#timers[name] = null;
+        }
+    }
+}
+
+/** randomUUID exists only on secure origins; a phone on the local network is none. */
+function uuid() {
+    if (crypto.randomUUID) return crypto.randomUUID();
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** The address of the connection: http becomes ws, a bare origin gets the path. */
+function socketUrl(address) {
+    const url = new URL(address);
+    url.protocol = url.protocol.replace("http", "ws");
+    if (url.pathname === "/") url.pathname = "/v1/ws";
+    return url.href;
+}
+
+function retryReason(error) {
+    return error.retryAfterMs === undefined ? String(error.code ?? "") : `${error.code};retry=${error.retryAfterMs}`;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link.h - one kind of connection between our own processes (architecture section 5): length-prefixed protobuf over a stream, hello with
+ * version, identity and capabilities, heartbeats, credit flow control, sequence and acknowledgement, reconnect with jitter.
+ *
+ *   offset size  meaning
+ *        0    4  length of what follows, big endian, 1..MER_LINK_FRAME_MAX
+ *        4    n  packed internal.v1.LinkFrame
+ *
+ *   DOWN --dial/accept--> OPENING --hello both ways--> UP --silence 3 s, error, close--> DOWN (dialled links come back: 50 ms .. 2 s, full
+ * jitter)
+ *
+ * A link loses what was in flight when it goes down; whoever needs more repeats by its own rules (requests carry ids and deadlines, proxies
+ * attach again). Within one life of the link messages arrive in order, exactly once; a skipped sequence closes it. Two links of one pair:
+ * the newer wins. */
+#pragma once
+
+#include <meridian/log.h>
+#include <meridian/metric.h>
+#include <meridian/rng.h>
+#include <meridian/stream.h>
+
+enum {
+    MER_LINK_FRAME_MAX = 64 * 1024,
+    MER_LINK_HEARTBEAT_MS = 1000, /* architecture section 3 */
+    MER_LINK_SILENCE_MS = 3000,
+    MER_LINK_CREDIT = 4096, /* messages a receiver takes before granting more */
+};
+
+struct mer_link;
+struct mer_links; /* all links of a process */
+
+struct mer_link_peer { /* from the hello; borrowed while the link is up */
+    uint32_t role;     /* internal.v1.Role */
+    const char *region, *id, *incarnation;
+};
+struct mer_link_cbs {
+    void (*on_up)(void *ctx, struct mer_link *l, const struct mer_link_peer *peer);
+    void (*on_message)(void *ctx, struct mer_link *l, const uint8_t *payload, size_t len); /* borrowed */
+    void (*on_down)(void *ctx, struct mer_link *l,
+                    const char *why); /* after it an accepted link is gone; a dialled one tries again until closed */
+};
+struct mer_links_conf {
+    struct mer_loop *loop;
+    struct mer_log *log;
+    struct mer_rng rng;
+    struct mer_metrics *metrics;
+    const struct mer_link_cbs *cbs;
+    void *ctx;
+    uint32_t role;
+    const char *region, *id, *incarnation; /* kept */
+    SSL_CTX *tls_client, *tls_server;      /* NULL: plain */
+};
+
+MER_MUST_CHECK enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_conf *conf);
+/* Accept on an address. */
+MER_MUST_CHECK enum mer_err mer_links_listen(struct mer_links *ls, const char *address, struct mer_msg *msg);
+const char *mer_links_address(const struct mer_links *ls); /* of the last listen */
+/* Dial and keep dialling. user: free for the caller (mer_link_user). */
+MER_MUST_CHECK enum mer_err mer_link_dial(struct mer_links *ls, const char *address, void *user, struct mer_link **out);
+/* Queued until the end of the turn. MER_ECLOSED when not up, MER_EBUSY beyond credit and 1 MiB of queue. */
+MER_MUST_CHECK enum mer_err mer_link_send(struct mer_link *l, const void *payload, size_t len);
+bool mer_link_is_up(const struct mer_link *l);
+void *mer_link_user(const struct mer_link *l);
+void mer_link_set_user(struct mer_link *l, void *user);
+const struct mer_link_peer *mer_link_peer(const struct mer_link *l); /* NULL when not up */
+/* on_down comes if it was up; a dialled link is forgotten. */
+void mer_link_close(struct mer_link *l);
+/* Closes listeners and links; memory goes when all handles are closed. */
+void mer_links_destroy(struct mer_links *ls);
+
+/* The pure part: takes frames out of a byte stream. */
+struct mer_link_reader {
+    struct mer_buf buf;
+};
+/* Next whole frame in what was fed: MER_OK with *frame (valid until the next call), MER_EAGAIN when more bytes are needed, MER_EINVALID for
+ * a length out of range. */
+MER_MUST_CHECK enum mer_err mer_link_reader_feed(struct mer_link_reader *r, const void *data, size_t len);
+MER_MUST_CHECK enum mer_err mer_link_reader_next(struct mer_link_reader *r, const uint8_t **frame, size_t *len);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * process.h - what a service process is (C24, R22, R23): its four states in one place, its command line, its signals, its limits.
+ *
+ *   STARTING --ready--> READY --drain--> DRAINING --empty or deadline--> STOPPED
+ *       +------------------ stop ----------------------------------------^
+ *
+ * SIGTERM and SIGINT: drain (a second one: stop now). SIGHUP: reload. */
+#pragma once
+
+#include <meridian/conf.h>
+#include <meridian/log.h>
+#include <meridian/loop.h>
+#include <meridian/metric.h>
+
+#define MER_PROCESS_STATES(X) X(STARTING) X(READY) X(DRAINING) X(STOPPED)
+#define X(name) MER_PROCESS_##name,
+enum mer_process_state { MER_PROCESS_STATES(X) MER_PROCESS_NSTATES };
+#undef X
+const char *mer_process_state_name(enum mer_process_state s);
+
+/* Command line of every service: --config FILE, --set KEY=VALUE (repeatable), --check-config, --print-config-help, --print-config-template,
+ * --version, --help. */
+struct mer_args {
+    const char *config;
+    struct mer_strs sets; /* borrowed from argv; the array is freed by mer_args_free */
+    bool check_config;
+};
+/* Handles --help, --version and the printing ones by itself: *exit_code >= 0 means leave with it. Bad usage: 2. */
+void mer_args_parse(struct mer_args *a, int argc, char **argv, const char *service, const struct mer_conf_item *items, size_t count,
+                    int *exit_code);
+void mer_args_free(struct mer_args *a);
+
+struct mer_process {
+    enum mer_process_state state;
+    struct mer_loop *loop;
+    struct mer_log *log;
+    uv_signal_t sig[3];
+    int sigs;                     /* handles still open */
+    void (*on_drain)(void *ctx);  /* once */
+    void (*on_reload)(void *ctx); /* every SIGHUP */
+    void *ctx;
+    uint64_t values[1];
+    struct mer_metric_set metric_set;
+};
+
+/* Raises the soft descriptor limit to the hard one and returns it; ignores SIGPIPE. */
+uint64_t mer_process_raise_limits(void);
+void mer_process_init(struct mer_process *p, struct mer_loop *loop, struct mer_log *log, struct mer_metrics *metrics);
+void mer_process_ready(struct mer_process *p);
+/* READY -> DRAINING and on_drain; idempotent. */
+void mer_process_drain(struct mer_process *p);
+/* -> STOPPED and the loop stops. */
+void mer_process_stop(struct mer_process *p);
+void mer_process_deinit(struct mer_process *p);

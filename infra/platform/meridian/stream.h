@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * stream.h - a byte stream to a peer on the loop: TCP ("host:port", "[v6]:port") or unix ("unix:/path"), with optional TLS over memory
+ * BIOs. Used by links and Redis connections (few; player connections are the edge's own).
+ *
+ * Writes of a turn are collected and leave as one system call when the owner calls mer_stream_flush (or at the end of the turn). Callbacks:
+ * on_open once, then on_data any number of times, then exactly one on_close, which comes also when connecting failed; never before
+ * mer_stream_connect/accept returned. The stream may be closed from inside any callback; its memory is freed after on_close returned. */
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <meridian/buf.h>
+#include <meridian/loop.h>
+
+struct mer_stream;
+struct mer_stream_cbs {
+    void (*on_open)(void *ctx);                                      /* connected, TLS done */
+    void (*on_data)(void *ctx, const uint8_t *data, size_t len);     /* borrowed */
+    void (*on_close)(void *ctx, enum mer_err why, const char *text); /* MER_OK: by us or clean end */
+};
+
+struct mer_stream_conf {
+    struct mer_loop *loop;
+    const struct mer_stream_cbs *cbs;
+    void *ctx;
+    SSL_CTX *tls;         /* NULL: plain; kept (up-ref'd) */
+    const char *tls_name; /* name to verify as client; NULL: address only */
+    uint32_t connect_timeout_ms;
+    size_t write_limit_bytes; /* queued but unsent: beyond it mer_stream_write answers MER_EBUSY */
+};
+
+/* Host names are resolved by libuv's asynchronous getaddrinfo. */
+MER_MUST_CHECK enum mer_err mer_stream_connect(struct mer_stream **out, const struct mer_stream_conf *conf, const char *address);
+MER_MUST_CHECK enum mer_err mer_stream_write(struct mer_stream *s, const void *data, size_t len);
+void mer_stream_flush(struct mer_stream *s);
+/* Bytes accepted by write and not yet taken by the kernel. */
+size_t mer_stream_unsent(const struct mer_stream *s);
+void mer_stream_close(struct mer_stream *s);
+/* The peer's certificate; NULL when plain. Caller frees. */
+X509 *mer_stream_peer_cert(const struct mer_stream *s);
+/* For callers that set their own context after accept. */
+void mer_stream_set_ctx(struct mer_stream *s, const struct mer_stream_cbs *cbs, void *ctx);
+
+struct mer_listener;
+/* on_accept must take the stream (set_ctx) or close it. conf gives loop, tls and limits for accepted streams. A stale unix socket file is
+ * replaced. */
+MER_MUST_CHECK enum mer_err mer_listener_open(struct mer_listener **out, const struct mer_stream_conf *conf, const char *address,
+                                              void (*on_accept)(void *ctx, struct mer_stream *s), void *ctx, struct mer_msg *msg);
+/* Address actually bound, as a peer of this host would connect to it. */
+const char *mer_listener_address(const struct mer_listener *l);
+void mer_listener_close(struct mer_listener *l);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tls.h - OpenSSL contexts with our policy: TLS 1.2+ for players, 1.3 for links and Redis, X25519/P-256, SSL_MODE_RELEASE_BUFFERS, no
+ * renegotiation, no 0-RTT, ALPN http/1.1 only (h2-only clients get no_application_protocol), session tickets from a shared, rotated key
+ * file, no session cache. */
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <meridian/err.h>
+
+/* For players. ticket_keys: file of 1-8 lines of 80 bytes in hex (name 16, HMAC 32, AES 32), the first encrypts, all decrypt; NULL: no
+ * tickets. */
+MER_MUST_CHECK enum mer_err mer_tls_server_create(SSL_CTX **out, const char *cert_file, const char *key_file, const char *ticket_key_file,
+                                                  struct mer_msg *msg);
+/* Re-reads the ticket keys of a context made above; a bad file keeps the old ones. */
+MER_MUST_CHECK enum mer_err mer_tls_tickets_reload(SSL_CTX *ctx, const char *ticket_key_file, struct mer_msg *msg);
+/* For links and Redis. ca_file verifies the peer; cert/key may be NULL for a client without a certificate; as a server the client's
+ * certificate is required. */
+MER_MUST_CHECK enum mer_err mer_tls_peer_create(SSL_CTX **out, bool server, const char *ca_file, const char *cert_file,
+                                                const char *key_file, struct mer_msg *msg);
