@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * host.h - the owner's side of games: creates them on the router's word, takes requests of seat proxies (its own edge's too: over the bus's loopback), stores every change
+ * before anybody sees it, sends confirmed events to every attached edge, runs turn clocks, plays the bots, and forgets ended games.
+ *
+ * The shell around game.h (pure). Bus messages in: seat_attach, seat_detach, seat_request. Out: seat_open, seat_snapshot, seat_events, seat_refused.
+ * Router message in: game_create. Out: game_created. */
+#pragma once
+
+#include "edge/bus/bus.h"
+#include "edge/bus/routers.h"
+#include "edge/store/store.h"
+
+struct edge_host;
+
+struct edge_host_conf {
+    struct mer_loop *loop;
+    struct mer_log *log;
+    struct mer_rng rng; /* cards are dealt with it: cryptographic */
+    struct mer_metrics *metrics;
+    struct edge_bus *bus;
+    struct edge_routers *routers;
+    struct edge_store *store;
+    const char *region; /* kept */
+};
+
+MER_MUST_CHECK enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_conf *conf);
+/* Take over a game whose owner is dead (its record says `expected`): claim, restore, go on. cb once: MER_OK we own it; MER_EFENCED somebody else does; MER_ENOTFOUND no such game. */
+void edge_host_adopt(struct edge_host *h, const char *game_id, const struct edge_fence *expected, void (*cb)(void *ctx, const char *game_id, enum mer_err err), void *ctx);
+uint32_t edge_host_games(const struct edge_host *h);
+/* Does this edge own it now? */
+bool edge_host_owns(const struct edge_host *h, const char *game_id);
+/* Starting edges and promotions: verify every owned game of these slots against the store, paced. */
+void edge_host_verify(struct edge_host *h, uint16_t slot_first, uint16_t slot_last);
+void edge_host_destroy(struct edge_host *h);

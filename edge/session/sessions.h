@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sessions.h - who is connected: a session for each (user, device), numbered messages, the ring for replay, authentication and its end, dispatch of client messages (R11, R14, R15, R18). */
+#pragma once
+
+#include "edge/net/conn.h"
+#include "meridian/client/v1/client.pb-c.h"
+
+struct edge_sessions;
+struct edge_app;
+
+MER_MUST_CHECK enum mer_err edge_sessions_create(struct edge_sessions **out, struct edge_app *app);
+void edge_sessions_destroy(struct edge_sessions *s);
+uint32_t edge_sessions_count(const struct edge_sessions *s);
+
+/* To every session of the user on this edge; numbered where the type is. The message is borrowed and encoded once for each encoding. */
+void edge_sessions_to_user(struct edge_sessions *s, const char *user, const Meridian__Client__V1__ServerMessage *m);
+/* To one session (device); nothing happens when it is gone. */
+void edge_sessions_to_session(struct edge_sessions *s, const char *session, const Meridian__Client__V1__ServerMessage *m);
+bool edge_sessions_online(const struct edge_sessions *s, const char *user);
+/* Closes every connection with this code and reason. */
+void edge_sessions_close_all(struct edge_sessions *s, uint16_t code, const char *reason);
