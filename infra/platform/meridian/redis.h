@@ -4,16 +4,20 @@
  *
  * Classes: SOFT calls go over one connection a primary, answered as they come. DURABLE calls go over two connections a primary used
  * alternately; all calls of a turn to one primary form a batch closed by `WAIT replicas 500`; each call's callback comes only after that
- * WAIT: MER_OK       executed, and every electable replica has it; reply is valid MER_EREFUSED Redis answered with an error (reply is that
- * error), confirmed by the same WAIT; not executed MER_EUNKNOWN outcome unknown (connection lost, WAIT short or failed, UNBLOCKED, time-out
- * after sending): the caller reads back MER_EAGAIN   certainly not executed (never sent, CLUSTERDOWN, LOADING, BUSY, MASTERDOWN,
- * NOREPLICAS, MISCONF, OOM, too many redirects, deadline before sending): try again A redirected call (MOVED, ASK, TRYAGAIN) joins the next
- * batch of its new node; a WAIT confirms only the calls of its own batch that executed on that connection. WAIT short of the count closes
- * the connection. For SOFT calls MER_OK means answered, MER_EUNKNOWN also "maybe executed". Every call gets exactly one callback, never
- * before the starting function returned. */
+ * WAIT:
+ *   MER_OK        executed, and every electable replica has it; reply is valid
+ *   MER_EREFUSED  Redis answered with an error (reply is that error): not executed
+ *   MER_EUNKNOWN  outcome unknown (connection lost, WAIT short or failed, UNBLOCKED, time-out after sending): the caller reads back
+ *   MER_EAGAIN    certainly not executed (never sent, CLUSTERDOWN, LOADING, BUSY, MASTERDOWN, NOREPLICAS, MISCONF, OOM, too many redirects,
+ *                 deadline before sending): try again
+ *
+ * A redirected call (MOVED, ASK, TRYAGAIN) joins the next batch of its new node; a WAIT confirms only the calls of its own batch that
+ * executed on that connection. WAIT short of the count closes the connection. For SOFT calls MER_OK means answered, MER_EUNKNOWN also
+ * "maybe executed". Every call gets exactly one callback, never before the starting function returned. */
 #pragma once
 
 #include <hiredis/hiredis.h>
+#include <openssl/ssl.h>
 
 #include <meridian/log.h>
 #include <meridian/loop.h>
