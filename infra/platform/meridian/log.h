@@ -42,17 +42,17 @@ struct mer_log {
 void mer_log_init(struct mer_log *l, int fd, enum mer_level level, struct mer_clock clock);
 void mer_log_write(struct mer_log *l, enum mer_level level, bool peer_caused, const char *event, const struct mer_kv *kv, size_t count);
 
-#define MER_LOG(l, level, event, ...) \
+#define MER_LOG(l, lvl, event, ...) \
     do { \
-        if ((level) <= (l)->level) { \
+        if ((lvl) <= (l)->level) { \
             const struct mer_kv kv_[] = {__VA_ARGS__}; \
-            mer_log_write((l), (level), false, (event), kv_, MER_COUNT(kv_)); \
+            mer_log_write((l), (lvl), false, (event), kv_, MER_COUNT(kv_)); \
         } \
     } while (0)
-#define MER_LOG_RATE(l, level, event, ...) \
+#define MER_LOG_RATE(l, lvl, event, ...) \
     do { \
-        if ((level) <= (l)->level) { \
+        if ((lvl) <= (l)->level) { \
             const struct mer_kv kv_[] = {__VA_ARGS__}; \
-            mer_log_write((l), (level), true, (event), kv_, MER_COUNT(kv_)); \
+            mer_log_write((l), (lvl), true, (event), kv_, MER_COUNT(kv_)); \
         } \
     } while (0)
