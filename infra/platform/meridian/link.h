@@ -10,8 +10,12 @@
  * jitter)
  *
  * A link loses what was in flight when it goes down; whoever needs more repeats by its own rules (requests carry ids and deadlines, proxies
- * attach again). Within one life of the link messages arrive in order, exactly once; a skipped sequence closes it. Two links of one pair:
- * the newer wins. */
+ * attach again). Within one life of the link messages arrive in order, exactly once; a skipped sequence closes it.
+ *
+ * Two links of one pair (same incarnation): dialled by the same side, the newer wins; dialled by both at once, the one dialled by the
+ * smaller incarnation, so that both sides keep the same. A dialled link that lost stays parked until its twin is down.
+ *
+ * Whatever a peer sends wrongly closes the link with a logged, counted reason; nothing of a wrong frame has an effect. */
 #pragma once
 
 #include <meridian/log.h>
@@ -23,7 +27,11 @@ enum {
     MER_LINK_FRAME_MAX = 64 * 1024,
     MER_LINK_HEARTBEAT_MS = 1000, /* architecture section 3 */
     MER_LINK_SILENCE_MS = 3000,
-    MER_LINK_CREDIT = 4096, /* messages a receiver takes before granting more */
+    MER_LINK_CREDIT = 4096,  /* messages a receiver takes before granting more */
+    MER_LINK_HEADS_MAX = 64, /* of a frame around its payload: tags, sequence, acknowledgement, credit */
+    MER_LINK_PAYLOAD_MAX = MER_LINK_FRAME_MAX - MER_LINK_HEADS_MAX,
+    MER_LINK_QUEUE_MAX = 1024 * 1024, /* bytes that wait for the kernel or for credit */
+    MER_LINK_ACCEPTED_MAX = 4096,     /* accepted links of a process; no special reason: far above a region's processes */
 };
 
 struct mer_link;
@@ -49,30 +57,42 @@ struct mer_links_conf {
     uint32_t role;
     const char *region, *id, *incarnation; /* kept */
     SSL_CTX *tls_client, *tls_server;      /* NULL: plain */
+    uint32_t peer_roles;                   /* bit (1 << role) of those that may be at the other end; 0: any */
+    const char *name;                      /* what these links are, a label in metrics and log: "bus"; kept; NULL: "link" */
 };
 
 MER_MUST_CHECK enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_conf *conf);
-/* Accept on an address. */
+/* Accept on an address. At most one a `links`. */
 MER_MUST_CHECK enum mer_err mer_links_listen(struct mer_links *ls, const char *address, struct mer_msg *msg);
 const char *mer_links_address(const struct mer_links *ls); /* of the last listen */
 /* Dial and keep dialling. user: free for the caller (mer_link_user). */
 MER_MUST_CHECK enum mer_err mer_link_dial(struct mer_links *ls, const char *address, void *user, struct mer_link **out);
-/* Queued until the end of the turn. MER_ECLOSED when not up, MER_EBUSY beyond credit and 1 MiB of queue. */
+/* Only this incarnation may answer a dialled link (text is copied); without it anybody with the right role. Call it right after the dial.
+ */
+MER_MUST_CHECK enum mer_err mer_link_expect(struct mer_link *l, const char *incarnation);
+/* Queued until the end of the turn. MER_ECLOSED when not up, MER_EBUSY when MER_LINK_QUEUE_MAX waits for credit or for the kernel already,
+ * MER_ERANGE for an empty payload or one over MER_LINK_PAYLOAD_MAX. */
 MER_MUST_CHECK enum mer_err mer_link_send(struct mer_link *l, const void *payload, size_t len);
 bool mer_link_is_up(const struct mer_link *l);
 void *mer_link_user(const struct mer_link *l);
 void mer_link_set_user(struct mer_link *l, void *user);
 const struct mer_link_peer *mer_link_peer(const struct mer_link *l); /* NULL when not up */
-/* on_down comes if it was up; a dialled link is forgotten. */
+/* Idempotent within a turn. on_down comes from inside this call if it was up; a dialled link is forgotten; memory goes at the turn's end.
+ */
 void mer_link_close(struct mer_link *l);
-/* Closes listeners and links; memory goes when all handles are closed. */
+/* Closes listener and links without further callbacks; memory goes at the turn's end. */
 void mer_links_destroy(struct mer_links *ls);
 
-/* The pure part: takes frames out of a byte stream. */
+/* The pure part: takes frames out of a byte stream. Holds less than one frame between feeds when every whole one was taken. */
 struct mer_link_reader {
     struct mer_buf buf;
+    size_t pos; /* start of what was not taken yet */
 };
-/* Next whole frame in what was fed: MER_OK with *frame (valid until the next call), MER_EAGAIN when more bytes are needed, MER_EINVALID for
- * a length out of range. */
+void mer_link_reader_init(struct mer_link_reader *r);
+void mer_link_reader_deinit(struct mer_link_reader *r);
+/* Forgets what was fed; memory kept. */
+void mer_link_reader_clear(struct mer_link_reader *r);
 MER_MUST_CHECK enum mer_err mer_link_reader_feed(struct mer_link_reader *r, const void *data, size_t len);
+/* Next whole frame in what was fed: MER_OK with *frame (valid until the next feed), MER_EAGAIN when more bytes are needed, MER_EINVALID for
+ * a length out of range: the stream cannot be read on. */
 MER_MUST_CHECK enum mer_err mer_link_reader_next(struct mer_link_reader *r, const uint8_t **frame, size_t *len);
