@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * id.h - identifiers and their text: base64url (RFC 4648 section 5, no padding, canonical only) and Crockford-free lower base32 ids. */
+ * id.h - identifiers and their text: base64url (RFC 4648 section 5, no padding, canonical only), lower-case base32 ids, UTF-8. */
 #pragma once
 
 #include <meridian/err.h>
@@ -22,4 +22,6 @@ MER_MUST_CHECK enum mer_err mer_b64u_decode(const char *text, size_t n, uint8_t 
 bool mer_id_is_plain(const char *s, size_t n, size_t max);
 /* No control characters, valid UTF-8, 1..max bytes: users, names. */
 bool mer_id_is_text(const char *s, size_t n, size_t max);
+/* Bytes of the UTF-8 sequence at s; 0 when there is none (RFC 3629: shortest form, no surrogates). n > 0. */
+size_t mer_utf8_step(const char *s, size_t n);
 bool mer_utf8_valid(const char *s, size_t n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log.h - structured log: one JSON object a line (R37), `ts`, `level`, `event` (noun.verb), then typed fields; process, region and module
- * are added by the logger. No token, message text or card in any log (C16). Lines caused by peers go through MER_LOG_RATE. Never blocks: a
- * line that does not fit into a non-blocking descriptor is dropped and counted. */
+ * log.h - structured log: one JSON object a line (R37), `ts`, `level`, `event` (noun.verb), then typed fields; process and region are
+ * added by the logger. No token, message text or card in any log (C16). Lines caused by peers go through MER_LOG_RATE. Never blocks: a
+ * line that the descriptor (pipes and sockets are made non-blocking) does not take is dropped and counted. errno is not kept. */
 #pragma once
 
 #include <stdio.h>
@@ -36,7 +36,8 @@ struct mer_log {
     char region[32];
     uint64_t lines, dropped;
     struct mer_bucket peer; /* budget of peer-caused lines: 20/s, burst 100 */
-    uint64_t peer_dropped;  /* told with the next line that gets through */
+    uint64_t peer_dropped;  /* told as "dropped" with the next peer-caused line that gets through */
+    bool torn;              /* half a line went out (disk full): the next one begins on a new line */
 };
 
 void mer_log_init(struct mer_log *l, int fd, enum mer_level level, struct mer_clock clock);

@@ -3,7 +3,7 @@
  * deferred to the end of the turn, and hooks that run once a turn just before the loop blocks (that is where batches are flushed and corked
  * writes go out).
  *
- *   turn:  uv timers (wheel) -> poll (I/O callbacks) -> check (clock) -> ... -> prepare: deferred, hooks by phase, deferred -> poll ...
+ *   turn:  wait -> read the clock -> timers (wheel) -> I/O callbacks -> closing callbacks -> deferred, hooks by phase, deferred -> wait ...
  *
  * Everything queued during a turn leaves in the same turn: hooks are run again while one of them says it made new work. */
 #pragma once
@@ -27,7 +27,7 @@ enum mer_phase {
     MER_PHASES
 };
 
-/* cb returns true when it did something that may have made work for an earlier phase. */
+/* cb returns true when it did something that may have made work for an earlier phase. It may remove itself, not other hooks. */
 struct mer_hook {
     struct mer_list node;
     bool (*cb)(struct mer_hook *h);
@@ -36,22 +36,26 @@ struct mer_hook {
 struct mer_loop {
     uv_loop_t uv;
     struct mer_clock clock;
-    uint64_t now_ms; /* monotonic, read once a turn */
+    uint64_t now_ms; /* monotonic, read once a turn: after waiting, before the first callback */
     struct mer_wheel wheel;
     uv_timer_t timer;
+    uint64_t timer_due_ms; /* what it is armed for; UINT64_MAX: not armed */
     uv_prepare_t prepare;
-    uv_check_t check;
     struct mer_list deferred;
     struct mer_list hooks[MER_PHASES];
-    uint64_t turn_started_us, longest_turn_us; /* busy time of a turn; reset by whoever reads it */
+    bool stopping;
+    uint64_t turn_started_us, last_turn_us;
+    uint64_t longest_turn_us; /* busy time of a turn; reset by whoever reads it */
     uint64_t turns;
     uint64_t busy_us; /* sum over all turns: load = delta / wall */
 };
 
-/* wheel expiries a turn: 256 (architecture section 3). */
+/* wheel expiries a turn: 256 (architecture section 3). 0, or a negative libuv error. */
 MER_MUST_CHECK int mer_loop_init(struct mer_loop *l, struct mer_clock clock);
-/* Runs until mer_loop_stop or nothing is left. */
+/* Runs until mer_loop_stop or nothing is left (handles, requests, armed timers, deferred work). Services use this, not uv_run: only here
+ * now_ms is fresh in I/O callbacks. */
 void mer_loop_run(struct mer_loop *l);
+/* The run ends after this turn, its deferred work and hooks included. */
 void mer_loop_stop(struct mer_loop *l);
 /* Closes its own handles, runs the loop until every handle has been closed, checks that none leaked. */
 void mer_loop_deinit(struct mer_loop *l);

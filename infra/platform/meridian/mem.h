@@ -15,6 +15,8 @@ char *mer_xstrdup(const char *s);
 MER_MUST_CHECK void *mer_try_malloc(size_t size);
 MER_MUST_CHECK void *mer_try_calloc(size_t count, size_t size);
 MER_MUST_CHECK void *mer_try_realloc(void *p, size_t size);
+/* Aligned to a power of two of at least sizeof(void *); size is a multiple of it. */
+MER_MUST_CHECK void *mer_try_aligned(size_t alignment, size_t size);
 /* Copies n bytes and adds a terminating NUL. */
 MER_MUST_CHECK char *mer_try_strndup(const char *s, size_t n);
 MER_MUST_CHECK char *mer_try_strdup(const char *s);

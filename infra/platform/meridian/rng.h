@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rng.h - randomness is injected (C13). The system generator is cryptographic (OpenSSL RAND_bytes, buffered); the seeded one (xoshiro256**)
+ * rng.h - randomness is injected (C13). The system generator is cryptographic (OpenSSL RAND_bytes); the seeded one (xoshiro256**)
  * is for tests, the simulator and jitter where repeatability matters. */
 #pragma once
 

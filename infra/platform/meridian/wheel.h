@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * wheel.h - hierarchical timing wheel, 4 levels of 64 slots, 1 ms ticks by default: arm and disarm O(1), pure (the caller advances it).
- * Timers beyond the top level's reach wait in its last slot and are placed again. A timer never fires early. */
+ * wheel.h - hierarchical timing wheel, 5 levels of 64 slots, ticks of 1 ms: arm and disarm O(1), pure (the caller advances it).
+ * Timers beyond its reach (12 days) wait and are placed again. A timer never fires early. */
 #pragma once
 
 #include <meridian/list.h>
