@@ -11,6 +11,10 @@ struct edge_addr {
 
 enum { EDGE_ADDR_TEXT_BYTES = 64 };
 
+bool edge_addr_is_v4(const struct edge_addr *a);
+/* ip: 4 or 16 bytes in network order; port in the machine's. */
+void edge_addr_from_v4(struct edge_addr *a, const void *ip, uint16_t port);
+void edge_addr_from_v6(struct edge_addr *a, const void *ip, uint16_t port);
 /* "192.0.2.1:443" or "[2001:db8::1]:443"; the address part alone without_port. */
 void edge_addr_text(const struct edge_addr *a, bool without_port, char out[EDGE_ADDR_TEXT_BYTES]);
 

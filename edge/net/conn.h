@@ -61,8 +61,8 @@ struct edge_conn_ops {
 struct edge_conn {
     void *user; /* the owner's */
     /* From here on private to edge/net. */
-    const struct edge_conn_ops *ops; /* NULL once closed was called */
     struct edge_net *net;
+    struct edge_conn *next;     /* in the net's queue of those that ended */
     SSL *ssl;                   /* NULL: plain */
     struct edge_reader *reader; /* NULL between messages */
     struct edge_outbox *outbox; /* NULL while the kernel takes everything */
@@ -71,10 +71,12 @@ struct edge_conn {
     uint16_t close_code;
     int fd;
     uint32_t heard_ms;         /* the peer's last byte, low 32 bits */
+    uint32_t due_ms;           /* open: the next ping; closing: the end of the linger */
     uint32_t cork;             /* 1 + index of its entry in the net's cork table; 0: nothing corked */
     struct mer_bucket control; /* ping, pong flood */
-    uint8_t state;             /* enum edge_conn_state */
+    uint8_t state;             /* enum edge__state */
     uint8_t flags;
+    uint8_t kind; /* whose it is: index into the net's table of ops */
 };
 _Static_assert(sizeof(struct edge_conn) <= 128, "the budget of an idle connection: 512 bytes with its session");
 

@@ -7,15 +7,12 @@
 #pragma once
 
 #include "edge/net/conn.h"
+#include "edge/net/handshake.h"
 #include "edge/net/web.h"
 
 struct edge_http;
 
 /* One request, valid inside the route's handler. Texts are borrowed and not terminated. */
-struct edge_text {
-    const char *p;
-    size_t len;
-};
 struct edge_request {
     struct edge_text method, path, query; /* query without '?', len 0 when absent; never logged: it may hold a token */
     struct edge_text body;                /* at most body_max_bytes of the configuration, else 413 before the handler */
