@@ -1,0 +1,329 @@
+#!lua name=meridian1
+-- SPDX-License-Identifier: Apache-2.0
+-- Function library of Meridian's store, version 1 (key layout and results: infra/redis/README.md; the C side is edge/store).
+--
+-- Every change of a game or a player is one call of a function here: check (fence, version, ticket), then write, on keys of one slot. All
+-- checks come before the first write, so a refused call changed nothing. Each call may be repeated: what was done is recognised by its
+-- nonce, version or ticket and answered as the first time.
+--
+-- Replies have one shape, empty strings where there is nothing:
+--   games    {status, time ms, version, generation, epoch, nonce, owner, record}
+--   players  {status, time ms, game, game owner, ticket, ticket edge, ticket expiry ms, previous edge, previous session,
+--             {device, edge, session, device, edge, session, ...}}
+-- Numbers of callers are compared as decimal text, whole and exact.
+
+local DEVICES_MAX = 32 -- entries a player; the oldest go first (entries of crashed edges are never deleted by those)
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- ---- games: hash r(ecord) v(ersion) g(eneration) e(poch) n(once) o(wner) x(over) void ----------------------------------------------
+
+local function load_game(key)
+  local f = redis.call('HMGET', key, 'v', 'g', 'e', 'n', 'o', 'x', 'void')
+  return {v = f[1], g = f[2], e = f[3], n = f[4], o = f[5], over = f[6], void = f[7], absent = not f[1] and not f[7]}
+end
+
+local function game_reply(status, game, record)
+  return {status, now_ms(), game.v or '', game.g or '', game.e or '', game.n or '', game.o or '', record or ''}
+end
+
+local function same_fence(game, g, e, n)
+  return game.g == g and game.e == e and game.n == n
+end
+
+-- Refusals that put, end and touch share; nil: go on.
+local function refused(game, g, e, n)
+  if game.absent or game.void then
+    return game_reply('ABSENT', {})
+  end
+  if not same_fence(game, g, e, n) then
+    return game_reply('FENCED', game)
+  end
+end
+
+-- KEYS game, owned; ARGV gid, generation, epoch, nonce, owner, version, record, ttl ms
+local function create(keys, args)
+  local gid, g, e, n, owner, version, record, ttl = unpack(args)
+  local game = load_game(keys[1])
+  if game.void then
+    return game_reply('VOID', {})
+  end
+  if not game.absent then
+    local mine = same_fence(game, g, e, n) and game.v == version and not game.over
+    return game_reply(mine and 'OK' or 'EXISTS', game)
+  end
+  redis.call('HSET', keys[1], 'r', record, 'v', version, 'g', g, 'e', e, 'n', n, 'o', owner)
+  redis.call('PEXPIRE', keys[1], ttl)
+  redis.call('SADD', keys[2], gid)
+  redis.call('PEXPIRE', keys[2], ttl)
+  return game_reply('OK', load_game(keys[1]))
+end
+
+-- KEYS game; ARGV generation, epoch, nonce, expected version, version, record, ttl ms
+local function put(keys, args)
+  local g, e, n, expected, version, record, ttl = unpack(args)
+  local game = load_game(keys[1])
+  local no = refused(game, g, e, n)
+  if no then
+    return no
+  end
+  if game.v == version then
+    return game_reply('DUP', game)
+  end
+  if game.v ~= expected or game.over then
+    return game_reply('GAP', game)
+  end
+  redis.call('HSET', keys[1], 'r', record, 'v', version)
+  redis.call('PEXPIRE', keys[1], ttl)
+  game.v = version
+  return game_reply('OK', game)
+end
+
+-- KEYS game, owned; ARGV gid, generation, epoch, nonce, expected version, version, record, ttl ms
+local function finish(keys, args)
+  local gid, g, e, n, expected, version, record, ttl = unpack(args)
+  local game = load_game(keys[1])
+  local no = refused(game, g, e, n)
+  if no then
+    return no
+  end
+  if game.over then
+    return game_reply(game.v == version and 'DUP' or 'GAP', game)
+  end
+  if game.v ~= expected then
+    return game_reply('GAP', game)
+  end
+  redis.call('HSET', keys[1], 'r', record, 'v', version, 'o', '', 'x', '1')
+  redis.call('PEXPIRE', keys[1], ttl)
+  redis.call('SREM', keys[2], gid)
+  game.v, game.o = version, ''
+  return game_reply('OK', game)
+end
+
+-- KEYS game, owned; ARGV gid, generation, epoch, nonce, version, ttl ms. Renews also when the version is not the expected one: the game
+-- is the caller's, and he will find out.
+local function touch(keys, args)
+  local gid, g, e, n, version, ttl = unpack(args)
+  local game = load_game(keys[1])
+  local no = refused(game, g, e, n)
+  if no then
+    return no
+  end
+  if not game.over then
+    redis.call('PEXPIRE', keys[1], ttl)
+    redis.call('SADD', keys[2], gid)
+    redis.call('PEXPIRE', keys[2], ttl)
+  end
+  return game_reply(game.v == version and 'OK' or 'GAP', game)
+end
+
+-- KEYS game, owned by the old owner, owned by the new; ARGV gid, generation, epoch, old owner, new owner, new nonce, ttl ms
+local function claim(keys, args)
+  local gid, g, e, old, new, nonce, ttl = unpack(args)
+  local game = load_game(keys[1])
+  if game.absent or game.void then
+    return game_reply('ABSENT', {})
+  end
+  local again = game.n == nonce and game.o == new
+  if not again then
+    if game.over or game.g ~= g or game.e ~= e or game.o ~= old then
+      return game_reply('LOST', game)
+    end
+    redis.call('HINCRBY', keys[1], 'e', 1)
+    redis.call('HSET', keys[1], 'n', nonce, 'o', new)
+    redis.call('PEXPIRE', keys[1], ttl)
+    redis.call('SREM', keys[2], gid)
+    redis.call('SADD', keys[3], gid)
+    redis.call('PEXPIRE', keys[3], ttl)
+  end
+  return game_reply('OK', load_game(keys[1]), redis.call('HGET', keys[1], 'r'))
+end
+
+-- KEYS game
+local function get(keys)
+  local game = load_game(keys[1])
+  if game.void then
+    return game_reply('VOID', {})
+  end
+  if game.absent then
+    return game_reply('ABSENT', {})
+  end
+  return game_reply('OK', game, redis.call('HGET', keys[1], 'r'))
+end
+
+-- KEYS game; ARGV ttl ms
+local function void(keys, args)
+  local game = load_game(keys[1])
+  if not game.absent and not game.void then
+    return game_reply('EXISTS', game)
+  end
+  redis.call('HSET', keys[1], 'void', '1')
+  redis.call('PEXPIRE', keys[1], args[1])
+  return game_reply('OK', {})
+end
+
+redis.register_function('mer1_create', create)
+redis.register_function('mer1_put', put)
+redis.register_function('mer1_end', finish)
+redis.register_function('mer1_touch', touch)
+redis.register_function('mer1_claim', claim)
+redis.register_function{function_name = 'mer1_get', callback = get, flags = {'no-writes'}}
+redis.register_function('mer1_void', void)
+
+-- ---- players: hash game, host, tid, tedge, texp, d:<device> -> "edge session connected-at-ms" -----------------------------------------
+
+local function load_player(key, now)
+  local p = {devices = {}}
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    local name, value = all[i], all[i + 1]
+    if string.sub(name, 1, 2) == 'd:' then
+      local edge, session, at = string.match(value, '^(%S+) (%S+) (%d+)$')
+      if edge then
+        p.devices[#p.devices + 1] = {device = string.sub(name, 3), edge = edge, session = session, at = tonumber(at)}
+      end
+    else
+      p[name] = value
+    end
+  end
+  p.waiting = p.tid and tonumber(p.texp) > now
+  return p
+end
+
+-- previous: entry of the device itself, told apart from the others; nil: all are listed.
+local function player_reply(status, now, p, previous, except)
+  local list = {}
+  for _, d in ipairs(p.devices) do
+    if d.device ~= except then
+      list[#list + 1] = d.device
+      list[#list + 1] = d.edge
+      list[#list + 1] = d.session
+    end
+  end
+  local t = p.waiting and {p.tid, p.tedge, p.texp} or {'', '', ''}
+  return {status, now, p.game or '', p.host or '', t[1], t[2], t[3], previous and previous.edge or '', previous and previous.session or '',
+          list}
+end
+
+local function drop_oldest_devices(key, p)
+  if #p.devices < DEVICES_MAX then
+    return
+  end
+  table.sort(p.devices, function(a, b) return a.at > b.at end)
+  while #p.devices >= DEVICES_MAX do
+    redis.call('HDEL', key, 'd:' .. table.remove(p.devices).device)
+  end
+end
+
+-- KEYS player; ARGV device, edge, session, ttl ms
+local function connect(keys, args)
+  local device, edge, session, ttl = unpack(args)
+  local now = now_ms()
+  local p = load_player(keys[1], now)
+  local previous
+  for _, d in ipairs(p.devices) do
+    if d.device == device then
+      previous = d
+    end
+  end
+  if not previous then
+    drop_oldest_devices(keys[1], p)
+  end
+  redis.call('HSET', keys[1], 'd:' .. device, edge .. ' ' .. session .. ' ' .. string.format('%.0f', now))
+  redis.call('PEXPIRE', keys[1], ttl)
+  return player_reply('OK', now, p, previous, device)
+end
+
+-- KEYS player; ARGV device, session
+local function disconnect(keys, args)
+  local now = now_ms()
+  local p = load_player(keys[1], now)
+  local status = 'LOST'
+  for i, d in ipairs(p.devices) do
+    if d.device == args[1] and d.session == args[2] then
+      redis.call('HDEL', keys[1], 'd:' .. args[1])
+      table.remove(p.devices, i)
+      status = 'OK'
+      break
+    end
+  end
+  return player_reply(status, now, p)
+end
+
+-- KEYS player
+local function player_get(keys)
+  local now = now_ms()
+  return player_reply('OK', now, load_player(keys[1], now))
+end
+
+-- KEYS player; ARGV ticket, edge, lifetime ms, ttl ms
+local function ticket_open(keys, args)
+  local ticket, edge, lifetime, ttl = unpack(args)
+  local now = now_ms()
+  local p = load_player(keys[1], now)
+  if p.game then
+    return player_reply('GAME', now, p)
+  end
+  if p.waiting and p.tid ~= ticket then
+    return player_reply('TICKET', now, p)
+  end
+  p.tid, p.tedge, p.texp, p.waiting = ticket, edge, string.format('%.0f', now + tonumber(lifetime)), true
+  redis.call('HSET', keys[1], 'tid', p.tid, 'tedge', p.tedge, 'texp', p.texp)
+  redis.call('PEXPIRE', keys[1], ttl)
+  return player_reply('OK', now, p)
+end
+
+-- KEYS player; ARGV ticket
+local function ticket_close(keys, args)
+  local now = now_ms()
+  local p = load_player(keys[1], now)
+  if p.tid ~= args[1] then
+    return player_reply('LOST', now, p)
+  end
+  redis.call('HDEL', keys[1], 'tid', 'tedge', 'texp')
+  p.waiting = false
+  return player_reply('OK', now, p)
+end
+
+-- KEYS player; ARGV ticket, gid, owner, ttl ms
+local function seat(keys, args)
+  local ticket, gid, owner, ttl = unpack(args)
+  local now = now_ms()
+  local p = load_player(keys[1], now)
+  if p.game == gid then
+    return player_reply('OK', now, p)
+  end
+  if p.game or p.tid ~= ticket then
+    return player_reply('LOST', now, p)
+  end
+  redis.call('HSET', keys[1], 'game', gid, 'host', owner)
+  redis.call('HDEL', keys[1], 'tid', 'tedge', 'texp')
+  redis.call('PEXPIRE', keys[1], ttl)
+  p.game, p.host, p.waiting = gid, owner, false
+  return player_reply('OK', now, p)
+end
+
+-- KEYS player; ARGV gid
+local function unseat(keys, args)
+  local now = now_ms()
+  local p = load_player(keys[1], now)
+  if p.game and p.game ~= args[1] then
+    return player_reply('LOST', now, p)
+  end
+  if p.game then
+    redis.call('HDEL', keys[1], 'game', 'host')
+    p.game, p.host = nil, nil
+  end
+  return player_reply('OK', now, p)
+end
+
+redis.register_function('mer1_player_connect', connect)
+redis.register_function('mer1_player_disconnect', disconnect)
+redis.register_function{function_name = 'mer1_player_get', callback = player_get, flags = {'no-writes'}}
+redis.register_function('mer1_ticket_open', ticket_open)
+redis.register_function('mer1_ticket_close', ticket_close)
+redis.register_function('mer1_player_seat', seat)
+redis.register_function('mer1_player_unseat', unseat)
