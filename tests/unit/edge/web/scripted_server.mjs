@@ -65,7 +65,7 @@ class Peer {
             return Promise.resolve(this.received[at]);
         }
         return new Promise((resolve, reject) => {
-            const timer = setTimeout(() => reject(new Error(`no ${type} came`)), WAIT_MS);
+            const timer = setTimeout(() => reject(new Error(`no ${type} came`)), WAIT_MS).unref();
             this.#waiting.push({ type, resolve: (message) => (clearTimeout(timer), resolve(message)) });
         });
     }
