@@ -26,22 +26,23 @@ enum {
     STREAM_LIMIT = 2 * MER_LINK_QUEUE_MAX, /* above the queue, so that heads still fit */
 };
 
+/* Names become meridian_link_<name of the links>_<this>: a process has several `links`. */
 static const struct mer_metric_def metric_defs[M_COUNT] = {
-    [M_UP] = {"meridian_link_up", "links that are up now", MER_GAUGE},
-    [M_OPENED] = {"meridian_link_opened_total", "links that came up"},
-    [M_CLOSED] = {"meridian_link_closed_total", "links closed by us or by the peer"},
-    [M_HOSTILE] = {"meridian_link_hostile_total", "links closed because the peer broke the protocol"},
-    [M_DUPLICATE] = {"meridian_link_duplicate_total", "links that lost to another one of the same pair"},
-    [M_SILENT] = {"meridian_link_silent_total", "links closed because nothing was heard for 3 s"},
-    [M_DIAL_FAILED] = {"meridian_link_dial_failed_total", "attempts that got no connection"},
-    [M_REFUSED] = {"meridian_link_refused_total", "accepted connections refused: too many links"},
-    [M_IN] = {"meridian_link_messages_received_total", "messages received"},
-    [M_OUT] = {"meridian_link_messages_sent_total", "messages sent"},
-    [M_BYTES_IN] = {"meridian_link_received_bytes_total", "bytes received, with heads"},
-    [M_BYTES_OUT] = {"meridian_link_sent_bytes_total", "bytes sent, with heads"},
-    [M_REPEATED] = {"meridian_link_repeated_total", "messages dropped because their sequence was seen before"},
-    [M_HEARTBEATS] = {"meridian_link_heartbeats_total", "frames sent without a message"},
-    [M_BUSY] = {"meridian_link_busy_total", "messages refused or links closed because a queue was full"},
+    [M_UP] = {"up", "links that are up now", MER_GAUGE},
+    [M_OPENED] = {"opened_total", "links that came up"},
+    [M_CLOSED] = {"closed_total", "links closed by us or by the peer"},
+    [M_HOSTILE] = {"hostile_total", "links closed because the peer broke the protocol"},
+    [M_DUPLICATE] = {"duplicate_total", "links that lost to another one of the same pair"},
+    [M_SILENT] = {"silent_total", "links closed because nothing was heard for 3 s"},
+    [M_DIAL_FAILED] = {"dial_failed_total", "attempts that got no connection"},
+    [M_REFUSED] = {"refused_total", "accepted connections refused: too many links"},
+    [M_IN] = {"messages_received_total", "messages received"},
+    [M_OUT] = {"messages_sent_total", "messages sent"},
+    [M_BYTES_IN] = {"received_bytes_total", "bytes received, with heads"},
+    [M_BYTES_OUT] = {"sent_bytes_total", "bytes sent, with heads"},
+    [M_REPEATED] = {"repeated_total", "messages dropped because their sequence was seen before"},
+    [M_HEARTBEATS] = {"heartbeats_total", "frames sent without a message"},
+    [M_BUSY] = {"busy_total", "messages refused or links closed because a queue was full"},
 };
 
 static void dial(struct mer_link *l);
@@ -310,13 +311,13 @@ enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_con
     ls->conf = *conf;
     ls->scratch = scratch;
     if (ls->conf.name == NULL)
-        ls->conf.name = "link";
+        ls->conf.name = "peer";
     mer_list_init(&ls->all);
     mer_deferred_init(&ls->free_later, links_free);
-    (void)snprintf(ls->labels, sizeof ls->labels, "links=\"%s\"", ls->conf.name);
     for (size_t i = 0; i < M_COUNT; i++) {
+        (void)snprintf(ls->names[i], sizeof ls->names[i], "meridian_link_%s_%s", ls->conf.name, metric_defs[i].name);
         ls->defs[i] = metric_defs[i];
-        ls->defs[i].labels = ls->labels;
+        ls->defs[i].name = ls->names[i];
     }
     mer_metrics_add(conf->metrics, &ls->set, ls->defs, M_COUNT, ls->values);
     *out = ls;
@@ -394,6 +395,11 @@ void mer_link_close(struct mer_link *l)
         mer__link_down(l, M_CLOSED, "closed by us");
     else if (!l->in_down)
         release(l);
+}
+
+void mer_link_reset(struct mer_link *l)
+{
+    mer__link_down(l, M_HOSTILE, "the peer sent what is no message");
 }
 
 void mer_links_destroy(struct mer_links *ls)

@@ -34,7 +34,7 @@ struct mer_links {
     uint32_t accepted;
     bool destroyed;
     uint8_t *scratch; /* one frame with its length */
-    char labels[64];
+    char names[M_COUNT][64];
     struct mer_metric_def defs[M_COUNT];
     uint64_t values[M_COUNT];
     struct mer_metric_set set;

@@ -58,7 +58,7 @@ struct mer_links_conf {
     const char *region, *id, *incarnation; /* kept */
     SSL_CTX *tls_client, *tls_server;      /* NULL: plain */
     uint32_t peer_roles;                   /* bit (1 << role) of those that may be at the other end; 0: any */
-    const char *name;                      /* what these links are, a label in metrics and log: "bus"; kept; NULL: "link" */
+    const char *name;                      /* what these links are, in names of metrics and the log: "bus"; kept; NULL: "peer" */
 };
 
 MER_MUST_CHECK enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_conf *conf);
@@ -80,6 +80,8 @@ const struct mer_link_peer *mer_link_peer(const struct mer_link *l); /* NULL whe
 /* Idempotent within a turn. on_down comes from inside this call if it was up; a dialled link is forgotten; memory goes at the turn's end.
  */
 void mer_link_close(struct mer_link *l);
+/* The peer broke the protocol above the link: down now; a dialled link comes back by itself, an accepted one is gone. */
+void mer_link_reset(struct mer_link *l);
 /* Closes listener and links without further callbacks; memory goes at the turn's end. */
 void mer_links_destroy(struct mer_links *ls);
 
