@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bus.h - messages between the edges of a region (architecture section 3, "Seats on other edges"). An interface with one carrier so far: direct
- * links, dialled on the first message (unix socket inside a host), closed when idle for 60 s. A message to oneself takes the same way through the
- * codec and arrives in the same turn (MER_PHASE_LOOPBACK), so nobody above knows where the other side is.
+ * bus.h - messages between the edges of a region (architecture section 3, "Seats on other edges"). An interface with one carrier so far:
+ * direct links, dialled on the first message (unix socket inside a host), closed when idle for 60 s. A message to oneself takes the same
+ * way through the codec and arrives in the same turn (MER_PHASE_LOOPBACK), so nobody above knows where the other side is.
  *
- * Within one life of a link messages arrive in order, exactly once. When it goes down what was in flight is lost and on_peer_down tells: proxies attach
- * again and fetch a confirmed snapshot; requests are repeated by their own ids and deadlines. */
+ * Within one life of a link messages arrive in order, exactly once. When it goes down what was in flight is lost and on_peer_down tells:
+ * proxies attach again and fetch a confirmed snapshot; requests are repeated by their own ids and deadlines. */
 #pragma once
 
 #include <meridian/link.h>
@@ -32,8 +32,8 @@ MER_MUST_CHECK enum mer_err edge_bus_create(struct edge_bus **out, const struct 
 void edge_bus_on(struct edge_bus *b, Meridian__Internal__V1__BusMessage__BodyCase kind, edge_bus_cb cb, void *ctx);
 /* The link to a peer went down, or it could not be reached (its liveness key is gone: dead = true). Comes at most once a life. */
 void edge_bus_on_peer_down(struct edge_bus *b, void (*cb)(void *ctx, const char *incarnation, bool dead), void *ctx);
-/* Packed at once (m stays the caller's; m->from is set here). While a link is being dialled up to 256 KiB wait for it. MER_EBUSY beyond; MER_ECLOSED when
- * the peer is known to be dead. */
+/* Packed at once (m stays the caller's; m->from is set here). While a link is being dialled up to 256 KiB wait for it. MER_EBUSY beyond;
+ * MER_ECLOSED when the peer is known to be dead. */
 MER_MUST_CHECK enum mer_err edge_bus_send(struct edge_bus *b, const char *to, Meridian__Internal__V1__BusMessage *m);
 const char *edge_bus_address(const struct edge_bus *b); /* what other edges dial; goes into the liveness key */
 const char *edge_bus_incarnation(const struct edge_bus *b);

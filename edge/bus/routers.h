@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * routers.h - the edge's links to its region's routers. Every router is dialled and gets a report every second; one of them is the leader (it says so,
- * with the epoch of its lease). Instructions that carry a lower epoch than the highest seen are refused and counted. Without routers live games go on;
- * only new matches wait. */
+ * routers.h - the edge's links to its region's routers. Every router is dialled and gets a report every second; one of them is the leader
+ * (it says so, with the epoch of its lease). Instructions that carry a lower epoch than the highest seen are refused and counted. Without
+ * routers live games go on; only new matches wait. */
 #pragma once
 
 #include <meridian/link.h>
