@@ -4,7 +4,8 @@
  * pure function), freeze (const from there).
  *
  * A file is one flat mapping: scalars and lists of scalars. Durations and sizes are plain numbers, the unit is in the key's name. Secrets
- * only by file name. Every key can be given as an environment variable MERIDIAN_<KEY> or flag --set key=value (flag > environment > file).
+ * only by file name. A byte order mark, carriage returns, anchors, tags and files over 1 MiB are refused. Every key can be given as an
+ * environment variable MERIDIAN_<KEY> or flag --set key=value (flag > environment > file).
  */
 #pragma once
 
@@ -55,10 +56,12 @@ struct mer_conf_item {
     }
 
 /* `file` may be NULL (defaults, environment and sets only). `sets` are "key=value" texts. Errors, one line each ("file:line: key: reason"),
- * are appended to `errors`; MER_EINVALID when there is any. *conf is zeroed first; on error it may be partly filled and must still be
- * freed. */
+ * are appended to `errors`; MER_EINVALID when there is any. The fields that rows name are zeroed first, others are left alone; on error
+ * they may be partly filled and must still be freed. Allocates from the dying family: at start only. */
 MER_MUST_CHECK enum mer_err mer_conf_load(const struct mer_conf_item *items, size_t count, void *conf, const char *file,
                                           const struct mer_strs *sets, struct mer_buf *errors);
+/* Sets every field of the table to 0 or NULL (mer_conf_load begins with it; other members of the struct are left alone). */
+void mer_conf_clear(const struct mer_conf_item *items, size_t count, void *conf);
 void mer_conf_free(const struct mer_conf_item *items, size_t count, void *conf);
 /* The table as text for people: key, type, range, default, help; and as a YAML template. */
 void mer_conf_print_help(const struct mer_conf_item *items, size_t count, FILE *out);

@@ -45,10 +45,12 @@ struct mer_process {
 
 /* Raises the soft descriptor limit to the hard one and returns it; ignores SIGPIPE. */
 uint64_t mer_process_raise_limits(void);
+/* Handlers (on_drain, on_reload, ctx) are set after this call. Signal handles do not keep the loop alive. */
 void mer_process_init(struct mer_process *p, struct mer_loop *loop, struct mer_log *log, struct mer_metrics *metrics);
 void mer_process_ready(struct mer_process *p);
-/* READY -> DRAINING and on_drain; idempotent. */
+/* READY -> DRAINING and on_drain (none: stops); while STARTING: stops; idempotent. */
 void mer_process_drain(struct mer_process *p);
 /* -> STOPPED and the loop stops. */
 void mer_process_stop(struct mer_process *p);
+/* The handles are closed by the loop: `p` must live until mer_loop_deinit. */
 void mer_process_deinit(struct mer_process *p);
