@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sessions.h - who is connected: a session for each (user, device), numbered messages, the ring for replay, authentication and its end, dispatch of client messages (R11, R14, R15, R18). */
+ * sessions.h - who is connected: a session for each (user, device), numbered messages, the ring for replay, authentication and its end,
+ * dispatch of client messages (R11, R14, R15, R18). */
 #pragma once
 
 #include "edge/net/conn.h"
@@ -9,6 +10,9 @@ struct edge_sessions;
 struct edge_app;
 
 MER_MUST_CHECK enum mer_err edge_sessions_create(struct edge_sessions **out, struct edge_app *app);
+/* The process ends: from now on nothing is written to the store any more. */
+void edge_sessions_stop(struct edge_sessions *s);
+/* After the store's last callback. */
 void edge_sessions_destroy(struct edge_sessions *s);
 uint32_t edge_sessions_count(const struct edge_sessions *s);
 
@@ -17,5 +21,5 @@ void edge_sessions_to_user(struct edge_sessions *s, const char *user, const Meri
 /* To one session (device); nothing happens when it is gone. */
 void edge_sessions_to_session(struct edge_sessions *s, const char *session, const Meridian__Client__V1__ServerMessage *m);
 bool edge_sessions_online(const struct edge_sessions *s, const char *user);
-/* Closes every connection with this code and reason. */
-void edge_sessions_close_all(struct edge_sessions *s, uint16_t code, const char *reason);
+/* Closes every connection with this code; the reason is "word;retry=MS" with a time of each client's own between 0 and spread_ms. */
+void edge_sessions_close_all(struct edge_sessions *s, uint16_t code, const char *word, uint32_t spread_ms);

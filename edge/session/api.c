@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * api.c - see api.h. Guest tokens are signed here, so that a studio can play before it has an account system; the same key signs the list
+ * of regions. The list holds this region's edges as the router's leader tells them; other regions join it with the mesh. Owner: the app.
+ * Next: auth.c (who checks the tokens). */
+#include "edge/session/api.h"
+
+#include <string.h>
+
+#include <jansson.h>
+#include <meridian/id.h>
+#include <meridian/json.h>
+#include <meridian/mem.h>
+
+#include "edge/limits.h"
+
+#define ROUTER(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
+
+enum { GUEST_TOKEN_S = 300 /* R11 */, REGIONS_TTL_MS = 300 * 1000 /* clients ask again with their next token */ };
+static const struct mer_bucket_rate guest_rate = {2000,
+                                                  4000}; /* tokens a second of this process: signing is 20 us, this is 4 % of a core */
+
+enum { M_GUESTS, M_GUESTS_RENEWED, M_GUESTS_REFUSED, M_API_COUNT };
+static const struct mer_metric_def defs[M_API_COUNT] = {
+    [M_GUESTS] = {"meridian_edge_guest_tokens_total", "guest tokens given", MER_COUNTER, "kind=\"new\""},
+    [M_GUESTS_RENEWED] = {"meridian_edge_guest_tokens_total", "guest tokens given", MER_COUNTER, "kind=\"renewed\""},
+    [M_GUESTS_REFUSED] = {"meridian_edge_guest_tokens_refused_total", "guest tokens not given", MER_COUNTER, NULL},
+};
+
+struct edge_api {
+    struct edge_app *app;
+    struct edge_route routes[3];
+    struct mer_bucket guests;
+    struct mer_buf edges; /* JSON array of {"id","ws"} */
+    uint64_t values[M_API_COUNT];
+    struct mer_metric_set metric_set;
+};
+
+static void on_ping(void *ctx, struct edge_request *req)
+{
+    (void)ctx;
+    edge_http_reply(req, 204, NULL, NULL, 0);
+}
+
+/* {"name"?}; an empty body is {}. */
+static bool read_name(const struct edge_request *req, char name[MER_TOKEN_NAME_MAX + 1])
+{
+    json_error_t err;
+    name[0] = 0;
+    if (req->body.len == 0)
+        return true;
+    json_t *root = json_loadb(req->body.p, req->body.len, JSON_REJECT_DUPLICATES, &err);
+    json_t *value = json_object_get(root, "name");
+    const char *text = json_string_value(value);
+    bool ok =
+        json_is_object(root) && (value == NULL || (text != NULL && mer_id_is_text(text, json_string_length(value), MER_TOKEN_NAME_MAX)));
+    if (ok && text != NULL)
+        strcpy(name, text); /* length checked above */
+    json_decref(root);
+    return ok;
+}
+
+/* The user of a guest token that may be renewed: good, or expired for at most a day. */
+static bool renewable(struct edge_api *a, struct edge_text token, struct mer_claims *claims)
+{
+    struct edge_app *app = a->app;
+    struct mer_token_rules rules = {app->conf.token_issuer, app->conf.token_audience, EDGE_TOKEN_SKEW_S, app->conf.token_max_lifetime_s};
+    uint64_t now = mer_clock_wall_ms(&app->clock);
+    enum mer_token_cause cause = mer_token_verify(app->keys, &rules, token.p, token.len, now, claims);
+    bool fresh_enough = cause == MER_TOKEN_OK || (cause == MER_TOKEN_EXPIRED && claims->exp_ms + EDGE_GUEST_RENEW_MAX_S * 1000ull >= now);
+    return fresh_enough && claims->guest;
+}
+
+static enum mer_err sign_guest(struct edge_api *a, const char *user, const char *name, uint64_t exp_ms, struct mer_buf *answer)
+{
+    struct edge_app *app = a->app;
+    char token[MER_TOKEN_MAX_BYTES];
+    json_t *claims =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b}", "iss", app->conf.token_issuer, "aud", app->conf.token_audience, "sub", user,
+                  "name", name, "iat", (json_int_t)(exp_ms / 1000 - GUEST_TOKEN_S), "exp", (json_int_t)(exp_ms / 1000), "guest", 1);
+    char *payload = claims == NULL ? NULL : json_dumps(claims, JSON_COMPACT);
+    enum mer_err err = payload == NULL ? MER_ENOMEM : mer_token_sign(app->guest_keys, payload, strlen(payload), token, sizeof(token));
+    free(payload);
+    json_decref(claims);
+    if (err == MER_OK)
+        err = mer_buf_appendf(answer, "{\"token\":\"%s\",\"user\":", token);
+    if (err == MER_OK)
+        err = mer_json_write_string(user, strlen(user), answer);
+    if (err == MER_OK)
+        err = mer_buf_appendf(answer, ",\"expiresAtMs\":%llu}", (unsigned long long)exp_ms);
+    return err;
+}
+
+static void on_guest(void *ctx, struct edge_request *req)
+{
+    struct edge_api *a = ctx;
+    struct edge_app *app = a->app;
+    struct mer_claims old = {0};
+    char name[MER_TOKEN_NAME_MAX + 1], user[32];
+    bool renew = req->bearer.len > 0;
+    if (app->guest_keys == NULL || !app->conf.guest_allowed) {
+        edge_http_error(req, 404, "not_found", "guests are not allowed here", 0);
+        return;
+    }
+    if (!read_name(req, name)) {
+        a->values[M_GUESTS_REFUSED]++;
+        edge_http_error(req, 400, "bad_field", "name: 1 to 64 bytes of text", 0);
+        return;
+    }
+    if (renew && !renewable(a, req->bearer, &old)) {
+        a->values[M_GUESTS_REFUSED]++;
+        edge_http_header(req, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+        edge_http_error(req, 401, "invalid_token", "not a guest token of the last 24 hours", 0);
+        return;
+    }
+    if (!mer_bucket_take(&a->guests, guest_rate, app->loop.now_ms)) {
+        a->values[M_GUESTS_REFUSED]++;
+        edge_http_error(req, 503, "overloaded", "too many guests at once", 1000);
+        return;
+    }
+    mer_id_make(&app->rng, "g-", 10, user, sizeof(user));
+    if (name[0] == 0)
+        strcpy(name, old.name[0] != 0 ? old.name : "Guest"); /* claims' names are not longer */
+    struct mer_buf answer;
+    mer_buf_init(&answer, 0);
+    uint64_t exp_ms = (mer_clock_wall_ms(&app->clock) / 1000 + GUEST_TOKEN_S) * 1000;
+    if (sign_guest(a, renew ? old.sub : user, name, exp_ms, &answer) == MER_OK) {
+        a->values[renew ? M_GUESTS_RENEWED : M_GUESTS]++;
+        edge_http_reply(req, 200, "application/json", answer.data, answer.len);
+    } else {
+        edge_http_error(req, 500, "internal", "the token could not be made", 0);
+    }
+    mer_buf_deinit(&answer);
+}
+
+static void on_regions(void *ctx, struct edge_request *req)
+{
+    struct edge_api *a = ctx;
+    struct edge_app *app = a->app;
+    struct mer_buf body;
+    char signature[1024];
+    mer_buf_init(&body, 0);
+    unsigned long long expires = mer_clock_wall_ms(&app->clock) + REGIONS_TTL_MS;
+    enum mer_err err = mer_buf_appendf(&body, "{\"regions\":[{\"name\":\"%s\",\"edges\":[%.*s]}],\"expiresAtMs\":%llu}", app->conf.region,
+                                       (int)a->edges.len, (const char *)a->edges.data, expires);
+    if (err == MER_OK && app->guest_keys != NULL) {
+        err = mer_jws_sign_detached(app->guest_keys, body.data, body.len, signature, sizeof(signature));
+        if (err == MER_OK)
+            edge_http_header(req, "Meridian-Signature", signature);
+    }
+    if (err == MER_OK)
+        edge_http_reply(req, 200, "application/json", body.data, body.len);
+    else
+        edge_http_error(req, 500, "internal", "the list could not be made", 0);
+    mer_buf_deinit(&body);
+}
+
+static void on_edge_list(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
+{
+    struct edge_api *a = ctx;
+    struct mer_buf list;
+    enum mer_err err = MER_OK;
+    mer_buf_init(&list, 0);
+    for (size_t i = 0; i < m->edge_list->n_edges && err == MER_OK; i++) {
+        const Meridian__Internal__V1__ListedEdge *e = m->edge_list->edges[i];
+        err = mer_buf_appends(&list, i > 0 ? ",{\"id\":" : "{\"id\":");
+        if (err == MER_OK)
+            err = mer_json_write_string(e->id, strlen(e->id), &list);
+        if (err == MER_OK)
+            err = mer_buf_appends(&list, ",\"ws\":");
+        if (err == MER_OK)
+            err = mer_json_write_string(e->ws_url, strlen(e->ws_url), &list);
+        if (err == MER_OK)
+            err = mer_buf_appends(&list, "}");
+    }
+    if (err != MER_OK) { /* the old list still holds */
+        mer_buf_deinit(&list);
+        return;
+    }
+    mer_buf_deinit(&a->edges);
+    a->edges = list;
+}
+
+enum mer_err edge_api_create(struct edge_api **out, struct edge_app *app)
+{
+    struct edge_api *a = mer_xcalloc(1, sizeof(*a));
+    a->app = app;
+    a->routes[0] = (struct edge_route){"GET", "/v1/ping", on_ping, a};
+    a->routes[1] = (struct edge_route){"POST", "/v1/guest", on_guest, a};
+    a->routes[2] = (struct edge_route){"GET", "/v1/regions", on_regions, a};
+    mer_buf_init(&a->edges, 0);
+    mer_bucket_init(&a->guests, guest_rate, app->loop.now_ms);
+    mer_metrics_add(&app->metrics, &a->metric_set, defs, M_API_COUNT, a->values);
+    edge_routers_on(app->routers, ROUTER(EDGE_LIST), on_edge_list, a);
+    *out = a;
+    return MER_OK;
+}
+
+const struct edge_route *edge_api_routes(const struct edge_api *a, size_t *count)
+{
+    *count = MER_COUNT(a->routes);
+    return a->routes;
+}
+
+void edge_api_destroy(struct edge_api *a)
+{
+    if (a == NULL)
+        return;
+    mer_metrics_remove(&a->metric_set);
+    mer_buf_deinit(&a->edges);
+    mer_free(&a);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * registry.c - who is connected where (R7, R13): one call at connect, which also answers what the player comes back to (his game, his
+ * ticket, an older connection of this device elsewhere), one at disconnect, conditional on the session, so that a late one removes nothing
+ * newer.
+ *
+ * Soft calls: a failed one is repeated while the session is connected, because without it other devices and edges do not find this one.
+ * Owner: sessions. Next: deliver.c, tickets.c. */
+#include <string.h>
+
+#include <meridian/mem.h>
+
+#include "edge/session/session.h"
+#include "edge/session/tickets.h"
+
+enum { RETRY_MIN_MS = 500, RETRY_SPREAD_MS = 1500 }; /* spread: a Redis that returns is not met by everybody at once */
+
+struct registration {
+    struct mer_list node;
+    struct edge_sessions *all;
+    uint64_t serial;
+    bool quiet;
+    struct mer_timer retry;
+};
+
+static void connect_send(struct registration *r);
+
+static void registration_free(struct registration *r)
+{
+    mer_list_remove(&r->node);
+    mer_loop_disarm(&r->all->app->loop, &r->retry);
+    mer_free(&r);
+}
+
+void edge__registry_drop(struct edge_sessions *all)
+{
+    MER_LIST_EACH_SAFE (it, &all->registrations)
+        registration_free(MER_LIST_ENTRY(it, struct registration, node));
+}
+
+static struct edge_session *session_of(const struct registration *r)
+{
+    struct edge_session *s = mer_map_get(&r->all->by_serial, &r->serial, sizeof(r->serial));
+    return s != NULL && s->state == EDGE_SESSION_LIVE ? s : NULL;
+}
+
+static void replace_elsewhere(struct edge_app *app, const struct edge_player *p)
+{
+    if (p->previous_session[0] == 0 || strcmp(p->previous_edge, app->incarnation) == 0)
+        return;
+    Meridian__Internal__V1__SessionReplace sr = MERIDIAN__INTERNAL__V1__SESSION_REPLACE__INIT;
+    Meridian__Internal__V1__BusMessage bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    sr.session = (char *)p->previous_session;
+    bm.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_REPLACE;
+    bm.session_replace = &sr;
+    /* A dead edge has no connections left to replace. */
+    if (edge_bus_send(app->bus, p->previous_edge, &bm) != MER_OK)
+        MER_LOG(&app->log, MER_DEBUG, "session.replace_lost", KV_STR("edge", p->previous_edge));
+}
+
+static void on_retry(struct mer_timer *t)
+{
+    connect_send(MER_CONTAINER_OF(t, struct registration, retry));
+}
+
+static void retry_later(struct registration *r)
+{
+    r->all->values[M_REGISTRY_RETRIES]++;
+    mer_loop_arm(&r->all->app->loop, &r->retry, RETRY_MIN_MS + mer_rng_below(&r->all->app->rng, RETRY_SPREAD_MS));
+}
+
+static void on_connected(void *ctx, enum edge_store_result result, const struct edge_player *p)
+{
+    struct registration *r = ctx;
+    struct edge_app *app = r->all->app;
+    struct edge_session *s = r->all->stopping ? NULL : session_of(r);
+    if (s != NULL && result != EDGE_STORE_OK) {
+        retry_later(r);
+        return;
+    }
+    if (s != NULL) {
+        char id[EDGE_SESSION_ID_BYTES];
+        edge__session_id(s, id);
+        replace_elsewhere(app, p);
+        if (p->game[0] != 0 && (!r->quiet || edge_seats_game(app->seats, s->user->id) == NULL))
+            edge_seats_join(app->seats, s->user->id, id, p->game);
+        if (p->ticket[0] != 0 && !r->quiet)
+            edge_tickets_tell(s, p->ticket, p->ticket_edge);
+    }
+    registration_free(r);
+}
+
+static void connect_send(struct registration *r)
+{
+    struct edge_session *s = r->all->stopping ? NULL : session_of(r);
+    char id[EDGE_SESSION_ID_BYTES];
+    if (s == NULL) {
+        registration_free(r);
+        return;
+    }
+    edge__session_id(s, id);
+    if (edge_store_player_connect(r->all->app->store, s->user->id, s->device, id, on_connected, r) != MER_OK)
+        retry_later(r);
+}
+
+void edge__registry_connect(struct edge_session *s, bool quiet)
+{
+    struct registration *r = mer_try_calloc(1, sizeof(*r));
+    if (r == NULL) {
+        edge_conn_close(s->conn, EDGE_CLOSE_INTERNAL, "out_of_memory");
+        return;
+    }
+    r->all = s->all;
+    mer_list_push_back(&s->all->registrations, &r->node);
+    r->serial = s->serial;
+    r->quiet = quiet;
+    mer_timer_init(&r->retry, on_retry);
+    connect_send(r);
+}
+
+static void on_disconnected(void *ctx, enum edge_store_result result, const struct edge_player *p)
+{
+    (void)ctx;
+    (void)result; /* an entry that stays names an incarnation and a session that are gone: it is refused where it is used */
+    (void)p;
+}
+
+void edge__registry_disconnect(struct edge_session *s)
+{
+    char id[EDGE_SESSION_ID_BYTES];
+    if (s->all->stopping)
+        return; /* the incarnation's liveness key goes; its entries mean nothing then */
+    edge__session_id(s, id);
+    enum mer_err err = edge_store_player_disconnect(s->all->app->store, s->user->id, s->device, id, on_disconnected, NULL);
+    if (err != MER_OK)
+        MER_LOG_RATE(&s->all->app->log, MER_DEBUG, "registry.busy", KV_STR("error", mer_err_name(err)));
+}

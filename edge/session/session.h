@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * session.h - a session and its user, for the files of edge/session only.
+ *
+ *            token good                connection lost, replaced           60 s
+ *   AUTH ------------------> LIVE ------------------------------> DETACHED ------> destroyed
+ *     | 10 s, bad token        ^                                     |
+ *     v                        +------ resume: replayed -------------+
+ *   destroyed
+ *
+ * Timer (one a session): AUTH: authentication deadline; LIVE: warning before the token's end, then its end; DETACHED: the end of the
+ * session. */
+#pragma once
+
+#include <meridian/bucket.h>
+#include <meridian/id.h>
+#include <meridian/map.h>
+#include <meridian/slab.h>
+#include <meridian/token.h>
+
+#include "edge/app.h"
+#include "edge/limits.h"
+#include "edge/session/ring.h"
+
+#define EDGE_SESSION_STATES(X) X(AUTH) X(LIVE) X(DETACHED)
+#define X(name) EDGE_SESSION_##name,
+enum edge_session_state { EDGE_SESSION_STATES(X) EDGE_SESSION_NSTATES };
+#undef X
+
+enum edge_encoding { EDGE_JSON, EDGE_PROTO };
+
+struct edge_ticket;
+
+struct edge_user {
+    struct mer_list sessions;   /* LIVE and DETACHED */
+    struct edge_ticket *ticket; /* opened at this edge; NULL when none */
+    char *name;                 /* from the newest token */
+    uint32_t rating;            /* 0: not told */
+    uint16_t count, live;       /* sessions; of these with a connection */
+    struct mer_bucket rate;     /* over all devices */
+    char id[];
+};
+
+struct edge_session {
+    struct edge_sessions *all;
+    struct edge_conn *conn; /* NULL when DETACHED */
+    struct edge_user *user; /* NULL when AUTH */
+    struct mer_list in_user;
+    struct mer_timer timer;
+    struct edge_ring ring;
+    uint64_t serial; /* random; the id is incarnation.serial in hex */
+    uint64_t offset; /* the last one used */
+    char *device;    /* NULL when AUTH */
+    uint32_t exp_s;  /* of the token, wall clock */
+    uint32_t minute; /* which minute the two counts below belong to */
+    struct mer_bucket rate;
+    uint8_t bad, limited; /* messages this minute that were no messages / over the rate */
+    uint8_t state, encoding;
+    bool fresh : 1;  /* no message since `connected`: resume is allowed */
+    bool warned : 1; /* token_expiring was sent */
+};
+_Static_assert(sizeof(struct edge_session) <= 152, "architecture section 3: 160 bytes a session, 8 of them its slot in the index");
+
+enum { EDGE_SESSION_ID_BYTES = 96, EDGE_SESSION_EPOCH = 1 };
+
+struct edge_sessions {
+    struct edge_app *app;
+    struct mer_slab slab;
+    struct mer_map by_serial, users;
+    struct edge_ring_pool pool;
+    struct mer_buf out;            /* one message being encoded */
+    struct mer_list registrations; /* registry.c: under way, or waiting to be repeated */
+    struct mer_timer sweep;        /* every second: what is too old to replay */
+    struct mer_bucket_rate rate;
+    uint64_t *values;
+    struct mer_metric_set metric_set;
+    bool stopping;
+};
+
+/* sessions.c */
+void edge__session_id(const struct edge_session *s, char out[EDGE_SESSION_ID_BYTES]);
+struct edge_session *edge__session_find(struct edge_sessions *all, const char *id);
+struct edge_session *edge__session_create(struct edge_sessions *all, struct edge_conn *c, enum edge_encoding encoding);
+/* AUTH -> LIVE. MER_EBUSY: the user has too many devices. Detaches an older connection of the same device (3502). */
+MER_MUST_CHECK enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims *claims, const char *device);
+/* The old session of a resume goes on with the new one's connection; the new one is destroyed. */
+void edge__session_adopt(struct edge_session *old, struct edge_session *fresh);
+/* The connection is gone (or goes to a newer one): LIVE -> DETACHED, AUTH -> destroyed. */
+void edge__session_detach(struct edge_session *s);
+void edge__session_destroy(struct edge_session *s);
+void edge__session_send(struct edge_session *s, const Meridian__Client__V1__ServerMessage *m);
+void edge__session_replay(struct edge_session *s, uint64_t after);
+void edge__session_error(struct edge_session *s, Meridian__Client__V1__ErrorCode code, const char *text, const char *re,
+                         uint32_t retry_after_ms);
+struct edge_user *edge__user_find(struct edge_sessions *all, const char *id);
+/* Destroys the user when nothing holds him any more. */
+void edge__user_release(struct edge_sessions *all, struct edge_user *u);
+
+/* auth.c */
+extern const struct edge_conn_ops edge__session_ops;
+void edge__auth_opened(void *ctx, struct edge_conn *c, const struct edge_upgrade *info);
+/* From `auth` or the query. Closes the connection where the token is no good. */
+void edge__auth_token(struct edge_session *s, const char *token, size_t len, const char *device);
+void edge__auth_arm(struct edge_session *s);
+void edge__auth_connected(struct edge_session *s, int outcome, const char *reason); /* outcome 0: not a resume */
+
+/* dispatch.c */
+void edge__dispatch(struct edge_session *s, enum edge_opcode op, uint8_t *data, size_t len);
+
+/* registry.c */
+/* quiet: a replayed session needs no snapshot. */
+void edge__registry_connect(struct edge_session *s, bool quiet);
+void edge__registry_disconnect(struct edge_session *s);
+void edge__registry_drop(struct edge_sessions *all); /* what waits to be repeated, at the end */
+
+/* metrics of this folder, indexes of sessions->values */
+enum {
+    M_SESSIONS,
+    M_AUTHENTICATED,
+    M_AUTH_FAILED, /* one a cause of token.h */
+    M_AUTH_LATE = M_AUTH_FAILED + MER_TOKEN_NCAUSES,
+    M_RENEWED,
+    M_REPLACED,
+    M_RESUME_REPLAYED,
+    M_RESUME_GONE,
+    M_IN,
+    M_OUT,
+    M_ERRORS,
+    M_LIMITED,
+    M_RING_BYTES,
+    M_RING_DROPPED,
+    M_REGISTRY_RETRIES,
+    M_COUNT
+};

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sessions.c - sessions and users of this edge: birth, sending, detaching, end.
+ *
+ * A user is only the group of his sessions (devices), his ticket and what his newest token says. A message to a user is packed once for the
+ * rings and encoded for each connected session with its own offset. A session whose connection is lost keeps numbering and filling its ring
+ * for 60 s, so that a client who comes back to this edge is replayed what he missed; another edge answers `gone` and sends the state
+ * instead.
+ *
+ * Invariants: LIVE <=> conn; user->live counts LIVE ones; ring offsets end at session->offset; a session is in by_serial from birth to end.
+ * Owner: the app. Next: auth.c, dispatch.c. */
+#include "edge/session/sessions.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <meridian/json.h>
+#include <meridian/mem.h>
+
+#include "edge/session/session.h"
+#include "edge/session/tickets.h"
+
+#define SM(x) Meridian__Client__V1__##x
+#define BODY(x) MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_##x
+
+#define FAILED(cause) \
+    [M_AUTH_FAILED + MER_TOKEN_## \
+        cause] = {"meridian_edge_auth_failures_total", "tokens refused, by cause", MER_COUNTER, "cause=\"" #cause "\""},
+static const struct mer_metric_def defs[M_COUNT] = {
+    [M_SESSIONS] = {"meridian_edge_sessions", "sessions, also those waiting for their client to come back", MER_GAUGE, NULL},
+    [M_AUTHENTICATED] = {"meridian_edge_authenticated_total", "connections that showed a good token (R11)", MER_COUNTER, NULL},
+    MER_TOKEN_CAUSES(FAILED)[M_AUTH_LATE] = {"meridian_edge_auth_late_total", "connections that showed no token in time", MER_COUNTER,
+                                             NULL},
+    [M_RENEWED] = {"meridian_edge_tokens_renewed_total", "tokens renewed on a live connection", MER_COUNTER, NULL},
+    [M_REPLACED] = {"meridian_edge_sessions_replaced_total", "connections replaced by a newer one of the same device (3502)", MER_COUNTER,
+                    NULL},
+    [M_RESUME_REPLAYED] = {"meridian_edge_resumes_total", "resumes by outcome (R15)", MER_COUNTER, "outcome=\"replayed\""},
+    [M_RESUME_GONE] = {"meridian_edge_resumes_total", "resumes by outcome (R15)", MER_COUNTER, "outcome=\"gone\""},
+    [M_IN] = {"meridian_edge_client_messages_total", "messages of the player's protocol", MER_COUNTER, "direction=\"in\""},
+    [M_OUT] = {"meridian_edge_client_messages_total", "messages of the player's protocol", MER_COUNTER, "direction=\"out\""},
+    [M_ERRORS] = {"meridian_edge_client_errors_total", "`error` messages sent", MER_COUNTER, NULL},
+    [M_LIMITED] = {"meridian_edge_rate_limited_total", "client messages over the rate (R18)", MER_COUNTER, NULL},
+    [M_RING_BYTES] = {"meridian_edge_ring_bytes", "memory held for replay", MER_GAUGE, NULL},
+    [M_RING_DROPPED] = {"meridian_edge_ring_dropped_total", "messages dropped from rings for want of space", MER_COUNTER, NULL},
+    [M_REGISTRY_RETRIES] = {"meridian_edge_registry_retries_total", "registry writes repeated (R13)", MER_COUNTER, NULL},
+};
+
+static struct mer_key serial_key(const void *entry)
+{
+    return (struct mer_key){&((const struct edge_session *)entry)->serial, sizeof(uint64_t)};
+}
+
+static struct mer_key user_key(const void *entry)
+{
+    const struct edge_user *u = entry;
+    return (struct mer_key){u->id, strlen(u->id)};
+}
+
+static void refresh_metrics(struct mer_metric_set *set)
+{
+    struct edge_sessions *all = MER_CONTAINER_OF(set, struct edge_sessions, metric_set);
+    all->values[M_SESSIONS] = all->by_serial.count;
+    all->values[M_RING_BYTES] = all->pool.bytes;
+    all->values[M_RING_DROPPED] = all->pool.dropped;
+}
+
+static void sweep(struct mer_timer *t)
+{
+    struct edge_sessions *all = MER_CONTAINER_OF(t, struct edge_sessions, sweep);
+    edge_ring_pool_expire(&all->pool, all->app->loop.now_ms);
+    mer_loop_arm(&all->app->loop, &all->sweep, 1000);
+}
+
+enum mer_err edge_sessions_create(struct edge_sessions **out, struct edge_app *app)
+{
+    struct edge_sessions *all = mer_xcalloc(1, sizeof(*all));
+    uint64_t seed[2] = {mer_rng_u64(&app->rng), mer_rng_u64(&app->rng)};
+    all->app = app;
+    mer_slab_init(&all->slab, sizeof(struct edge_session), 256);
+    mer_map_init(&all->by_serial, serial_key, seed);
+    mer_map_init(&all->users, user_key, seed);
+    edge_ring_pool_init(&all->pool, app->conf.ring_pool_bytes);
+    mer_buf_init(&all->out, 0);
+    all->rate = (struct mer_bucket_rate){app->conf.messages_per_second, app->conf.messages_burst};
+    all->values = mer_xcalloc(M_COUNT, sizeof(uint64_t));
+    mer_metrics_add(&app->metrics, &all->metric_set, defs, M_COUNT, all->values);
+    all->metric_set.refresh = refresh_metrics;
+    mer_list_init(&all->registrations);
+    mer_timer_init(&all->sweep, sweep);
+    mer_loop_arm(&app->loop, &all->sweep, 1000);
+    *out = all;
+    return MER_OK;
+}
+
+void edge_sessions_stop(struct edge_sessions *all)
+{
+    all->stopping = true;
+}
+
+static void destroy_one(void *object, void *ctx)
+{
+    (void)ctx;
+    edge__session_destroy(object);
+}
+
+void edge_sessions_destroy(struct edge_sessions *all)
+{
+    if (all == NULL)
+        return;
+    edge_sessions_stop(all);
+    mer_slab_each(&all->slab, destroy_one, NULL);
+    MER_ASSERT(all->users.count == 0);
+    edge__registry_drop(all);
+    mer_loop_disarm(&all->app->loop, &all->sweep);
+    mer_metrics_remove(&all->metric_set);
+    mer_map_deinit(&all->users);
+    mer_map_deinit(&all->by_serial);
+    mer_slab_deinit(&all->slab);
+    mer_buf_deinit(&all->out);
+    mer_free(&all->values);
+    mer_free(&all);
+}
+
+uint32_t edge_sessions_count(const struct edge_sessions *all)
+{
+    return all->by_serial.count;
+}
+
+void edge__session_id(const struct edge_session *s, char out[EDGE_SESSION_ID_BYTES])
+{
+    snprintf(out, EDGE_SESSION_ID_BYTES, "%s.%016" PRIx64, s->all->app->incarnation, s->serial);
+}
+
+struct edge_session *edge__session_find(struct edge_sessions *all, const char *id)
+{
+    size_t prefix = strlen(all->app->incarnation);
+    if (strncmp(id, all->app->incarnation, prefix) != 0 || id[prefix] != '.' || strlen(id) != prefix + 17 ||
+        strspn(id + prefix + 1, "0123456789abcdef") != 16)
+        return NULL;
+    uint64_t serial = strtoull(id + prefix + 1, NULL, 16);
+    return mer_map_get(&all->by_serial, &serial, sizeof(serial));
+}
+
+static void on_timer(struct mer_timer *t);
+
+struct edge_session *edge__session_create(struct edge_sessions *all, struct edge_conn *c, enum edge_encoding encoding)
+{
+    struct edge_session *s = mer_slab_try_alloc(&all->slab);
+    if (s == NULL)
+        return NULL;
+    s->all = all;
+    s->conn = c;
+    s->encoding = (uint8_t)encoding;
+    s->state = EDGE_SESSION_AUTH;
+    s->serial = mer_rng_u64(&all->app->rng);
+    mer_list_init(&s->in_user);
+    edge_ring_init(&s->ring);
+    mer_timer_init(&s->timer, on_timer);
+    mer_bucket_init(&s->rate, all->rate, all->app->loop.now_ms);
+    if (mer_map_put(&all->by_serial, s) != MER_OK) {
+        mer_slab_free(&all->slab, s);
+        return NULL;
+    }
+    mer_loop_arm(&all->app->loop, &s->timer, EDGE_AUTH_DEADLINE_MS);
+    return s;
+}
+
+static void on_timer(struct mer_timer *t)
+{
+    struct edge_session *s = MER_CONTAINER_OF(t, struct edge_session, timer);
+    switch ((enum edge_session_state)s->state) {
+    case EDGE_SESSION_AUTH:
+        s->all->values[M_AUTH_LATE]++;
+        edge_conn_close(s->conn, EDGE_CLOSE_AUTH, "auth_late");
+        return; /* closed() destroys it */
+    case EDGE_SESSION_LIVE:
+        edge__auth_arm(s);
+        return;
+    case EDGE_SESSION_DETACHED:
+        edge__session_destroy(s);
+        return;
+    default:
+        MER_ASSERT(!"session state");
+    }
+}
+
+/* --- users -------------------------------------------------------------------------------------------------------------------------- */
+
+struct edge_user *edge__user_find(struct edge_sessions *all, const char *id)
+{
+    return mer_map_gets(&all->users, id);
+}
+
+static struct edge_user *user_get(struct edge_sessions *all, const struct mer_claims *claims)
+{
+    struct edge_user *u = edge__user_find(all, claims->sub);
+    char *name = mer_try_strdup(claims->name);
+    if (name == NULL)
+        return NULL;
+    if (u == NULL) {
+        u = mer_try_calloc(1, sizeof(*u) + strlen(claims->sub) + 1);
+        if (u != NULL) {
+            strcpy(u->id, claims->sub); /* sized above */
+            mer_list_init(&u->sessions);
+            mer_bucket_init(&u->rate, all->rate, all->app->loop.now_ms);
+            if (mer_map_put(&all->users, u) != MER_OK)
+                mer_free(&u);
+        }
+        if (u == NULL) {
+            mer_free(&name);
+            return NULL;
+        }
+    }
+    mer_free(&u->name);
+    u->name = name;
+    u->rating = claims->rating;
+    return u;
+}
+
+void edge__user_release(struct edge_sessions *all, struct edge_user *u)
+{
+    if (u->count > 0 || u->ticket != NULL)
+        return;
+    mer_map_removes(&all->users, u->id);
+    mer_free(&u->name);
+    mer_free(&u);
+}
+
+/* An earlier session of the same device: its connection goes (3502), and of the detached ones only the newest is kept for a resume. */
+static void replace_device(struct edge_user *u, struct edge_session *s)
+{
+    MER_LIST_EACH_SAFE (it, &u->sessions) {
+        struct edge_session *old = MER_LIST_ENTRY(it, struct edge_session, in_user);
+        if (old == s || strcmp(old->device, s->device) != 0)
+            continue;
+        if (old->state == EDGE_SESSION_DETACHED) {
+            edge__session_destroy(old);
+        } else {
+            s->all->values[M_REPLACED]++;
+            edge_conn_close(old->conn, EDGE_CLOSE_REPLACED, "replaced");
+            edge__session_detach(old);
+        }
+    }
+}
+
+enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims *claims, const char *device)
+{
+    struct edge_sessions *all = s->all;
+    struct edge_user *u = edge__user_find(all, claims->sub);
+    char made[16];
+    if (u != NULL && u->live >= EDGE_DEVICES_A_USER)
+        return MER_EBUSY;
+    if (device == NULL) {
+        mer_id_make(&all->app->rng, "d-", 6, made, sizeof(made));
+        device = made;
+    }
+    s->device = mer_try_strdup(device);
+    u = s->device == NULL ? NULL : user_get(all, claims);
+    if (u == NULL)
+        return MER_ENOMEM;
+    s->user = u;
+    s->state = EDGE_SESSION_LIVE;
+    s->fresh = true;
+    u->count++; /* before replacing: the user must not be released in between */
+    u->live++;
+    replace_device(u, s);
+    mer_list_push_back(&u->sessions, &s->in_user);
+    edge_tickets_user_back(all->app->tickets, u);
+    return MER_OK;
+}
+
+void edge__session_detach(struct edge_session *s)
+{
+    if (s->conn != NULL) {
+        s->conn->user = NULL;
+        s->conn = NULL;
+    }
+    if (s->state == EDGE_SESSION_AUTH) {
+        edge__session_destroy(s);
+        return;
+    }
+    MER_DASSERT(s->state == EDGE_SESSION_LIVE);
+    s->state = EDGE_SESSION_DETACHED;
+    edge__registry_disconnect(s);
+    if (--s->user->live == 0)
+        edge_tickets_user_gone(s->all->app->tickets, s->user);
+    mer_loop_arm(&s->all->app->loop, &s->timer, EDGE_SESSION_LINGER_MS);
+}
+
+void edge__session_destroy(struct edge_session *s)
+{
+    struct edge_sessions *all = s->all;
+    struct edge_user *u = s->user;
+    if (s->conn != NULL)
+        s->conn->user = NULL;
+    mer_loop_disarm(&all->app->loop, &s->timer);
+    edge_ring_clear(&all->pool, &s->ring);
+    mer_map_remove(&all->by_serial, &s->serial, sizeof(s->serial));
+    mer_list_remove(&s->in_user);
+    if (u != NULL) {
+        if (s->state == EDGE_SESSION_LIVE)
+            u->live--;
+        if (--u->count == 0 && !all->stopping)
+            edge_seats_leave(all->app->seats, u->id);
+        if (all->stopping)
+            edge_tickets_drop(all->app->tickets, u);
+        edge__user_release(all, u);
+    }
+    mer_free(&s->device);
+    mer_slab_free(&all->slab, s);
+}
+
+void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
+{
+    struct edge_conn *c = fresh->conn;
+    if (old->conn != NULL) {
+        edge_conn_close(old->conn, EDGE_CLOSE_REPLACED, "replaced");
+        edge__session_detach(old);
+    }
+    old->conn = c;
+    old->state = EDGE_SESSION_LIVE;
+    old->encoding = fresh->encoding;
+    old->exp_s = fresh->exp_s;
+    old->rate = fresh->rate;
+    old->fresh = old->warned = false;
+    old->user->live++;
+    fresh->conn = NULL; /* the connection stays, its session changes */
+    edge__session_destroy(fresh);
+    c->user = old;
+    edge__auth_arm(old);
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool numbered(SM(ServerMessage__BodyCase) kind)
+{
+    switch (kind) {
+    case BODY(CONNECTED):
+    case BODY(PONG):
+    case BODY(ERROR):
+    case BODY(MOVE_OK):
+    case BODY(SERVER_MAINTENANCE):
+    case BODY(BATCH):
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* The message as it is, offset included, to a connected session. */
+static void encode(struct edge_session *s, const SM(ServerMessage) * m)
+{
+    struct edge_sessions *all = s->all;
+    enum mer_err err;
+    mer_buf_clear(&all->out);
+    if (s->encoding == EDGE_JSON) {
+        err = mer_json_write(&m->base, &all->out);
+    } else {
+        err = mer_buf_reserve(&all->out, protobuf_c_message_get_packed_size(&m->base));
+        if (err == MER_OK)
+            all->out.len = protobuf_c_message_pack(&m->base, all->out.data);
+    }
+    if (err != MER_OK) {
+        edge_conn_close(s->conn, EDGE_CLOSE_INTERNAL, "out_of_memory");
+        return;
+    }
+    all->values[M_OUT]++;
+    edge_conn_send(s->conn, s->encoding == EDGE_JSON ? EDGE_TEXT : EDGE_BINARY, all->out.data, all->out.len);
+}
+
+static struct edge_msg *pack(struct edge_sessions *all, const SM(ServerMessage) * m)
+{
+    mer_buf_clear(&all->out);
+    if (mer_buf_reserve(&all->out, protobuf_c_message_get_packed_size(&m->base)) != MER_OK)
+        return NULL;
+    return edge_msg_create(all->out.data, protobuf_c_message_pack(&m->base, all->out.data));
+}
+
+/* packed: NULL when memory is out; the ring then loses its history. */
+static void send_numbered(struct edge_session *s, SM(ServerMessage) * m, struct edge_msg *packed)
+{
+    s->offset++;
+    if (packed != NULL)
+        edge_ring_push(&s->all->pool, &s->ring, packed, s->offset, s->all->app->loop.now_ms);
+    else
+        edge_ring_clear(&s->all->pool, &s->ring);
+    m->has_offset = true;
+    m->offset = s->offset;
+    if (s->conn != NULL)
+        encode(s, m);
+}
+
+void edge__session_send(struct edge_session *s, const SM(ServerMessage) * m)
+{
+    if (!numbered(m->body_case)) {
+        if (s->conn != NULL)
+            encode(s, m);
+        return;
+    }
+    SM(ServerMessage) copy = *m;
+    struct edge_msg *packed = pack(s->all, m);
+    send_numbered(s, &copy, packed);
+    if (packed != NULL)
+        edge_msg_unref(packed);
+}
+
+void edge_sessions_to_user(struct edge_sessions *all, const char *user, const SM(ServerMessage) * m)
+{
+    struct edge_user *u = edge__user_find(all, user);
+    if (u == NULL)
+        return;
+    bool number = numbered(m->body_case);
+    SM(ServerMessage) copy = *m;
+    struct edge_msg *packed = number ? pack(all, m) : NULL;
+    MER_LIST_EACH_SAFE (it, &u->sessions) {
+        struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
+        if (number)
+            send_numbered(s, &copy, packed);
+        else if (s->conn != NULL)
+            encode(s, m);
+    }
+    if (packed != NULL)
+        edge_msg_unref(packed);
+}
+
+void edge_sessions_to_session(struct edge_sessions *all, const char *session, const SM(ServerMessage) * m)
+{
+    struct edge_session *s = edge__session_find(all, session);
+    if (s != NULL && s->state != EDGE_SESSION_AUTH)
+        edge__session_send(s, m);
+}
+
+bool edge_sessions_online(const struct edge_sessions *all, const char *user)
+{
+    const struct edge_user *u = mer_map_gets(&all->users, user);
+    return u != NULL && u->count > 0;
+}
+
+static void replay_one(void *ctx, uint64_t offset, const struct edge_msg *packed)
+{
+    struct edge_session *s = ctx;
+    SM(ServerMessage) *m = meridian__client__v1__server_message__unpack(NULL, packed->len, packed->bytes);
+    if (m == NULL) {
+        edge_conn_close(s->conn, EDGE_CLOSE_INTERNAL, "out_of_memory");
+        return;
+    }
+    m->has_offset = true;
+    m->offset = offset;
+    encode(s, m);
+    meridian__client__v1__server_message__free_unpacked(m, NULL);
+}
+
+void edge__session_replay(struct edge_session *s, uint64_t after)
+{
+    MER_DASSERT(edge_ring_covers(&s->ring, after, s->offset));
+    edge_ring_replay(&s->ring, after, replay_one, s);
+}
+
+void edge__session_error(struct edge_session *s, SM(ErrorCode) code, const char *text, const char *re, uint32_t retry_after_ms)
+{
+    SM(Error) e = MERIDIAN__CLIENT__V1__ERROR__INIT;
+    SM(ServerMessage) m = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
+    e.code = code;
+    e.message = (char *)text;
+    e.re = (char *)re;
+    e.has_retry_after_ms = retry_after_ms > 0;
+    e.retry_after_ms = retry_after_ms;
+    m.body_case = BODY(ERROR);
+    m.error = &e;
+    s->all->values[M_ERRORS]++;
+    edge__session_send(s, &m);
+}
+
+struct close_all {
+    uint16_t code;
+    const char *word;
+    uint32_t spread_ms;
+};
+
+static void close_one(void *object, void *ctx)
+{
+    struct edge_session *s = object;
+    const struct close_all *how = ctx;
+    char reason[EDGE_CLOSE_REASON_MAX];
+    if (s->conn == NULL)
+        return;
+    snprintf(reason, sizeof(reason), "%s;retry=%u", how->word, mer_rng_below(&s->all->app->rng, how->spread_ms + 1));
+    edge_conn_close(s->conn, how->code, reason);
+}
+
+void edge_sessions_close_all(struct edge_sessions *all, uint16_t code, const char *word, uint32_t spread_ms)
+{
+    struct close_all how = {code, word, spread_ms};
+    mer_slab_each(&all->slab, close_one, &how);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tickets.h - the players' side of matchmaking (architecture section 5: the player's edge decides). A ticket lives here, at the edge where
+ * it was asked for; the router's leader only knows it as long as it leads. One waiting ticket a user over all edges: the player's record in
+ * Redis says so.
+ *
+ *  OPENING --record written--> WAITING --offer--> SEATING --record: ticket becomes game--> SEATED --seat_open--> (matched)
+ *     |                         |  ^                 | lost                                  |
+ *     | has a game, ticket      |  |                 v                                       | no seat in time, released by the router
+ *     v                         |  +---- REOPENING <-+-------- VOIDING <---------------------+
+ *   (answered)                  |                               | the game exists: join it
+ *                               v                               v
+ *                  (cancelled, expired)                      (matched)
+ *
+ * SEATED ends in one of two ways that Redis decides atomically: the game's create, or the tombstone written by VOIDING. */
+#pragma once
+
+#include "edge/app.h"
+#include "meridian/client/v1/client.pb-c.h"
+
+struct edge_session;
+struct edge_user;
+
+MER_MUST_CHECK enum mer_err edge_tickets_create(struct edge_tickets **out, struct edge_app *app);
+void edge_tickets_destroy(struct edge_tickets *t);
+
+/* The three client messages; everything is answered. */
+void edge_tickets_find(struct edge_session *s, const Meridian__Client__V1__FindMatch *m);
+void edge_tickets_cancel(struct edge_session *s, const char *ticket_id);
+void edge_tickets_explain(struct edge_session *s, const char *ticket_id);
+/* A ticket of this user waits at `edge` (from the player's record): tell this session, or ask that edge to. */
+void edge_tickets_tell(struct edge_session *s, const char *ticket_id, const char *edge);
+
+/* A seat was opened: the ticket has ended in a match. */
+void edge_tickets_seated(struct edge_tickets *t, const char *user, const char *ticket_id);
+/* The user's last connection here is gone: his ticket ends in 30 s; or he is back. */
+void edge_tickets_user_gone(struct edge_tickets *t, struct edge_user *u);
+void edge_tickets_user_back(struct edge_tickets *t, struct edge_user *u);
+/* The process ends: forget the ticket without telling anybody. */
+void edge_tickets_drop(struct edge_tickets *t, struct edge_user *u);
+/* A new leader: hand in every waiting ticket. */
+void edge_tickets_hand_in(struct edge_tickets *t);
