@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ticket.h - one ticket, for tickets.c (who asks for what) and ticket.c (its states) only. */
+#pragma once
+
+#include "edge/session/session.h"
+#include "edge/session/tickets.h"
+
+enum { TICKET_ID_BYTES = 32, REASON_BYTES = 96 };
+
+#define TICKET_STATES(X) X(OPENING) X(WAITING) X(SEATING) X(SEATED) X(VOIDING) X(REOPENING) X(CLOSING)
+#define X(name) T_##name,
+enum ticket_state { TICKET_STATES(X) T_NSTATES };
+#undef X
+
+/* A record may name a game that ended or was never made, or a ticket of an edge that died: found out before the player is refused. */
+enum obstacle { CLEAR, GAME_UNCHECKED, GAME_STALE, TICKET_UNCHECKED, TICKET_STALE };
+
+struct edge_ticket {
+    struct edge_tickets *all;
+    struct edge_user *user; /* NULL once it has ended while a call is under way */
+    enum ticket_state state;
+    bool pending; /* a store call is under way */
+    bool cancel;  /* wanted by the player, or nobody is left: as soon as it can be */
+    uint8_t tries;
+    char id[TICKET_ID_BYTES];
+    char asked_by[EDGE_SESSION_ID_BYTES];
+    char game[EDGE_ID_MAX];       /* SEATING ... VOIDING: the match */
+    char owner[EDGE_ID_MAX];      /* who will host it */
+    enum obstacle obstacle;       /* OPENING, REOPENING: what stands in the way in the player's record */
+    char other[EDGE_ID_MAX];      /* that game or ticket */
+    char other_edge[EDGE_ID_MAX]; /* where that ticket is */
+    char reason[REASON_BYTES];
+    uint64_t next_step_at_ms; /* wall clock; 0: none */
+    uint64_t opened_ms;
+    Meridian__Client__V1__FindMatch *ask;
+    Meridian__Client__V1__TicketState ends_as; /* CLOSING */
+    struct mer_timer timer, gone;
+};
+
+/* Metrics: indexes of edge_tickets->values. */
+enum { T_M_WAITING, T_M_OPENED, T_M_MATCHED, T_M_CANCELLED, T_M_EXPIRED, T_M_OFFERS, T_M_DECLINED, T_M_UNDONE, T_M_TICKETS_COUNT };
+
+struct edge_tickets {
+    struct edge_app *app;
+    struct mer_map by_id;
+    uint64_t values[T_M_TICKETS_COUNT];
+    struct mer_metric_set metric_set;
+};
+
+/* The store call that the state asks for; its answer moves the ticket on. */
+void edge__ticket_run(struct edge_ticket *t);
+void edge__ticket_timer(struct mer_timer *timer);
+void edge__ticket_set(struct edge_ticket *t, enum ticket_state state);
+/* Ends it without a word; freed by the answer where a call is under way. */
+void edge__ticket_free(struct edge_ticket *t);
+/* WAITING, or closed where that is wanted. */
+void edge__ticket_wait(struct edge_ticket *t);
+void edge__ticket_cancel(struct edge_ticket *t);
+void edge__ticket_tell_user(const struct edge_ticket *t, Meridian__Client__V1__TicketState state);
+/* To the session that asked: here, or (edge != NULL) on another edge. */
+void edge__ticket_tell_asker(const struct edge_ticket *t, const char *session, const char *edge);
+void edge__ticket_send_open(struct edge_ticket *t);
+void edge__ticket_send_answer(struct edge_tickets *all, const char *ticket, const char *match, bool accepted);
+/* `error` to a session, when it is still there. */
+void edge__ticket_error(struct edge_app *app, const char *session, Meridian__Client__V1__ErrorCode code, const char *text, const char *re,
+                        uint32_t retry_ms);
