@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Secrets of a local footprint, made once and kept until `down --clean`. Everything is readable by its owner alone.
+#   keys/private.jwks  signs players' tokens (ES256); whoever has it can be any player: tests and the load generator use it
+#   keys/guest.jwks    the edges sign guests' tokens with it (EdDSA)
+#   keys/public.jwks   what the edges accept: both public halves
+#   tls/               own authority, certificate for localhost (P-256), ticket keys shared by the edges
+
+keys_make() { # BUILD FOLDER
+    local tool=$1/infra/platform/tools/meridian-keys dir=$state/keys
+    [ ! -s "$dir/public.jwks" ] || [ ! -s "$dir/private.jwks" ] || [ ! -s "$dir/guest.jwks" ] || return 0
+    rm -f "$dir"/*
+    "$tool" ES256 local "$dir/private.jwks" "$dir/public.jwks" && "$tool" EdDSA guest "$dir/guest.jwks" "$dir/public.jwks"
+}
+
+# Two ticket keys: the first encrypts, both decrypt (80 random bytes each).
+tickets_make() {
+    [ -s "$state/tls/tickets" ] || (umask 077 && { openssl rand -hex 80 && openssl rand -hex 80; } >"$state/tls/tickets")
+}
+
+tls_extensions() { printf 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n'; }
+
+tls_make() {
+    local dir=$state/tls
+    tickets_make || return 1
+    [ ! -s "$dir/server.crt" ] || return 0
+    (
+        umask 077
+        openssl ecparam -name prime256v1 -genkey -noout -out "$dir/ca.key" &&
+            openssl req -x509 -new -key "$dir/ca.key" -days 3650 -subj "/CN=Meridian local authority" \
+                -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" -out "$dir/ca.crt" &&
+            openssl ecparam -name prime256v1 -genkey -noout -out "$dir/server.key" &&
+            openssl req -new -key "$dir/server.key" -subj "/CN=localhost" -out "$dir/server.csr" &&
+            openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -set_serial "0x$(openssl rand -hex 8)" \
+                -days 825 -sha256 -extfile <(tls_extensions) -out "$dir/server.crt" &&
+            rm "$dir/server.csr"
+    ) >"$state/log/tls.log" 2>&1 || { tail -n 5 "$state/log/tls.log" >&2; return 1; }
+}
