@@ -8,13 +8,13 @@
 
 #include <meridian/err.h>
 
-/* For players. ticket_keys: file of 1-8 lines of 80 bytes in hex (name 16, HMAC 32, AES 32), the first encrypts, all decrypt; NULL: no
- * tickets. */
+/* For players. Certificate chain and key are PEM files. ticket_key_file: 1-8 lines of 80 bytes in hex (name 16, HMAC 32, AES 32), the first
+ * encrypts, all decrypt; NULL: no tickets. The context is the caller's (SSL_CTX_free). */
 MER_MUST_CHECK enum mer_err mer_tls_server_create(SSL_CTX **out, const char *cert_file, const char *key_file, const char *ticket_key_file,
                                                   struct mer_msg *msg);
-/* Re-reads the ticket keys of a context made above; a bad file keeps the old ones. */
+/* Re-reads the ticket keys of a context made above with a ticket file; a bad file keeps the old ones. */
 MER_MUST_CHECK enum mer_err mer_tls_tickets_reload(SSL_CTX *ctx, const char *ticket_key_file, struct mer_msg *msg);
 /* For links and Redis. ca_file verifies the peer; cert/key may be NULL for a client without a certificate; as a server the client's
- * certificate is required. */
+ * certificate is required. The name is the caller's to check, per connection (SSL_set1_host). */
 MER_MUST_CHECK enum mer_err mer_tls_peer_create(SSL_CTX **out, bool server, const char *ca_file, const char *cert_file,
                                                 const char *key_file, struct mer_msg *msg);
