@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * redis_conn.c - one connection to a Redis node: connecting, AUTH, library check, matching replies to what was sent, loss, coming back.
+ *
+ *   DOWN --open--> CONNECTING --connected--> HELLO --AUTH ok--> UP
+ *     ^              any --lost, failed, peer broke the protocol--> CLOSING --stream closed--> DOWN (and again after a backoff, if wanted)
+ *
+ * Redis answers in order, so what is due is a list. A reply nobody waits for, an answer of the wrong type to a command of ours, or bytes
+ * that are not RESP mean that we and the peer are out of step: everything in flight becomes unknown, the connection goes.
+ *
+ * Timer: `timer`. DOWN: the backoff (armed on loss, fires open). Otherwise armed while a reply is due; fires when the oldest is overdue
+ * (deadline_ms after it was sent): the node hangs. */
+#include "redis_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <meridian/mem.h>
+
+static void conn_lost(struct redis_conn *c, const char *why);
+
+static void on_conn_timer(struct mer_timer *t)
+{
+    struct redis_conn *c = MER_CONTAINER_OF(t, struct redis_conn, timer);
+    struct mer_redis *r = c->owner->r;
+    if (c->state == CONN_DOWN) {
+        if (mer__redis_node_wants(c->owner, c))
+            mer__redis_conn_open(c);
+        else
+            mer__redis_node_reap(c->owner);
+        return;
+    }
+    if (mer_list_empty(&c->expected))
+        return;
+    uint64_t due = MER_LIST_ENTRY(c->expected.next, struct redis_expect, node)->sent_ms + r->conf.deadline_ms;
+    if (due <= r->conf.loop->now_ms)
+        mer__redis_conn_fail(c, "no answer in time");
+    else
+        mer_loop_arm(r->conf.loop, &c->timer, due - r->conf.loop->now_ms);
+}
+
+void mer__redis_conn_init(struct redis_conn *c, struct redis_node *owner, bool durable)
+{
+    c->owner = owner;
+    c->durable = durable;
+    mer_list_init(&c->expected);
+    mer_list_init(&c->answered);
+    mer_timer_init(&c->timer, on_conn_timer);
+}
+
+/* --- sending --- */
+
+static void expect(struct redis_conn *c, struct redis_expect *e, enum redis_expect_kind kind)
+{
+    struct mer_loop *loop = c->owner->r->conf.loop;
+    e->kind = kind;
+    e->sent_ms = loop->now_ms;
+    mer_list_push_back(&c->expected, &e->node);
+    if (!mer_timer_armed(&c->timer))
+        mer_loop_arm(loop, &c->timer, c->owner->r->conf.deadline_ms);
+}
+
+enum mer_err mer__redis_conn_send(struct redis_conn *c, enum redis_expect_kind kind, const char *wire, size_t len)
+{
+    struct redis_expect *e = mer_try_calloc(1, sizeof(*e));
+    if (!e)
+        return MER_ENOMEM;
+    mer_list_init(&e->node);
+    enum mer_err err = mer_stream_write(c->stream, wire, len);
+    if (err == MER_OK)
+        expect(c, e, kind);
+    else
+        free(e);
+    return err;
+}
+
+enum mer_err mer__redis_conn_send_argv(struct redis_conn *c, enum redis_expect_kind kind, int argc, const char *const *argv)
+{
+    size_t len;
+    char *wire = mer__redis_format(&len, argc, argv);
+    if (!wire)
+        return MER_ENOMEM;
+    enum mer_err err = mer__redis_conn_send(c, kind, wire, len);
+    free(wire);
+    return err;
+}
+
+enum mer_err mer__redis_conn_send_call(struct redis_conn *c, struct redis_call *call)
+{
+    static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
+    enum mer_err err = MER_OK;
+    if (call->asking)
+        err = mer__redis_conn_send(c, EXPECT_IGNORE, asking, sizeof(asking) - 1);
+    if (err == MER_OK)
+        err = mer_stream_write(c->stream, call->wire, call->wire_len);
+    if (err != MER_OK)
+        return err;
+    call->asking = false;
+    call->where = CALL_SENT;
+    mer_list_remove(&call->expect.node);
+    expect(c, &call->expect, EXPECT_CALL);
+    return MER_OK;
+}
+
+void mer__redis_ask_library(struct redis_node *n)
+{
+    struct redis_conn *c = &n->conn[REDIS_SOFT];
+    if (!n->r->conf.library || n->library_asked || c->state < CONN_HELLO || c->state == CONN_CLOSING)
+        return;
+    const char *argv[] = {"FUNCTION", "LIST", "LIBRARYNAME", n->r->conf.library};
+    if (mer__redis_conn_send_argv(c, EXPECT_LIBRARY, MER_COUNT(argv), argv) == MER_OK)
+        n->library_asked = true;
+    else
+        mer__redis_conn_fail(c, "out of memory");
+}
+
+/* --- replies --- */
+
+static void up(struct redis_conn *c)
+{
+    struct redis_node *n = c->owner;
+    c->state = CONN_UP;
+    c->attempts = 0;
+    mer__redis_count(n->r, RM_CONNECTED);
+    MER_LOG(n->r->conf.log, MER_DEBUG, "redis.connected", KV_STR("node", n->address), KV_BOOL("durable", c->durable));
+    if (!n->r->conf.library)
+        n->library_ok = true;
+    if (!n->r->slots_covered)
+        mer__redis_refresh(n->r);
+    mer__redis_check_ready(n->r);
+}
+
+static bool got_auth(struct redis_conn *c, const redisReply *reply)
+{
+    struct redis_node *n = c->owner;
+    if (reply->type != REDIS_REPLY_STATUS) {
+        MER_LOG(n->r->conf.log, MER_ERROR, "redis.auth_failed", KV_STR("node", n->address),
+                KV_STR("error", reply->type == REDIS_REPLY_ERROR ? reply->str : "odd answer"));
+        return false;
+    }
+    up(c);
+    return true;
+}
+
+static bool got_library(struct redis_conn *c, const redisReply *reply)
+{
+    struct redis_node *n = c->owner;
+    struct mer_redis *r = n->r;
+    n->library_asked = false;
+    if (reply->type != REDIS_REPLY_ARRAY && reply->type != REDIS_REPLY_ERROR)
+        return false;
+    bool had = n->library_ok;
+    n->library_ok = mer__redis_has_library(reply);
+    if (!n->library_ok) {
+        mer__redis_count(r, RM_LIBRARY_MISSING);
+        MER_LOG(r->conf.log, had ? MER_ERROR : MER_WARN, "redis.library_missing", KV_STR("node", n->address),
+                KV_STR("library", r->conf.library), KV_STR("error", reply->type == REDIS_REPLY_ERROR ? reply->str : NULL));
+        mer_loop_arm(r->conf.loop, &n->library_timer, REDIS_LIBRARY_MS + mer__redis_jitter(r, REDIS_LIBRARY_MS / 4));
+    }
+    mer__redis_check_ready(r);
+    return true;
+}
+
+/* The end of a batch: true when the primary's replicas have it. */
+static bool got_wait(struct redis_conn *c, const redisReply *reply)
+{
+    struct mer_redis *r = c->owner->r;
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < (long long)r->wait_count) {
+        mer__redis_count(r, RM_WAIT_SHORT);
+        MER_LOG(r->conf.log, MER_WARN, "redis.wait_short", KV_STR("node", c->owner->address),
+                KV_I64("replicas", reply->type == REDIS_REPLY_INTEGER ? reply->integer : -1), KV_U64("wanted", r->wait_count),
+                KV_STR("error", reply->type == REDIS_REPLY_ERROR ? reply->str : NULL));
+        return false;
+    }
+    struct mer_list done;
+    mer_list_init(&done);
+    mer_list_move_all(&done, &c->answered);
+    while (!mer_list_empty(&done)) {
+        struct redis_call *call = MER_LIST_ENTRY(done.next, struct redis_call, expect.node);
+        mer__redis_finish(call, call->err, call->reply);
+    }
+    return true;
+}
+
+/* One reply (taken). false: out of step or useless, the connection must go. */
+static bool got_reply(struct redis_conn *c, redisReply *reply)
+{
+    if (mer_list_empty(&c->expected)) {
+        freeReplyObject(reply);
+        return false;
+    }
+    struct redis_expect *e = MER_LIST_ENTRY(c->expected.next, struct redis_expect, node);
+    mer_list_remove(&e->node);
+    if (e->kind == EXPECT_CALL)
+        return mer__redis_answered(c, MER_CONTAINER_OF(e, struct redis_call, expect), reply);
+    bool ok = true;
+    switch (e->kind) {
+    case EXPECT_AUTH:
+        ok = got_auth(c, reply);
+        break;
+    case EXPECT_LIBRARY:
+        ok = got_library(c, reply);
+        break;
+    case EXPECT_WAIT:
+        ok = got_wait(c, reply);
+        break;
+    case EXPECT_SLOTS:
+        mer__redis_got_slots(c, reply);
+        break;
+    default: /* ASKING: if it failed, the call after it is redirected again */
+        break;
+    }
+    free(e);
+    freeReplyObject(reply);
+    return ok;
+}
+
+static void on_data(void *ctx, const uint8_t *data, size_t len)
+{
+    struct redis_conn *c = ctx;
+    struct mer_redis *r = c->owner->r;
+    if (c->state == CONN_CLOSING)
+        return;
+    c->reply_bytes += len;
+    if (redisReaderFeed(c->reader, (const char *)data, len) != REDIS_OK || c->reply_bytes > REDIS_REPLY_BYTES + len) {
+        mer__redis_conn_fail(c, "reply too large");
+        return;
+    }
+    while (c->state != CONN_CLOSING) {
+        void *reply = NULL;
+        if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
+            mer__redis_count(r, RM_PROTOCOL);
+            mer__redis_conn_fail(c, c->reader->errstr);
+            return;
+        }
+        if (!reply)
+            return;
+        c->reply_bytes = c->reader->len - c->reader->pos;
+        if (!got_reply(c, reply) && c->state != CONN_CLOSING)
+            mer__redis_conn_fail(c, "unexpected answer");
+    }
+}
+
+/* --- connecting and losing --- */
+
+static void on_open(void *ctx)
+{
+    struct redis_conn *c = ctx;
+    const struct mer_redis_conf *conf = &c->owner->r->conf;
+    c->state = CONN_HELLO;
+    enum mer_err err = MER_OK;
+    if (conf->password) {
+        const char *with_user[] = {"AUTH", conf->user, conf->password}, *without[] = {"AUTH", conf->password};
+        err = mer__redis_conn_send_argv(c, EXPECT_AUTH, conf->user ? 3 : 2, conf->user ? with_user : without);
+    }
+    if (err != MER_OK) {
+        mer__redis_conn_fail(c, mer_err_text(err));
+        return;
+    }
+    if (c == &c->owner->conn[REDIS_SOFT])
+        mer__redis_ask_library(c->owner);
+    if (!conf->password && c->state == CONN_HELLO)
+        up(c);
+}
+
+static void on_close(void *ctx, enum mer_err why, const char *text)
+{
+    struct redis_conn *c = ctx;
+    struct redis_node *n = c->owner;
+    struct mer_redis *r = n->r;
+    (void)why;
+    if (c->state != CONN_CLOSING)
+        conn_lost(c, text);
+    c->stream = NULL;
+    c->state = CONN_DOWN;
+    r->stream_count--;
+    if (c->reader)
+        redisReaderFree(c->reader);
+    c->reader = NULL;
+    if (r->destroyed) {
+        mer__redis_release(r);
+        return;
+    }
+    uint64_t cap = (uint64_t)REDIS_BACKOFF_MIN_MS << (c->attempts < 6 ? c->attempts : 6);
+    if (c->attempts < UINT32_MAX)
+        c->attempts++;
+    mer_loop_arm(r->conf.loop, &c->timer, 1 + mer__redis_jitter(r, cap < REDIS_BACKOFF_MAX_MS ? cap : REDIS_BACKOFF_MAX_MS));
+}
+
+void mer__redis_conn_open(struct redis_conn *c)
+{
+    static const struct mer_stream_cbs cbs = {.on_open = on_open, .on_data = on_data, .on_close = on_close};
+    struct mer_redis *r = c->owner->r;
+    if (c->state != CONN_DOWN || c->stream)
+        return;
+    mer_loop_disarm(r->conf.loop, &c->timer);
+    struct mer_stream_conf conf = {.loop = r->conf.loop, .cbs = &cbs, .ctx = c, .tls = r->conf.tls, .connect_timeout_ms = REDIS_CONNECT_MS};
+    c->reader = mer__redis_reader_new(&r->reader_fns);
+    c->reply_bytes = 0;
+    if (c->reader && mer_stream_connect(&c->stream, &conf, c->owner->address) == MER_OK) {
+        r->stream_count++;
+        c->state = CONN_CONNECTING;
+        return;
+    }
+    if (c->reader)
+        redisReaderFree(c->reader);
+    c->reader = NULL;
+    c->stream = NULL;
+    mer_loop_arm(r->conf.loop, &c->timer, REDIS_BACKOFF_MAX_MS);
+}
+
+static void end_calls(struct mer_list *list)
+{
+    while (!mer_list_empty(list)) {
+        struct redis_call *call = MER_LIST_ENTRY(list->next, struct redis_call, expect.node);
+        if (call->where == CALL_GHOST)
+            mer__redis_free_call(call);
+        else
+            mer__redis_finish(call, MER_EUNKNOWN, NULL);
+    }
+}
+
+/* What was in flight is unknown now. Callbacks may do anything, so they come last. */
+static void conn_lost(struct redis_conn *c, const char *why)
+{
+    struct redis_node *n = c->owner;
+    struct mer_redis *r = n->r;
+    struct mer_list calls;
+    bool slots_lost = false;
+    c->state = CONN_CLOSING;
+    mer_loop_disarm(r->conf.loop, &c->timer);
+    mer_list_init(&calls);
+    mer_list_move_all(&calls, &c->answered);
+    while (!mer_list_empty(&c->expected)) {
+        struct redis_expect *e = MER_LIST_ENTRY(c->expected.next, struct redis_expect, node);
+        mer_list_remove(&e->node);
+        if (e->kind == EXPECT_CALL) {
+            mer_list_push_back(&calls, &e->node);
+            continue;
+        }
+        slots_lost |= e->kind == EXPECT_SLOTS;
+        free(e);
+    }
+    if (c == &n->conn[REDIS_SOFT]) { /* a node that comes back may be another one: look again */
+        n->library_asked = false;
+        n->library_ok = false;
+        mer_loop_disarm(r->conf.loop, &n->library_timer);
+    }
+    mer__redis_count(r, RM_LOST);
+    if (!r->destroyed) {
+        MER_LOG(r->conf.log, c->attempts ? MER_DEBUG : MER_INFO, "redis.lost", KV_STR("node", n->address), KV_BOOL("durable", c->durable),
+                KV_STR("why", why), KV_U64("attempt", c->attempts));
+        if (slots_lost)
+            mer__redis_got_slots(c, NULL);
+        mer__redis_refresh(r); /* a failover, perhaps */
+        mer__redis_check_ready(r);
+    }
+    end_calls(&calls);
+}
+
+void mer__redis_conn_fail(struct redis_conn *c, const char *why)
+{
+    struct mer_stream *s = c->stream;
+    if (!s || c->state == CONN_CLOSING)
+        return;
+    mer_stream_close(s); /* on_close comes later and arms the backoff */
+    conn_lost(c, why);
+}
