@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The two families of allocation. */
+#include "unit.h"
+
+#include <meridian/mem.h>
+
+static void the_nth_allocation_fails_once(void **state)
+{
+    void *p[3];
+
+    (void)state;
+    mer_mem_fail_at(2);
+    p[0] = mer_try_malloc(1);
+    p[1] = mer_try_calloc(1, 1);
+    p[2] = mer_try_strdup("x");
+    assert_non_null(p[0]);
+    assert_null(p[1]);
+    assert_non_null(p[2]);
+    free(p[0]);
+    free(p[2]);
+}
+
+static void the_dying_family_is_not_touched_by_the_hook(void **state)
+{
+    char *p;
+
+    (void)state;
+    mer_mem_fail_at(1);
+    p = mer_xstrdup("hello");
+    assert_string_equal(p, "hello");
+    p = mer_xrealloc(p, 100);
+    mer_free(&p);
+    assert_null(p);
+    mer_mem_fail_at(0);
+    p = mer_try_strndup("hello", 2);
+    assert_string_equal(p, "he");
+    mer_free(&p);
+}
+
+static void no_bytes_are_still_memory(void **state)
+{
+    void *a = mer_try_malloc(0), *b = mer_try_calloc(0, 8), *c = mer_try_aligned(64, 128);
+
+    (void)state;
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal((uintptr_t)c % 64, 0);
+    free(a);
+    free(b);
+    free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_nth_allocation_fails_once),
+        cmocka_unit_test(the_dying_family_is_not_touched_by_the_hook),
+        cmocka_unit_test(no_bytes_are_still_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
