@@ -186,6 +186,11 @@ struct edge_refusal edge_head_check(const struct edge_head *h, const char *const
         return (struct edge_refusal){505, "http_version", "HTTP/1.1 is spoken here"};
     if (h->hosts != 1 || h->host.len == 0)
         return bad("exactly one Host is needed");
+    unsigned lengths, codings;
+    edge_head_get(h, "content-length", &lengths);
+    const struct edge_text *coding = edge_head_get(h, "transfer-encoding", &codings);
+    if (lengths + codings > 1 || (codings == 1 && !edge_text_is_nocase(*coding, "chunked")))
+        return bad("the length of the body is told in two ways, or in an unknown one");
     if (hosts == NULL)
         return fine();
     struct edge_text name = without_port(h->host);

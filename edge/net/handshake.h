@@ -36,7 +36,8 @@ struct edge_refusal {
 
 /* p: from the request line up to and including the empty line, or more. On refusal *out may be partly written. */
 struct edge_refusal edge_head_parse(const char *p, size_t n, struct edge_head *out);
-/* What every request must have: HTTP/1.1, one Host, one of `hosts` (NULL-terminated names without port; NULL: any). */
+/* What every request must have: HTTP/1.1, one Host, one of `hosts` (NULL-terminated names without port; NULL: any), and at most one way to
+ * tell how long its body is. */
 struct edge_refusal edge_head_check(const struct edge_head *h, const char *const *hosts);
 /* First field of that name, or NULL; *count (may be NULL) tells how many there are. */
 const struct edge_text *edge_head_get(const struct edge_head *h, const char *name, unsigned *count);

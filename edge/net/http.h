@@ -71,9 +71,9 @@ struct edge_http_conf {
     const struct edge_web_file *files; /* NULL: none; "/" is "/index.html" */
     const char *const *origins;        /* exact, "https://play.example"; "*" allows any; kept */
     size_t origin_count;
-    const char *const *hosts; /* names this edge answers to, without port; none: any; kept */
-    size_t host_count;
+    const char *const *hosts;     /* NULL-terminated names this edge answers to, without port; NULL: any; kept */
     bool same_origin;             /* also allow an Origin whose host:port is the request's Host */
+    bool hsts;                    /* Strict-Transport-Security on answers over TLS */
     bool native;                  /* allow requests without an Origin */
     const char *const *balancers; /* networks whose connections begin with a PROXY v2 header */
     size_t balancer_count;
@@ -94,5 +94,5 @@ const char *edge_http_address(const struct edge_http *h, size_t i);
 void edge_http_refuse_new(struct edge_http *h, bool refuse);
 /* Closes the listening sockets only. Idempotent. */
 void edge_http_stop_listening(struct edge_http *h);
-/* Closes everything that is not upgraded, then frees; the loop must run until its handles are closed (mer_loop_deinit does). */
+/* Closes everything that is not upgraded, then frees. Runs the loop a few turns for that, so not from inside a callback of it. */
 void edge_http_destroy(struct edge_http *h);
