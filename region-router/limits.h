@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * limits.h - every number of the region router, with its reason. */
+#pragma once
+
+enum {
+    /* Matchmaking */
+    ROUTER_RATING_MAX = 5000, /* protocol: rating is 0-5000 */
+    ROUTER_PLAYERS_MIN = 2,   /* protocol: players is 2-4 */
+    ROUTER_PLAYERS_MAX = 4,
+    ROUTER_BOARD_MIN = 2, /* protocol: rows and cols are 2-10 */
+    ROUTER_BOARD_MAX = 10,
+    ROUTER_WINDOW_START = 100,      /* rating points either way at once; no special reason */
+    ROUTER_WINDOW_STEP = 100,       /* more with every step */
+    ROUTER_STEP_MS = 2 * 1000,      /* how often a ticket's window widens */
+    ROUTER_ANY_MS = 20 * 1000,      /* from then on any rating will do */
+    ROUTER_SLOW_STEP_MS = 5 * 1000, /* ... and it is only looked at again in case servers had no room */
+    ROUTER_FILL_MS = 10 * 1000,     /* protocol: `fill` after 10 s */
+    ROUTER_TICKET_MS = 120 * 1000,  /* a ticket that waited so long expires */
+    ROUTER_OFFER_MS = 2 * 1000,     /* an edge answers an offer with one store write: far above that */
+    ROUTER_CREATE_MS = 3 * 1000,    /* the owner answers with one store write too */
+    ROUTER_HOLD_MS = 1000,          /* a ticket whose edge refused or was silent is left alone so long */
+    ROUTER_FAILURES_MAX = 3,        /* in a row; then the ticket is given up and its edge told */
+    ROUTER_STATUS_MS = 1000,        /* a ticket's reason is told at most so often */
+    ROUTER_SCAN_MAX = 16,           /* candidates looked at for one match: bounds the work of a ticket */
+    ROUTER_TICKETS_MAX = 2000000,   /* 2 million waiting players, R1 with headroom */
+    ROUTER_TEXT_MAX = 256,          /* bytes of an id, user, name or game that edges hand in */
+    ROUTER_GAME_MAX = 32,           /* bytes of a game's name */
+    ROUTER_BUCKETS_KEPT = 64,       /* empty pools kept for the next ticket */
+
+    /* Placement */
+    ROUTER_STALE_MS = 3 * 1000, /* three reports missing */
+    ROUTER_BUSY_PERMILLE = 950, /* of a core: such an edge hosts no new game */
+
+    /* Leadership */
+    ROUTER_LEASE_MS = 10 * 1000,   /* architecture section 5 */
+    ROUTER_RENEW_MS = 2 * 1000,    /* three tries before the holder stops acting at 2/3 */
+    ROUTER_CAMPAIGN_MS = 500,      /* a standby looks at the lease so often when it cannot see the leader */
+    ROUTER_SHUTDOWN_MS = 2 * 1000, /* releasing the lease may take so long */
+};

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * match.h - the matchmaking engine (pure, event-driven): tickets in, offers out, games ordered. No clock, no I/O: `now_ms` comes with every
+ * event and effects go through the table.
+ *
+ *   ticket:  --open--> WAITING --match found--> OFFERED --all accepted--> gone (matched)
+ *                       ^   |                    |  |
+ *                       |   +--cancel, expiry,   |  +--his edge refused, cancel, edge lost--> gone (the edge opens it again if it still
+ * waits) |      edge lost--> gone |
+ *                       +--1 s, or open again-- HELD <--undone (another refused, no answer in 2 s): released, keeps its place
+ *
+ *   match:   OFFERING --all accepted--> CREATING --created, refused or 3 s--> gone
+ *               +-----refused, 2 s----> undone
+ *
+ * The player's edge decides: a ticket is in at most one match here, and its edge accepts at most one match whatever routers say. Nothing
+ * here survives the process: edges hand in their tickets to each leader. */
+#pragma once
+
+#include <meridian/metric.h>
+#include <meridian/rng.h>
+#include <meridian/slab.h>
+
+#include "tickets.h"
+
+enum { ROUTER_MATCH_ID_BYTES = 32, ROUTER_REASON_BYTES = 95 };
+
+struct router_ticket_spec { /* strings are copied */
+    const char *id, *user, *name, *game;
+    uint32_t players, rows, cols, rating, waited_ms;
+    enum router_bots bots;
+    struct router_edge *edge;
+};
+
+struct router_seat {
+    struct router_ticket *ticket; /* NULL: a bot, or the ticket is gone already */
+    bool accepted;
+};
+struct router_match {
+    char id[ROUTER_MATCH_ID_BYTES]; /* = the game's */
+    struct router_bucket_key key;
+    struct router_edge *owner; /* NULL when it was lost */
+    struct router_seat seat[ROUTER_PLAYERS_MAX];
+    unsigned humans, accepted;
+    bool creating;
+    struct router_matcher *matcher;
+    struct mer_timer timer; /* OFFERING: offers run out; CREATING: no answer of the owner */
+};
+
+/* Everything the engine does to the world. Called from inside its functions; may not call back into it. */
+struct router_match_env {
+    void (*offer)(void *ctx, const struct router_ticket *t, const struct router_match *m, uint32_t deadline_ms);
+    void (*release)(void *ctx, const struct router_ticket *t, const struct router_match *m);
+    /* next_ms: until the next step; 0: none. */
+    void (*waiting)(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms);
+    void (*expired)(void *ctx, const struct router_ticket *t, const char *reason);
+    /* Tickets of the seats are still there; seats without one are bots. */
+    void (*create)(void *ctx, const struct router_match *m);
+    const struct mer_list *edges; /* of struct router_edge by node: where games may be placed */
+    struct mer_rng rng;           /* ids, order of seats */
+    void *ctx;
+};
+
+enum router_match_count {
+    ROUTER_M_WAITING, /* gauges */
+    ROUTER_M_OFFERED,
+    ROUTER_M_HELD,
+    ROUTER_M_MATCHES,
+    ROUTER_M_OPENED, /* counters of tickets: opened = matched + cancelled + expired + declined + lost + what is there */
+    ROUTER_M_MATCHED,
+    ROUTER_M_CANCELLED,
+    ROUTER_M_EXPIRED,
+    ROUTER_M_DECLINED,
+    ROUTER_M_LOST,
+    ROUTER_M_REFUSED, /* not taken at all */
+    ROUTER_M_OFFERS,
+    ROUTER_M_TIMEOUTS,
+    ROUTER_M_RELEASES,
+    ROUTER_M_BOT_SEATS,
+    ROUTER_M_NO_ROOM,
+    ROUTER_M_ORDERED,
+    ROUTER_M_CREATED,
+    ROUTER_M_CREATE_FAILED,
+    ROUTER_M_CREATE_TIMEOUTS,
+    ROUTER_M_STRAY, /* answers to nothing */
+    ROUTER_M_COUNT
+};
+
+struct router_matcher {
+    struct router_match_env env;
+    uint64_t now_ms;
+    struct mer_map tickets, matches; /* by id */
+    struct router_pool pool;
+    struct mer_wheel wheel;
+    struct mer_slab match_slab;
+    uint64_t counts[ROUTER_M_COUNT];
+    struct mer_hist waited; /* open -> matched */
+};
+
+void router_match_init(struct router_matcher *m, const struct router_match_env *env, uint64_t now_ms);
+/* Forgets everything without a word. */
+void router_match_deinit(struct router_matcher *m);
+/* A ticket, possibly handed in again: then it only says that it waits. MER_EINVALID out of the protocol's ranges, MER_EBUSY beyond
+ * ROUTER_TICKETS_MAX, MER_ENOMEM; the ticket is not taken then. */
+MER_MUST_CHECK enum mer_err router_match_open(struct router_matcher *m, const struct router_ticket_spec *spec, uint64_t now_ms);
+/* Unknown tickets and those of other edges are ignored; so below. */
+void router_match_cancel(struct router_matcher *m, const char *ticket, const struct router_edge *from, uint64_t now_ms);
+void router_match_answer(struct router_matcher *m, const char *ticket, const char *match, bool accepted, const struct router_edge *from,
+                         uint64_t now_ms);
+void router_match_created(struct router_matcher *m, const char *match, bool created, const struct router_edge *from, uint64_t now_ms);
+/* The edge takes its tickets along. */
+void router_match_edge_lost(struct router_matcher *m, struct router_edge *e, uint64_t now_ms);
+/* Runs what is due, at most `max` timers; call it at router_match_next_ms at the latest. */
+unsigned router_match_advance(struct router_matcher *m, uint64_t now_ms, unsigned max);
+uint64_t router_match_next_ms(const struct router_matcher *m);
+/* Why is it not matched yet (one sentence), and when does something change by itself. MER_ENOTFOUND. */
+MER_MUST_CHECK enum mer_err router_match_explain(const struct router_matcher *m, const char *ticket, char reason[ROUTER_REASON_BYTES],
+                                                 uint32_t *next_ms);
+void router_match_check(const struct router_matcher *m);

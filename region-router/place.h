@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * place.h - which edge hosts a new game (pure): where most of its players are, then the least loaded; never one that is draining, full or
+ * has not reported for 3 s. */
+#pragma once
+
+#include <meridian/list.h>
+
+enum { ROUTER_NAME_BYTES = 100 }; /* link names are at most 96 */
+
+/* What matching and placement know of a connected edge. */
+struct router_edge {
+    char incarnation[ROUTER_NAME_BYTES];
+    char host[ROUTER_NAME_BYTES];
+    uint64_t host_hash; /* of host: edges of one host share it */
+    bool reported;      /* the fields below say something */
+    bool draining;
+    uint32_t connections, max_connections, sessions, games, load_permille;
+    uint32_t placed;         /* games placed here since the last report */
+    uint64_t reported_ms;    /* monotonic */
+    struct mer_list node;    /* in the registry */
+    struct mer_list tickets; /* of the matcher */
+    void *link;              /* the shell's */
+};
+
+/* May it host a new game? */
+bool router_place_fit(const struct router_edge *e, uint64_t now_ms);
+/* players[i]: edge of each human (count >= 1, never NULL); all: list of every connected edge by `node`. NULL when no edge is fit. */
+struct router_edge *router_place(struct router_edge *const *players, unsigned count, const struct mer_list *all, uint64_t now_ms);
