@@ -182,6 +182,7 @@ export class MeridianClient extends Emitter {
 
     /** Asks the provider for a newer token now, e.g. because the player changed their name. */
     async renew(reason = "expiring") {
+        if (!this.#connection?.live) this.#tokens.need(reason); /* the next connection asks for it */
         if (this.#renewing || !this.#connection?.live) return;
         this.#renewing = true;
         clearTimeout(this.#timers.renew);

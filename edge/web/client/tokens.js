@@ -27,7 +27,7 @@ export class Tokens {
 
     /** The next get() asks the provider, telling it this reason. */
     need(reason) {
-        this.#need = reason;
+        if (this.#current !== null) this.#need = reason;
     }
 
     /** @returns {Promise<string>} the token to present; rejects when the provider does */

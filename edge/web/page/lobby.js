@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// lobby.js - the first view (name, wish) and the waiting view.
+
+import { drawFace } from "./faces.js";
+import { identity } from "./identity.js";
+
+const BOARDS = [
+    [2, 3, "Quick"],
+    [4, 4, "Classic"],
+    [6, 5, "Long"],
+    [6, 6, "Big"],
+    [8, 8, "Huge"],
+    [10, 10, "Epic"],
+];
+
+const REASONS = {
+    waiting_for_players: "Waiting for more players.",
+    not_enough_players: "Waiting for more players.",
+    widening: "Nobody quite like you yet; looking further around.",
+    no_capacity: "All tables are taken; one gets free soon.",
+    no_edges: "All tables are taken; one gets free soon.",
+    bots_soon: "Bots will take the empty seats soon.",
+};
+
+const WISH = "meridian.wish";
+
+const byId = (id) => document.getElementById(id);
+
+export class Lobby {
+    #form = byId("wish");
+    #startedAt = 0;
+    #timer = null;
+
+    /**
+     * @param {{find: (wish: object) => void, cancel: () => void, explain: () => void}} calls find: the wish is what
+     *        MeridianClient.findMatch takes
+     */
+    constructor(calls) {
+        this.calls = calls;
+        drawBoards(byId("board-choice"));
+        byId("fan").replaceChildren(...[0, 1, 24, 16, 6].map(fanCard));
+        byId("name").value = identity.name;
+        this.#restore();
+        this.#form.addEventListener("submit", (event) => this.#submit(event));
+        byId("cancel").addEventListener("click", () => calls.cancel());
+    }
+
+    /** Shows that a ticket waits and why. */
+    waiting(ticket) {
+        if (this.#timer === null) {
+            this.#startedAt = Date.now();
+            this.#timer = setInterval(() => this.#tick(), 1000);
+            this.#tick();
+        }
+        byId("waiting-wish").textContent = describe(this.wish);
+        if (ticket) byId("waiting-reason").textContent = reasonText(ticket);
+    }
+
+    /** No ticket waits any more. */
+    doneWaiting() {
+        clearInterval(this.#timer);
+        this.#timer = null;
+        byId("waiting-reason").textContent = "";
+    }
+
+    /** What was asked for last, for "play again". */
+    get wish() {
+        return this.lastWish ?? this.#read("find");
+    }
+
+    #submit(event) {
+        event.preventDefault();
+        identity.name = byId("name").value.trim();
+        if (!identity.name) return byId("name").focus();
+        this.lastWish = this.#read(event.submitter?.value ?? "find");
+        this.#save();
+        this.calls.find(this.lastWish);
+    }
+
+    #read(how) {
+        const data = new FormData(this.#form);
+        const [rows, cols] = String(data.get("board")).split("x").map(Number);
+        const bots = how === "bot" ? "now" : data.get("fill") ? "fill" : "none";
+        return { players: Number(data.get("players")), rows, cols, bots };
+    }
+
+    #save() {
+        try {
+            const { players, rows, cols } = this.lastWish;
+            const fill = new FormData(this.#form).get("fill") !== null;
+            localStorage.setItem(WISH, JSON.stringify({ players, board: `${rows}x${cols}`, fill }));
+        } catch {
+            /* without storage the defaults come back, no more */
+        }
+    }
+
+    #restore() {
+        try {
+            const { players, board, fill } = JSON.parse(localStorage.getItem(WISH));
+            for (const [name, value] of [["players", players], ["board", board]]) {
+                const input = this.#form.querySelector(`input[name="${name}"][value="${CSS.escape(value)}"]`);
+                if (input) input.checked = true;
+            }
+            this.#form.elements.fill.checked = fill;
+        } catch {
+            /* nothing kept */
+        }
+    }
+
+    #tick() {
+        const seconds = Math.floor((Date.now() - this.#startedAt) / 1000);
+        byId("waiting-time").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+        if (seconds > 0 && seconds % 5 === 0) this.calls.explain();
+    }
+}
+
+function reasonText({ reason }) {
+    return REASONS[reason] ?? (reason ? sentence(reason) : "Waiting for more players.");
+}
+
+/* A reason this page does not know yet is shown as it came, made readable. */
+function sentence(reason) {
+    const text = String(reason).replaceAll("_", " ");
+    return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+function describe({ players, rows, cols, bots }) {
+    const others = bots === "now" ? "with bots" : `${players} players`;
+    return `${others}, ${rows} × ${cols} cards`;
+}
+
+function drawBoards(holder) {
+    const chips = BOARDS.map(([rows, cols, name]) => {
+        const made = document.createElement("template");
+        made.innerHTML = `<label class="chip"><input type="radio" name="board" value="${rows}x${cols}">
+            <span><b>${rows} × ${cols}</b><small>${name}</small></span></label>`;
+        const chip = made.content.firstElementChild;
+        chip.querySelector("input").checked = name === "Classic";
+        return chip;
+    });
+    holder.replaceChildren(...chips);
+}
+
+function fanCard(picture) {
+    const card = document.createElement("span");
+    card.append(drawFace(picture));
+    return card;
+}
