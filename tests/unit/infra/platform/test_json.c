@@ -74,8 +74,8 @@ static void every_client_message_survives_both_directions(void **state)
         "{\"type\":\"auth\",\"token\":\"a.b.c\",\"device\":\"phone\"}",
         "{\"type\":\"resume\",\"session\":\"s\",\"epoch\":1,\"offset\":9007199254740991}",
         "{\"type\":\"find_match\",\"game\":\"memory\",\"latencyMs\":{}}",
-        "{\"type\":\"find_match\",\"game\":\"memory\",\"players\":2,\"rows\":4,\"cols\":4,\"bots\":\"fill\",\"rating\":1500,"
-        "\"latencyMs\":{\"us-east\":12,\"eu\":0}}",
+        ("{\"type\":\"find_match\",\"game\":\"memory\",\"players\":2,\"rows\":4,\"cols\":4,\"bots\":\"fill\",\"rating\":1500,"
+         "\"latencyMs\":{\"us-east\":12,\"eu\":0}}"),
         "{\"type\":\"cancel_match\",\"ticketId\":\"t\"}",
         "{\"type\":\"explain_match\",\"ticketId\":\"t\"}",
         "{\"type\":\"move\",\"gameId\":\"g\",\"moveId\":\"m\",\"flip\":{\"card\":4294967295}}",
@@ -93,12 +93,12 @@ static void every_server_message_survives_both_directions(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{\"type\":\"connected\",\"session\":\"s\",\"epoch\":1,\"offset\":7,\"user\":\"u\",\"device\":\"d\",\"region\":\"r\",\"edge\":"
-        "\"e\","
-        "\"heartbeatMs\":30000,\"resume\":\"gone\",\"reason\":\"old\"}",
+        ("{\"type\":\"connected\",\"session\":\"s\",\"epoch\":1,\"offset\":7,\"user\":\"u\",\"device\":\"d\",\"region\":\"r\",\"edge\":"
+         "\"e\","
+         "\"heartbeatMs\":30000,\"resume\":\"gone\",\"reason\":\"old\"}"),
         "{\"type\":\"ticket\",\"offset\":1,\"ticketId\":\"t\",\"state\":\"waiting\",\"nextStepAtMs\":1700000000000}",
-        "{\"type\":\"matched\",\"offset\":2,\"gameId\":\"g\",\"seat\":0,\"players\":[{\"seat\":0,\"user\":\"u\",\"name\":\"\","
-        "\"kind\":\"human\"},{\"seat\":1,\"user\":\"bot:1\",\"name\":\"B\",\"kind\":\"bot\"}],\"region\":\"r\"}",
+        ("{\"type\":\"matched\",\"offset\":2,\"gameId\":\"g\",\"seat\":0,\"players\":[{\"seat\":0,\"user\":\"u\",\"name\":\"\","
+         "\"kind\":\"human\"},{\"seat\":1,\"user\":\"bot:1\",\"name\":\"B\",\"kind\":\"bot\"}],\"region\":\"r\"}"),
         "{\"type\":\"card_flipped\",\"gameId\":\"g\",\"version\":3,\"seat\":0,\"card\":5,\"face\":2}",
         "{\"type\":\"pair_found\",\"gameId\":\"g\",\"version\":3,\"seat\":0,\"cards\":[1,2],\"scores\":[1,0]}",
         "{\"type\":\"turn_changed\",\"gameId\":\"g\",\"version\":3,\"seat\":1,\"deadlineAtMs\":1700000000000}",

@@ -121,15 +121,15 @@ static void tokens_of_another_implementation_are_taken(void **state)
 {
     struct fix *f = *state;
     static const char *const golden[NALGS] = {
-        "eyJhbGciOiJFUzI1NiIsImtpZCI6ImVzLTEiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJtZXJpZGlhbiI"
-        "sInN1YiI6ImFsaWNlIiwiZXhwIjoxNzAwMDAwNjAwLCJuYW1lIjoiQWxpY2UiLCJyYXRpbmciOjE3MDB9.0BjuNWJla3sMsi47VsR1TB4YP2wl"
-        "eoK1zL_b8rJ43R-ViqBh5I-EWwsHHFeaPlIABY-lLORYWksTLTVsi3U2hw",
-        "eyJhbGciOiJFZERTQSIsImtpZCI6ImVkLTEiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJtZXJpZGlhbiI"
-        "sInN1YiI6ImFsaWNlIiwiZXhwIjoxNzAwMDAwNjAwLCJuYW1lIjoiQWxpY2UiLCJyYXRpbmciOjE3MDB9.7FKwYRSb2j-Ll6eyTtXn71xXnvrG"
-        "Kf3npr1Ggf22Mu7pwGU-WOjke8sdk-DedBiPV0BgkJOXGNUXuPRf1EAVBg",
-        "eyJhbGciOiJIUzI1NiIsImtpZCI6ImhzLTEiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJtZXJpZGlhbiI"
-        "sInN1YiI6ImFsaWNlIiwiZXhwIjoxNzAwMDAwNjAwLCJuYW1lIjoiQWxpY2UiLCJyYXRpbmciOjE3MDB9.pjtYG-trVCSIf7sPlmM3wfXLBnTb"
-        "paavq7bTP5Nlz0M",
+        ("eyJhbGciOiJFUzI1NiIsImtpZCI6ImVzLTEiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJtZXJpZGlhbiI"
+         "sInN1YiI6ImFsaWNlIiwiZXhwIjoxNzAwMDAwNjAwLCJuYW1lIjoiQWxpY2UiLCJyYXRpbmciOjE3MDB9.0BjuNWJla3sMsi47VsR1TB4YP2wl"
+         "eoK1zL_b8rJ43R-ViqBh5I-EWwsHHFeaPlIABY-lLORYWksTLTVsi3U2hw"),
+        ("eyJhbGciOiJFZERTQSIsImtpZCI6ImVkLTEiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJtZXJpZGlhbiI"
+         "sInN1YiI6ImFsaWNlIiwiZXhwIjoxNzAwMDAwNjAwLCJuYW1lIjoiQWxpY2UiLCJyYXRpbmciOjE3MDB9.7FKwYRSb2j-Ll6eyTtXn71xXnvrG"
+         "Kf3npr1Ggf22Mu7pwGU-WOjke8sdk-DedBiPV0BgkJOXGNUXuPRf1EAVBg"),
+        ("eyJhbGciOiJIUzI1NiIsImtpZCI6ImhzLTEiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJtZXJpZGlhbiI"
+         "sInN1YiI6ImFsaWNlIiwiZXhwIjoxNzAwMDAwNjAwLCJuYW1lIjoiQWxpY2UiLCJyYXRpbmciOjE3MDB9.pjtYG-trVCSIf7sPlmM3wfXLBnTb"
+         "paavq7bTP5Nlz0M"),
     };
     for (size_t i = 0; i < NALGS; i++) {
         struct mer_claims c;
