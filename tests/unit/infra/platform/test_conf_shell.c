@@ -26,6 +26,8 @@ static const struct mer_conf_item items[] = {
 };
 enum { ITEMS = MER_COUNT(items) };
 
+#define T(text) ((char *)(text)) /* sets stand in argv elsewhere, which is not const */
+
 struct fix {
     char path[64];
     struct conf conf;
@@ -111,7 +113,7 @@ static void lists_default_to_comma_separated_text(void **state)
 static void a_flag_beats_the_environment_and_that_the_file(void **state)
 {
     struct fix *f = *state;
-    char *texts[] = {"port=3", "hosts=h:1,h:2, h:3"};
+    char *texts[] = {T("port=3"), T("hosts=h:1,h:2, h:3")};
     struct mer_strs sets = {texts, 2};
     const char *text = "name: file\nport: 1\nnote: file\n";
 
@@ -131,7 +133,7 @@ static void a_flag_beats_the_environment_and_that_the_file(void **state)
 static void bad_environment_and_flags_are_told_by_name(void **state)
 {
     struct fix *f = *state;
-    char *texts[] = {"port=0", "nope=1", "novalue", "on=maybe"};
+    char *texts[] = {T("port=0"), T("nope=1"), T("novalue"), T("on=maybe")};
     struct mer_strs sets = {texts, 4};
 
     setenv("MERIDIAN_BIG", "-1", 1);
@@ -148,7 +150,7 @@ static void bad_environment_and_flags_are_told_by_name(void **state)
 static void no_file_is_allowed(void **state)
 {
     struct fix *f = *state;
-    char *texts[] = {"name=x"};
+    char *texts[] = {T("name=x")};
     struct mer_strs sets = {texts, 1};
 
     assert_int_equal(mer_conf_load(items, ITEMS, &f->conf, NULL, &sets, &f->errors), MER_OK);
@@ -254,7 +256,7 @@ static void a_missing_folder_and_a_huge_file_are_refused(void **state)
 static void the_template_can_be_loaded_once_required_keys_are_given(void **state)
 {
     struct fix *f = *state;
-    char *text = NULL, *help = NULL, *texts[] = {"name=x"};
+    char *text = NULL, *help = NULL, *texts[] = {T("name=x")};
     struct mer_strs sets = {texts, 1};
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
