@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * host.h - the owner's side of games: creates them on the router's word, takes requests of seat proxies (its own edge's too: over the bus's loopback), stores every change
- * before anybody sees it, sends confirmed events to every attached edge, runs turn clocks, plays the bots, and forgets ended games.
+ * host.h - the owner's side of games: creates them on the router's word, takes requests of seat proxies (its own edge's too: over the bus's
+ * loopback), stores every change before anybody sees it, sends confirmed events to every attached edge, runs turn clocks, plays the bots,
+ * and forgets ended games.
  *
- * The shell around game.h (pure). Bus messages in: seat_attach, seat_detach, seat_request. Out: seat_open, seat_snapshot, seat_events, seat_refused.
- * Router message in: game_create. Out: game_created. */
+ * The shell around game.h (pure). Bus messages in: seat_attach, seat_detach, seat_request. Out: seat_open, seat_snapshot, seat_events,
+ * seat_refused. Router message in: game_create. Out: game_created. */
 #pragma once
 
 #include "edge/bus/bus.h"
@@ -24,11 +25,16 @@ struct edge_host_conf {
 };
 
 MER_MUST_CHECK enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_conf *conf);
-/* Take over a game whose owner is dead (its record says `expected`): claim, restore, go on. cb once: MER_OK we own it; MER_EFENCED somebody else does; MER_ENOTFOUND no such game. */
-void edge_host_adopt(struct edge_host *h, const char *game_id, const struct edge_fence *expected, void (*cb)(void *ctx, const char *game_id, enum mer_err err), void *ctx);
+/* Take over a game whose owner is dead: its record says `seen` and `owner`. Claim, restore, go on. On MER_OK cb comes once, never before
+ * this returned: MER_OK we own it; MER_EFENCED somebody else does, or it is over; MER_ENOTFOUND no such game; MER_EUNKNOWN the store does
+ * not answer; MER_EINVALID the record cannot be read (alarmed); MER_EBUSY, MER_ENOMEM. On an error (MER_EINVALID, MER_ENOMEM) cb does not
+ * come. */
+MER_MUST_CHECK enum mer_err edge_host_adopt(struct edge_host *h, const char *game_id, const struct edge_fence *seen, const char *owner,
+                                            void (*cb)(void *ctx, const char *game_id, enum mer_err err), void *ctx);
 uint32_t edge_host_games(const struct edge_host *h);
 /* Does this edge own it now? */
 bool edge_host_owns(const struct edge_host *h, const char *game_id);
 /* Starting edges and promotions: verify every owned game of these slots against the store, paced. */
 void edge_host_verify(struct edge_host *h, uint16_t slot_first, uint16_t slot_last);
+/* After the store's last callback. Games that go on are left to whoever claims them. Adoptions still waiting get no callback any more. */
 void edge_host_destroy(struct edge_host *h);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * host_bus.c - the owner's side of the bus: who is attached to a game, what proxies ask, what they are told.
+ *
+ * An attachment is a seat's user on one edge, with a lease that his proxy renews. A renewal tells the last version shown there; when that
+ * is less than what was sent before the previous renewal, something was lost and a snapshot goes out. Events go once an edge, with the list
+ * of its users. Everything is made from the confirmed state. */
+#include <string.h>
+
+#include <meridian/mem.h>
+
+#include "edge/game/host_private.h"
+
+#define IM(name) Meridian__Internal__V1__##name
+#define BODY(name) MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_##name
+#define REFUSAL(name) MERIDIAN__INTERNAL__V1__REFUSAL__REFUSAL_##name
+
+static void say(struct edge_host *h, const char *edge, IM(BusMessage) * m)
+{
+    m->from = (char *)edge_bus_incarnation(h->c.bus);
+    if (edge_bus_send(h->c.bus, edge, m) != MER_OK)
+        h->values[EDGE_HOST_M_UNSENT]++; /* the proxy finds the gap, or another owner */
+}
+
+void edge__host_send_open(struct edge_host *h, const char *edge, const char *gid, const char *user, unsigned seat, const char *ticket)
+{
+    IM(SeatOpen) open = MERIDIAN__INTERNAL__V1__SEAT_OPEN__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    open.game_id = (char *)gid;
+    open.user = (char *)user;
+    open.seat = seat;
+    open.ticket_id = (char *)ticket;
+    m.body_case = BODY(SEAT_OPEN);
+    m.seat_open = &open;
+    say(h, edge, &m);
+}
+
+static void refuse(struct edge_host *h, const char *edge, IM(SeatRefused) * r)
+{
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    m.body_case = BODY(SEAT_REFUSED);
+    m.seat_refused = r;
+    say(h, edge, &m);
+}
+
+static void turn_away(struct edge_host *h, const char *edge, const char *gid, const char *user, IM(Refusal) why, IM(SeatRequest) * request)
+{
+    IM(SeatRefused) r = MERIDIAN__INTERNAL__V1__SEAT_REFUSED__INIT;
+    r.game_id = (char *)gid;
+    r.user = (char *)user;
+    r.refusal = why;
+    r.request = request;
+    h->values[EDGE_HOST_M_TURNED_AWAY]++;
+    refuse(h, edge, &r);
+}
+
+void edge__host_send_away(struct edge_hosted *g)
+{
+    for (unsigned i = 0; i < g->attach_count; i++) {
+        IM(SeatRefused) r = MERIDIAN__INTERNAL__V1__SEAT_REFUSED__INIT;
+        r.game_id = g->core.id;
+        r.user = g->core.seats[g->attach[i].seat].user;
+        r.refusal = REFUSAL(NOT_OWNER);
+        r.owner = g->taken_by[0] ? g->taken_by : NULL;
+        refuse(g->host, g->attach[i].edge, &r);
+    }
+    g->attach_count = 0;
+}
+
+/* --- who is attached ----------------------------------------------------------------------------------------------------------------- */
+
+static struct edge_attach *find_attach(struct edge_hosted *g, unsigned seat, const char *edge)
+{
+    for (unsigned i = 0; i < g->attach_count; i++)
+        if (g->attach[i].seat == seat && strcmp(g->attach[i].edge, edge) == 0)
+            return &g->attach[i];
+    return NULL;
+}
+
+static void remove_attach(struct edge_hosted *g, unsigned i)
+{
+    g->attach[i] = g->attach[--g->attach_count];
+}
+
+static void drop_expired(struct edge_hosted *g)
+{
+    for (unsigned i = g->attach_count; i-- > 0;)
+        if (g->attach[i].until_ms < g->host->c.loop->now_ms)
+            remove_attach(g, i);
+}
+
+void edge__host_detach_left(struct edge_hosted *g)
+{
+    for (unsigned i = g->attach_count; i-- > 0;)
+        if (g->core.now.left >> g->attach[i].seat & 1)
+            remove_attach(g, i);
+}
+
+/* NULL: no memory, or too many edges at once. */
+static struct edge_attach *add_attach(struct edge_hosted *g, unsigned seat, const char *edge)
+{
+    drop_expired(g);
+    if (g->attach_count == EDGE_HOST_ATTACHED)
+        return NULL;
+    if (g->attach_count == g->attach_cap) {
+        uint8_t cap = (uint8_t)(g->attach_cap ? g->attach_cap * 2 : 2);
+        struct edge_attach *more = mer_try_realloc(g->attach, cap * sizeof(*more));
+        if (!more)
+            return NULL;
+        g->attach = more;
+        g->attach_cap = cap;
+    }
+    struct edge_attach *a = &g->attach[g->attach_count++];
+    memset(a, 0, sizeof(*a));
+    a->seat = (uint8_t)seat;
+    EDGE__COPY(a->edge, edge);
+    return a;
+}
+
+/* --- what goes out ------------------------------------------------------------------------------------------------------------------- */
+
+static void send_events(struct edge_hosted *g, const char *edge, char **users, size_t user_count, IM(Reply) * reply,
+                        const Meridian__Client__V1__ServerMessage *const *messages, size_t count)
+{
+    IM(SeatEvents) e = MERIDIAN__INTERNAL__V1__SEAT_EVENTS__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    e.game_id = g->core.id;
+    e.version = g->core.now.version;
+    e.users = users;
+    e.n_users = user_count;
+    e.reply = reply;
+    e.messages = (Meridian__Client__V1__ServerMessage **)messages;
+    e.n_messages = user_count > 0 ? count : 0;
+    m.body_case = BODY(SEAT_EVENTS);
+    m.seat_events = &e;
+    say(g->host, edge, &m);
+}
+
+/* Users attached at that edge; the attachments taken are marked. */
+static size_t users_at(const struct edge_hosted *g, const char *edge, char **users, bool *done)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < g->attach_count; i++) {
+        if (done[i] || strcmp(g->attach[i].edge, edge) != 0)
+            continue;
+        done[i] = true;
+        users[n++] = g->core.seats[g->attach[i].seat].user;
+    }
+    return n;
+}
+
+void edge__host_publish(struct edge_hosted *g, const struct edge_game_ask *from, const Meridian__Client__V1__ServerMessage *reply,
+                        const Meridian__Client__V1__ServerMessage *const *messages, size_t count)
+{
+    bool done[EDGE_HOST_ATTACHED] = {false};
+    char *users[EDGE_HOST_ATTACHED];
+    drop_expired(g);
+    if (from) {
+        IM(Reply) r = MERIDIAN__INTERNAL__V1__REPLY__INIT;
+        r.session = (char *)from->session;
+        r.message = (Meridian__Client__V1__ServerMessage *)reply;
+        size_t n = count > 0 ? users_at(g, from->edge, users, done) : 0;
+        send_events(g, from->edge, users, n, &r, messages, count);
+    }
+    for (unsigned i = 0; count > 0 && i < g->attach_count; i++) {
+        if (done[i])
+            continue;
+        const char *edge = g->attach[i].edge;
+        size_t n = users_at(g, edge, users, done);
+        send_events(g, edge, users, n, NULL, messages, count);
+    }
+}
+
+static void send_snapshot(struct edge_hosted *g, const char *edge, unsigned seat, bool matched, const char *session)
+{
+    struct edge_game_view view;
+    struct edge_game_matched who;
+    IM(SeatSnapshot) s = MERIDIAN__INTERNAL__V1__SEAT_SNAPSHOT__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    edge_game_view(&g->core, seat, &view);
+    if (matched)
+        edge_game_matched(&g->core, seat, &who);
+    s.game_id = g->core.id;
+    s.user = g->core.seats[seat].user;
+    s.seat = seat;
+    s.version = g->core.now.version;
+    s.matched = matched ? &who.m : NULL;
+    s.game_state = &view.m;
+    s.session = (char *)session;
+    m.body_case = BODY(SEAT_SNAPSHOT);
+    m.seat_snapshot = &s;
+    g->host->values[EDGE_HOST_M_SNAPSHOTS]++;
+    say(g->host, edge, &m);
+}
+
+/* --- what comes in ------------------------------------------------------------------------------------------------------------------- */
+
+static void on_attach(void *ctx, const IM(BusMessage) * m)
+{
+    struct edge_host *h = ctx;
+    const IM(SeatAttach) *a = m->seat_attach;
+    struct edge_hosted *g = edge__host_find(h, a->game_id);
+    h->values[EDGE_HOST_M_ATTACHES]++;
+    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || (g && g->phase == EDGE_HOSTED_CREATING))
+        return; /* being created: the proxy asks again */
+    if (!g) {
+        turn_away(h, m->from, a->game_id, a->user, REFUSAL(NO_SUCH_GAME), NULL);
+        return;
+    }
+    unsigned seat = edge_game_seat_of(&g->core, a->user);
+    if (seat == EDGE_RULES_NO_SEAT) {
+        turn_away(h, m->from, a->game_id, a->user, REFUSAL(NOT_YOURS), NULL);
+        return;
+    }
+    struct edge_attach *at = find_attach(g, seat, m->from);
+    bool missed = !at || a->version == 0 || a->version < at->seen_version;
+    if (!at && !(at = add_attach(g, seat, m->from)))
+        return;
+    at->until_ms = h->c.loop->now_ms + EDGE_HOST_LEASE_MS;
+    at->seen_version = g->core.now.version;
+    if (missed || a->session)
+        send_snapshot(g, m->from, seat, a->version == 0 || a->session, a->session);
+}
+
+static void on_detach(void *ctx, const IM(BusMessage) * m)
+{
+    struct edge_host *h = ctx;
+    struct edge_hosted *g = edge__host_find(h, m->seat_detach->game_id);
+    if (!g || g->phase != EDGE_HOSTED_LIVE)
+        return;
+    struct edge_attach *at = find_attach(g, edge_game_seat_of(&g->core, m->seat_detach->user), m->from);
+    if (at)
+        remove_attach(g, (unsigned)(at - g->attach));
+}
+
+static void get_game(struct edge_hosted *g, const char *edge, const IM(SeatRequest) * r, unsigned seat)
+{
+    struct edge_game_view view;
+    IM(Reply) reply = MERIDIAN__INTERNAL__V1__REPLY__INIT;
+    edge_game_view(&g->core, seat, &view);
+    reply.session = r->session;
+    reply.message = &view.m;
+    send_events(g, edge, NULL, 0, &reply, NULL, 0);
+}
+
+static bool make_ask(struct edge_game_ask *ask, const struct edge_host *h, const char *edge, const IM(SeatRequest) * r, unsigned seat)
+{
+    const struct mer_loop *l = h->c.loop;
+    uint32_t wait = r->deadline_ms < EDGE_GAME_GIVE_UP_MS ? r->deadline_ms : EDGE_GAME_GIVE_UP_MS;
+    memset(ask, 0, sizeof(*ask));
+    mer_list_init(&ask->node);
+    ask->seat = (uint8_t)seat;
+    ask->until_ms = l->now_ms + wait;
+    ask->stamp_us = l->clock.mono_us(l->clock.ctx);
+    if (strlen(r->session) > EDGE_GAME_SESSION_MAX)
+        return false;
+    EDGE__COPY(ask->session, r->session);
+    EDGE__COPY(ask->edge, edge);
+    if (r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_LEAVE_GAME) {
+        ask->kind = EDGE_GAME_ASK_LEAVE;
+        return true;
+    }
+    const Meridian__Client__V1__Move *move = r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_MOVE ? r->move : NULL;
+    if (!move || !move->move_id[0] || strlen(move->move_id) > EDGE_GAME_MOVE_ID_MAX ||
+        move->action_case != MERIDIAN__CLIENT__V1__MOVE__ACTION_FLIP)
+        return false;
+    ask->kind = EDGE_GAME_ASK_MOVE;
+    ask->action.card = move->flip->card;
+    EDGE__COPY(ask->move_id, move->move_id);
+    return true;
+}
+
+static void on_request(void *ctx, const IM(BusMessage) * m)
+{
+    struct edge_host *h = ctx;
+    IM(SeatRequest) *r = m->seat_request;
+    struct edge_hosted *g = edge__host_find(h, r->game_id);
+    struct edge_game_ask ask;
+    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || (g && g->phase == EDGE_HOSTED_CREATING))
+        return;
+    unsigned seat = g ? edge_game_seat_of(&g->core, r->user) : EDGE_RULES_NO_SEAT;
+    if (seat == EDGE_RULES_NO_SEAT) {
+        turn_away(h, m->from, r->game_id, r->user, g ? REFUSAL(NOT_YOURS) : REFUSAL(NO_SUCH_GAME), r);
+    } else if (r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_GET_GAME) {
+        get_game(g, m->from, r, seat);
+    } else if (make_ask(&ask, h, m->from, r, seat)) {
+        edge_game_request(&g->core, edge__host_time(h), &ask);
+        edge__hosted_after(g);
+    } else {
+        turn_away(h, m->from, r->game_id, r->user, REFUSAL(NOT_YOURS), r); /* no proxy of ours sends such a thing */
+    }
+}
+
+void edge__host_bus_init(struct edge_host *h)
+{
+    edge_bus_on(h->c.bus, BODY(SEAT_ATTACH), on_attach, h);
+    edge_bus_on(h->c.bus, BODY(SEAT_DETACH), on_detach, h);
+    edge_bus_on(h->c.bus, BODY(SEAT_REQUEST), on_request, h);
+}

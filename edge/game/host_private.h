@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * host_private.h - shared by the files of the owner's side: host.c (which games there are), hosted.c (one game between its core, the store
+ * and the bus), host_out.c (what it sends). */
+#pragma once
+
+#include <string.h>
+
+#include <meridian/map.h>
+#include <meridian/slab.h>
+
+#include "edge/game/game.h"
+#include "edge/game/host.h"
+
+enum {
+    EDGE_HOST_GAMES = 100 * 1000,  /* no special reason: an edge of 500 thousand connections plays far fewer at once */
+    EDGE_HOST_LEASE_MS = 5000,     /* architecture section 3 */
+    EDGE_HOST_ATTACHED = 32,       /* of one game: 4 seats on 8 edges each */
+    EDGE_HOST_OVER_MS = 60 * 1000, /* late requests find an ended game here so long, then in the store */
+    EDGE_HOST_CREATE_MS =
+        120 * 1000,                 /* a create without an answer is given up; the game, if there is one, is then claimed by its players */
+    EDGE_HOST_ADOPT_MS = 10 * 1000, /* the same of a claim: the proxy asks again */
+    EDGE_HOST_RETRY_MIN_MS = 50,
+    EDGE_HOST_RETRY_MAX_MS = 1000,
+    EDGE_HOST_SWEEP_TICK_MS = 1000,
+    EDGE_HOST_SWEEP_BUSY_MS = 10, /* when a tick left something */
+    EDGE_HOST_SWEEP_BATCH = 256,  /* architecture section 3: work of a turn is bounded */
+    EDGE_HOST_UNSEAT_TRIES = 8,
+};
+
+enum edge_host_metric {
+    EDGE_HOST_M_GAMES,
+    EDGE_HOST_M_STARTED,
+    EDGE_HOST_M_REFUSED_CREATE,
+    EDGE_HOST_M_ADOPTED,
+    EDGE_HOST_M_ADOPT_LOST,
+    EDGE_HOST_M_ENDED, /* by client.v1.OverReason */
+    EDGE_HOST_M_LOST = EDGE_HOST_M_ENDED + 5,
+    EDGE_HOST_M_ACCEPTED,
+    EDGE_HOST_M_REPEATED,
+    EDGE_HOST_M_REFUSED,                        /* by client.v1.ErrorCode */
+    EDGE_HOST_M_PUT = EDGE_HOST_M_REFUSED + 18, /* by enum edge_store_result */
+    EDGE_HOST_M_READ = EDGE_HOST_M_PUT + EDGE_STORE_UNKNOWN + 1,
+    EDGE_HOST_M_PAUSED,
+    EDGE_HOST_M_RESUMED,
+    EDGE_HOST_M_RESTORED,
+    EDGE_HOST_M_FROZEN,
+    EDGE_HOST_M_STRAY,
+    EDGE_HOST_M_BAD_RECORD,
+    EDGE_HOST_M_ATTACHES,
+    EDGE_HOST_M_SNAPSHOTS,
+    EDGE_HOST_M_TURNED_AWAY,
+    EDGE_HOST_M_UNSENT,
+    EDGE_HOST_M_UNSEAT_FAILED,
+    EDGE_HOST_M_SWEEP_ODD,
+    EDGE_HOST_M_COUNT
+};
+
+struct edge_host {
+    struct edge_host_conf c;
+    struct edge_game_env env;
+    struct mer_slab slab;      /* of edge_hosted */
+    struct mer_map games;      /* by id */
+    struct mer_list sweep;     /* of edge_hosted, soonest first */
+    struct mer_list adoptions; /* waiting for their claim */
+    struct mer_list unseats;   /* players' records to be cleared */
+    struct mer_timer sweeper;
+    struct mer_buf record; /* scratch: one encoded record */
+    bool destroying;
+    uint64_t values[EDGE_HOST_M_COUNT];
+    struct mer_metric_set set, hist_set;
+    struct mer_hist stored; /* a move: from the request to its confirmation */
+};
+
+/* An edge where devices of a seat's user are. */
+struct edge_attach {
+    uint8_t seat;
+    uint64_t until_ms;     /* of the lease */
+    uint64_t seen_version; /* sent there before the last renewal came: a renewal that knows less has missed something */
+    char edge[EDGE_GAME_SESSION_MAX + 1];
+};
+
+/*  CREATING --stored--> LIVE --game over, 60 s; or fenced--> GONE (freed with the last answer of the store)
+ *      \--refused, given up------------------------------------^ */
+enum edge_hosted_phase { EDGE_HOSTED_CREATING, EDGE_HOSTED_LIVE, EDGE_HOSTED_GONE };
+
+/* Timer. CREATING: create again. LIVE: edge_game_next_ms, or after the end: forget. Sweep: a place in the host's list. */
+struct edge_hosted {
+    struct edge_game core;
+    struct edge_host *host;
+    struct mer_timer timer;
+    struct mer_list by_sweep;
+    uint64_t sweep_at_ms, swept_version;
+    uint8_t phase;
+    uint8_t pending;  /* answers the store owes */
+    uint8_t unseated; /* bit a seat: his record was cleared, or will be */
+    bool lost, over_armed, verify;
+    struct edge_fence fence;
+    struct edge_birth *birth; /* CREATING */
+    struct edge_attach *attach;
+    uint8_t attach_count, attach_cap;
+    char taken_by[EDGE_GAME_SESSION_MAX + 1]; /* LOST: the new owner, where known */
+};
+
+/* What is needed until the create is confirmed. */
+struct edge_birth {
+    uint64_t since_ms;
+    unsigned tries;
+    char edge[EDGE_RULES_SEATS][EDGE_GAME_SESSION_MAX + 1];
+    char ticket[EDGE_RULES_SEATS][EDGE_GAME_ID_MAX + 1];
+};
+
+static inline struct edge_hosted *edge__hosted(struct edge_game *g)
+{
+    return MER_CONTAINER_OF(g, struct edge_hosted, core);
+}
+static inline struct edge_game_time edge__host_time(struct edge_host *h)
+{
+    return (struct edge_game_time){h->c.loop->now_ms, edge_store_now_ms(h->c.store)};
+}
+/* 50 ms .. 1 s, doubling, half of it jitter. */
+uint64_t edge__host_backoff(struct edge_host *h, unsigned tries);
+
+/* A bounded copy; s is known to fit, NULL is "". */
+#define EDGE__COPY(array, s) edge__copy((array), sizeof(array), (s))
+static inline void edge__copy(char *out, size_t size, const char *s)
+{
+    size_t n = s ? strlen(s) : 0;
+    MER_ASSERT(n < size);
+    memcpy(out, s ? s : "", n + 1);
+}
+
+/* host.c: the table */
+struct edge_hosted *edge__host_find(const struct edge_host *h, const char *gid);
+MER_MUST_CHECK struct edge_hosted *edge__host_new(struct edge_host *h); /* not in the table yet; NULL: no memory, or too many */
+MER_MUST_CHECK enum mer_err edge__host_add(struct edge_hosted *g);
+void edge__host_drop(struct edge_hosted *g); /* out of the table; freed now or with the last answer of the store */
+void edge__host_free(struct edge_hosted *g); /* one that is not in the table and waits for nothing */
+void edge__host_sweep_later(struct edge_hosted *g);
+void edge__host_unseat(struct edge_host *h, const char *user, const char *gid);
+
+/* birth.c, adopt.c */
+void edge__birth_init(struct edge_host *h);
+void edge__adopt_deinit(struct edge_host *h);
+
+/* hosted.c: one game */
+void edge__hosted_env(struct edge_game_env *env);
+void edge__hosted_live(struct edge_hosted *g, bool fresh_turn);
+void edge__hosted_sweep(struct edge_hosted *g);
+/* After every step: what it has left for the shell. The game may be gone then. */
+void edge__hosted_after(struct edge_hosted *g);
+/* The store has answered a call of this game; true: nobody is interested any more (and it may be freed). */
+MER_MUST_CHECK bool edge__hosted_answered(struct edge_hosted *g);
+/* The record into w, borrowed until the next call; false: no memory. */
+MER_MUST_CHECK bool edge__hosted_encode(struct edge_hosted *g, bool restore, struct edge_store_write *w);
+
+/* host_bus.c: what it hears and says */
+void edge__host_bus_init(struct edge_host *h);
+/* messages to the edges where players are; with `reply`, first, to the session that asked. */
+void edge__host_publish(struct edge_hosted *g, const struct edge_game_ask *from, const Meridian__Client__V1__ServerMessage *reply,
+                        const Meridian__Client__V1__ServerMessage *const *messages, size_t count);
+void edge__host_send_open(struct edge_host *h, const char *edge, const char *gid, const char *user, unsigned seat, const char *ticket);
+/* Another edge owns the game: its proxies go there. */
+void edge__host_send_away(struct edge_hosted *g);
+void edge__host_detach_left(struct edge_hosted *g);
