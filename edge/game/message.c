@@ -211,6 +211,7 @@ void edge_game_view(const struct edge_game *g, unsigned seat, struct edge_game_v
     for (unsigned i = 0; i < g->seat_count; i++) {
         meridian__client__v1__seat__init(&v->seat[i]);
         v->seat[i].state = seat_state(g, i);
+        v->seat[i].seat = i;
         v->seats[i] = &v->seat[i];
     }
     view_status(g, v);
