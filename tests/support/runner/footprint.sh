@@ -4,15 +4,15 @@ declare -A footprint_base=()
 used_bases=() # also those that were ended
 next_base=12350 # below the range that the kernel gives to outgoing connections, also with 10000 added for Redis' bus
 
-# A base whose ports have no listener; also keeps 300 ports free behind each for tests that start servers of their own.
+# A base whose ports have no listener; the 900 ports behind the footprint's 300 are for tests that start servers of their own.
 free_base() {
     local used
     used=$(ss -H -ltn | awk '{ sub(/.*:/, "", $4); print $4 }')
-    while awk -v base="$next_base" '($1 >= base && $1 < base + 600) || ($1 >= base + 10250 && $1 < base + 10900) { found = 1 } END { exit !found }' <<<"$used"; do
-        next_base=$((next_base + 600))
+    while awk -v base="$next_base" '($1 >= base && $1 < base + 1200) || ($1 >= base + 10250 && $1 < base + 11200) { found = 1 } END { exit !found }' <<<"$used"; do
+        next_base=$((next_base + 1200))
     done
     base=$next_base
-    next_base=$((next_base + 600))
+    next_base=$((next_base + 1200))
 }
 
 # footprint_use NAME OPTIONS-OF-UP...: starts it unless it runs; exports its addresses.

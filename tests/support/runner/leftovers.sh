@@ -27,7 +27,7 @@ leftovers_check() {
     done
     local base
     for base in "${used_bases[@]}"; do
-        ss -H -ltnp | awk -v base="$base" '{ port = $4; sub(/.*:/, "", port); if ((port >= base && port < base + 600) || (port >= base + 10250 && port < base + 10900)) print "listener", $4, $6 }' >>"$out"
+        ss -H -ltnp | awk -v base="$base" '{ port = $4; sub(/.*:/, "", port); if ((port >= base && port < base + 1200) || (port >= base + 10250 && port < base + 11200)) print "listener", $4, $6 }' >>"$out"
     done
     find "$work" -mindepth 1 ! -path "$work/tmp" -printf 'file %p\n' >>"$out"
     if [ -s "$out" ]; then
