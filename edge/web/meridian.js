@@ -33,6 +33,9 @@ import { Tokens } from "./client/tokens.js";
 export { guestTokens } from "./client/guest.js";
 export { MeridianError };
 
+/* Node 18 has it, but not where browsers have it. */
+const crypto = globalThis.crypto ?? (await import("node:crypto")).webcrypto;
+
 /** Every waiting time of the client besides the reconnect steps; tests shorten them. */
 export const TIMES_MS = {
     ...CONNECTION_MS,
@@ -339,7 +342,8 @@ export class MeridianClient extends Emitter {
         for (const gameId of gameIds) this.#ask(gameId);
         if (ticketId === null) return;
         this.explainMatch(ticketId).catch((error) => {
-            if (error.code === "no_such_ticket") this.#deliver({ type: "ticket", ticketId, state: "expired" });
+            if (error.code !== "no_such_ticket") return;
+            this.#deliver({ type: "ticket", ticketId, state: "expired", reason: error.code });
         });
     }
 

@@ -31,7 +31,7 @@ async function enter(page, name) {
 
 test("two people on two edges find each other and play to the same result", { timeout: 180000 }, async () => {
     assert.ok(edges.length >= 2, "this needs two edges");
-    const ann = await visit(browser, edges[0].url);
+    const ann = await visit(browser, edges[0].url, { colorScheme: "dark" });
     const bea = await visit(browser, edges[1].url);
     await enter(ann, "Ann");
     await shoot(ann, "1-lobby");

@@ -13,15 +13,6 @@ const BOARDS = [
     [10, 10, "Epic"],
 ];
 
-const REASONS = {
-    waiting_for_players: "Waiting for more players.",
-    not_enough_players: "Waiting for more players.",
-    widening: "Nobody quite like you yet; looking further around.",
-    no_capacity: "All tables are taken; one gets free soon.",
-    no_edges: "All tables are taken; one gets free soon.",
-    bots_soon: "Bots will take the empty seats soon.",
-};
-
 const WISH = "meridian.wish";
 
 const byId = (id) => document.getElementById(id);
@@ -114,13 +105,9 @@ export class Lobby {
     }
 }
 
+/* The server's reason is a sentence without its capital and full stop. */
 function reasonText({ reason }) {
-    return REASONS[reason] ?? (reason ? sentence(reason) : "Waiting for more players.");
-}
-
-/* A reason this page does not know yet is shown as it came, made readable. */
-function sentence(reason) {
-    const text = String(reason).replaceAll("_", " ");
+    const text = reason || "waiting for more players";
     return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 

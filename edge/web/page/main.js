@@ -98,11 +98,14 @@ function onTicket(ticket) {
         show("waiting");
         lobby.waiting(ticket);
     }
-    if (ticket.state === "expired" && document.body.dataset.view === "waiting") {
+    if (document.body.dataset.view !== "waiting") return;
+    if (ticket.state === "expired" && ticket.reason === "no_such_ticket") {
         toast("Your place in the queue was lost; looking again.");
         find(lobby.wish);
+    } else if (ticket.state === "expired" || ticket.state === "cancelled") {
+        if (ticket.state === "expired") toast(`No match: ${ticket.reason || "nobody came"}.`);
+        backToLobby();
     }
-    if (ticket.state === "cancelled" && document.body.dataset.view === "waiting") backToLobby();
 }
 
 function onGame({ game, message }) {

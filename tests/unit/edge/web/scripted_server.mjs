@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 const require = createRequire(new URL("../../../browser/package.json", import.meta.url));
 const { WebSocketServer } = require("ws");
 
-/** The client's side for Node, which has no WebSocket of its own in version 20. */
+/** The client's side for Node, which got a WebSocket of its own only in version 22. */
 export const { WebSocket } = require("ws");
 
 const WAIT_MS = 5000;
