@@ -206,7 +206,7 @@ static void unseat(struct mer_timer *t)
         unseat_later(u);
 }
 
-void edge__host_unseat(struct edge_host *h, const char *user, const char *gid)
+void edge_host_unseat(struct edge_host *h, const char *user, const char *gid)
 {
     struct unseat *u = mer_try_calloc(1, sizeof(*u));
     if (!u) {

@@ -36,5 +36,7 @@ uint32_t edge_host_games(const struct edge_host *h);
 bool edge_host_owns(const struct edge_host *h, const char *game_id);
 /* Starting edges and promotions: verify every owned game of these slots against the store, paced. */
 void edge_host_verify(struct edge_host *h, uint16_t slot_first, uint16_t slot_last);
+/* Clears a player's record if it names this game; repeated until it is done or given up (then his next find_match clears it). */
+void edge_host_unseat(struct edge_host *h, const char *user, const char *game_id);
 /* After the store's last callback. Games that go on are left to whoever claims them. Adoptions still waiting get no callback any more. */
 void edge_host_destroy(struct edge_host *h);

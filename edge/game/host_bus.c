@@ -157,6 +157,7 @@ void edge__host_publish(struct edge_hosted *g, const struct edge_game_ask *from,
     if (from) {
         IM(Reply) r = MERIDIAN__INTERNAL__V1__REPLY__INIT;
         r.session = (char *)from->session;
+        r.user = g->core.seats[from->seat].user;
         r.message = (Meridian__Client__V1__ServerMessage *)reply;
         size_t n = count > 0 ? users_at(g, from->edge, users, done) : 0;
         send_events(g, from->edge, users, n, &r, messages, count);
@@ -238,6 +239,7 @@ static void get_game(struct edge_hosted *g, const char *edge, const IM(SeatReque
     IM(Reply) reply = MERIDIAN__INTERNAL__V1__REPLY__INIT;
     edge_game_view(&g->core, seat, &view);
     reply.session = r->session;
+    reply.user = r->user;
     reply.message = &view.m;
     send_events(g, edge, NULL, 0, &reply, NULL, 0);
 }

@@ -136,7 +136,6 @@ MER_MUST_CHECK enum mer_err edge__host_add(struct edge_hosted *g);
 void edge__host_drop(struct edge_hosted *g); /* out of the table; freed now or with the last answer of the store */
 void edge__host_free(struct edge_hosted *g); /* one that is not in the table and waits for nothing */
 void edge__host_sweep_later(struct edge_hosted *g);
-void edge__host_unseat(struct edge_host *h, const char *user, const char *gid);
 
 /* birth.c, adopt.c */
 void edge__birth_init(struct edge_host *h);

@@ -189,7 +189,7 @@ static void unseat_players(struct edge_hosted *g)
         if (!out || g->core.seats[i].bot || (g->unseated >> i & 1))
             continue;
         g->unseated |= (uint8_t)(1u << i);
-        edge__host_unseat(g->host, g->core.seats[i].user, g->core.id);
+        edge_host_unseat(g->host, g->core.seats[i].user, g->core.id);
     }
     edge__host_detach_left(g);
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seats.h - the players' side: one seat proxy for each user of this edge who sits in a game, wherever its owner is (architecture section 3).
+ * seats.h - the players' side: one seat proxy for each user of this edge who sits in a game, wherever its owner is (architecture section
+ * 3).
  *
- *   none --seat_open, user online--> ATTACHING --snapshot--> ATTACHED --game over--> none
- *                                       ^  |  owner dead: read the record, adopt or follow        |
- *                                       +--+---------- link down, gap, lease not answered <-------+
+ *   none --seat_open--> ATTACHING --snapshot--> ATTACHED --game over, seat left--> none
+ *     |                  ^  |  ^ \                 |
+ *     |                  |  |  |  +-- link down, gap, no answer: again, with backoff
+ *     +--join--> FINDING-+  |  +---------------------+
+ *                 ^  |      +-- owner dead, or does not know the game --> FINDING (reads the record)
+ *                 |  +-- its owner is that one still --> ADOPTING --claimed--> ATTACHING, to ourselves
+ *                 +----------- somebody else was first ----+
  *
- * The proxy renews its attach lease (5 s) with the last version shown; a version gap or a lost link fetches the confirmed snapshot. Requests are kept until answered
- * or past their deadline (then `error` try_again to the session that asked); a repeated one is safe, because moves carry ids. */
+ * The proxy renews its attach lease (5 s) with the last version shown; a version gap or a lost link fetches the confirmed snapshot.
+ * Requests are kept until answered or past their deadline (then `error` try_again to the session that asked); a repeated one is safe,
+ * because moves carry ids. */
 #pragma once
 
 #include "edge/bus/bus.h"
@@ -16,12 +22,13 @@
 
 struct edge_seats;
 
-struct edge_seats_cbs { /* into the session layer */
+/* Into the session layer. Any function of this header but edge_seats_destroy may be called inside. */
+struct edge_seats_cbs {
     /* To all sessions of a user on this edge / to one session; the message is borrowed. */
     void (*to_user)(void *ctx, const char *user, const Meridian__Client__V1__ServerMessage *m);
     void (*to_session)(void *ctx, const char *session, const Meridian__Client__V1__ServerMessage *m);
     bool (*user_online)(void *ctx, const char *user);
-    /* A seat was opened for the user by a match: his ticket has ended. Before `matched` goes out. */
+    /* A seat was opened for the user by a match: his ticket has ended. Before `matched` goes out. ticket_id NULL: it was another edge's. */
     void (*seated)(void *ctx, const char *user, const char *ticket_id, const char *game_id);
     /* The user has no unfinished game any more. */
     void (*unseated)(void *ctx, const char *user, const char *game_id);
@@ -40,8 +47,8 @@ struct edge_seats_conf {
 };
 
 MER_MUST_CHECK enum mer_err edge_seats_create(struct edge_seats **out, const struct edge_seats_conf *conf);
-/* A session of the user came and his player record names this game: attach (or, when attached already, send `matched` and `game_state` to that session).
- * When the game turns out not to exist or to be over, the record is cleared and `unseated` comes. */
+/* A session of the user came and his player record names this game: attach (or, when attached already, send `matched` and `game_state` to
+ * that session; session may be NULL). When the game turns out not to exist or to be over, the record is cleared and `unseated` comes. */
 void edge_seats_join(struct edge_seats *s, const char *user, const char *session, const char *game_id);
 /* The user's last session here is gone. */
 void edge_seats_leave(struct edge_seats *s, const char *user);
@@ -49,4 +56,5 @@ void edge_seats_leave(struct edge_seats *s, const char *user);
 void edge_seats_request(struct edge_seats *s, const char *user, const char *session, const Meridian__Client__V1__ClientMessage *m);
 /* The game the user sits in at this edge; NULL when none. */
 const char *edge_seats_game(const struct edge_seats *s, const char *user);
+/* After the store's last callback, before the host. */
 void edge_seats_destroy(struct edge_seats *s);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * seats_find.c - who owns the game: its record says so, and when the record names an edge that is dead or does not know the game, this edge
+ * takes it over.
+ *
+ *   record   owner                              -> attach there
+ *            owner = not_owner                  -> adopt (claim with the fence that was read), then attach to ourselves
+ *            over                               -> the end is shown if the game was, the player's record cleared
+ *            absent, never seen                 -> it may still be created: again; after 4 s it is made impossible (void), then cleared
+ *            absent, was played                 -> the store lost it; the user is told after 30 s
+ *            no answer                          -> again, with backoff
+ *
+ * A claim that somebody else won needs nothing special: the next read names him. */
+#include "edge/game/seats_private.h"
+
+#define CODE(name) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##name
+
+static void again(struct edge_proxy *p)
+{
+    edge__proxy_set(p, EDGE_PROXY_FINDING, edge__proxy_backoff(p));
+}
+
+static uint64_t lost_for_ms(const struct edge_proxy *p)
+{
+    return p->seats->c.loop->now_ms - p->lost_ms;
+}
+
+static void on_voided(void *ctx, enum edge_store_result result, const struct edge_stored *stored)
+{
+    struct edge_proxy *p = ctx;
+    (void)stored;
+    p->reading = false;
+    if (!p->gone && !p->seats->destroying && p->state == EDGE_PROXY_FINDING) {
+        if (result == EDGE_STORE_OK) {
+            edge__proxy_fail(p, CODE(NO_SUCH_GAME));
+            edge__proxy_unseat(p, true);
+        } else {
+            again(p); /* EXISTS: it was created in the last moment */
+        }
+    }
+    edge__proxy_release(p);
+}
+
+static void vanished(struct edge_proxy *p)
+{
+    struct edge_seats *s = p->seats;
+    struct edge_game_answer e;
+    s->values[EDGE_SEATS_M_VANISHED]++;
+    MER_LOG(s->c.log, MER_ERROR, "game.vanish", KV_STR("game", p->game), KV_U64("version", p->version));
+    edge_game_error(&e, CODE(NO_SUCH_GAME), p->game, 0);
+    edge__proxy_fail(p, CODE(NO_SUCH_GAME));
+    s->c.cbs->to_user(s->c.ctx, p->user, &e.m);
+    if (!p->gone)
+        edge__proxy_unseat(p, true);
+}
+
+static void absent(struct edge_proxy *p)
+{
+    bool played = p->version > 0;
+    if (lost_for_ms(p) < (played ? EDGE_SEATS_ABSENT_MS : EDGE_SEATS_BIRTH_MS)) {
+        again(p);
+    } else if (played) {
+        vanished(p);
+    } else if (edge_store_game_void(p->seats->c.store, p->game, on_voided, p) == MER_OK) {
+        p->reading = true;
+        edge__proxy_hold(p);
+    } else {
+        again(p);
+    }
+}
+
+/* Shown only to a user who was watching: to others an ended game is none. */
+static void over(struct edge_proxy *p, const struct edge_stored *stored)
+{
+    struct edge_seats *s = p->seats;
+    struct edge_game g;
+    struct edge_game_view view;
+    edge__asks_to_lookup(p, true);
+    if (p->version > 0 && edge_game_decode(&g, NULL, stored->record, stored->record_len, NULL) == MER_OK) {
+        edge_game_view(&g, p->seat < g.seat_count ? p->seat : 0, &view);
+        s->c.cbs->to_user(s->c.ctx, p->user, &view.m);
+        edge_game_deinit(&g);
+    }
+    if (!p->gone)
+        edge__proxy_unseat(p, true);
+}
+
+void edge__seats_adopted(void *ctx, const char *game_id, enum mer_err err)
+{
+    struct edge_seats *s = ctx;
+    MER_LIST_EACH (it, &s->all) {
+        struct edge_proxy *p = MER_LIST_ENTRY(it, struct edge_proxy, node);
+        if (p->state != EDGE_PROXY_ADOPTING || strcmp(p->game, game_id) != 0)
+            continue;
+        if (err == MER_OK) {
+            EDGE__SEATS_COPY(p->owner, edge_bus_incarnation(s->c.bus));
+            p->not_owner[0] = 0;
+            edge__proxy_set(p, EDGE_PROXY_ATTACHING, 0);
+        } else {
+            again(p);
+        }
+    }
+}
+
+static void adopt(struct edge_proxy *p, const struct edge_stored *stored)
+{
+    struct edge_seats *s = p->seats;
+    s->values[EDGE_SEATS_M_ADOPTIONS]++;
+    edge__proxy_set(p, EDGE_PROXY_ADOPTING, UINT64_MAX);
+    if (edge_host_adopt(s->c.host, p->game, &stored->fence, stored->owner, edge__seats_adopted, s) != MER_OK)
+        again(p);
+}
+
+static void found(struct edge_proxy *p, const struct edge_stored *stored)
+{
+    if (!stored->owner[0]) {
+        over(p, stored);
+    } else if (strcmp(stored->owner, p->not_owner) == 0) {
+        adopt(p, stored);
+    } else if (strlen(stored->owner) > EDGE_GAME_SESSION_MAX) {
+        again(p);
+    } else {
+        EDGE__SEATS_COPY(p->owner, stored->owner);
+        edge__proxy_attach(p);
+    }
+}
+
+static void on_record(void *ctx, enum edge_store_result result, const struct edge_stored *stored)
+{
+    struct edge_proxy *p = ctx;
+    p->reading = false;
+    if (p->gone || p->seats->destroying || p->state != EDGE_PROXY_FINDING) {
+        edge__proxy_release(p); /* answered otherwise meanwhile */
+        return;
+    }
+    switch (result) {
+    case EDGE_STORE_OK:
+        found(p, stored);
+        break;
+    case EDGE_STORE_VOIDED:
+        edge__proxy_fail(p, CODE(NO_SUCH_GAME));
+        edge__proxy_unseat(p, true);
+        break;
+    case EDGE_STORE_ABSENT:
+        absent(p);
+        break;
+    default:
+        again(p);
+    }
+    edge__proxy_release(p);
+}
+
+void edge__proxy_find_owner(struct edge_proxy *p)
+{
+    struct edge_seats *s = p->seats;
+    edge__proxy_set(p, EDGE_PROXY_FINDING, UINT64_MAX);
+    if (p->reading)
+        return; /* the answer under way will do */
+    s->values[EDGE_SEATS_M_FINDS]++;
+    if (edge_store_game_get(s->c.store, p->game, on_record, p) != MER_OK) {
+        again(p);
+        return;
+    }
+    p->reading = true;
+    edge__proxy_hold(p);
+}
