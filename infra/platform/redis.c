@@ -325,6 +325,7 @@ enum mer_err mer_redis_create(struct mer_redis **out, const struct mer_redis_con
     mer_list_init(&r->homeless);
     mer_timer_init(&r->deadline, on_deadline);
     mer_timer_init(&r->topology, mer__redis_on_topology_timer);
+    mer_deferred_init(&r->reap_later, mer__redis_on_reap);
     mer_deferred_init(&r->free_later, on_free);
     r->hook.cb = on_turn;
     mer_loop_hook_add(conf->loop, MER_PHASE_STORE, &r->hook);
@@ -366,6 +367,7 @@ void mer_redis_destroy(struct mer_redis *r)
     }
     mer_loop_disarm(r->conf.loop, &r->deadline);
     mer_loop_disarm(r->conf.loop, &r->topology);
+    mer_deferred_cancel(&r->reap_later);
     mer_loop_hook_remove(&r->hook);
     if (r->conf.metrics) {
         mer_metrics_remove(&r->metric_set);

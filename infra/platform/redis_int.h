@@ -166,7 +166,7 @@ struct mer_redis {
     struct mer_timer deadline; /* of the oldest call */
     struct mer_timer topology; /* next refresh */
     uint64_t topology_sent_ms;
-    struct mer_deferred free_later;
+    struct mer_deferred reap_later, free_later;
     char *wait_wire;
     size_t wait_len;
     uint32_t node_count, call_count, wait_count, stream_count, slots_covered;
@@ -227,6 +227,8 @@ void mer__redis_ask_library(struct redis_node *n);
 /* Asks for CLUSTER SLOTS soon; single flight, at most one in REDIS_TOPOLOGY_SOON_MS. */
 void mer__redis_refresh(struct mer_redis *r);
 void mer__redis_on_topology_timer(struct mer_timer *t);
+/* Closes and forgets the nodes that serve nothing. */
+void mer__redis_on_reap(struct mer_deferred *d);
 void mer__redis_got_slots(struct redis_conn *c, const redisReply *reply); /* reply NULL: the connection was lost */
 void mer__redis_moved(struct mer_redis *r, uint16_t slot, struct redis_node *to);
 void mer__redis_check_ready(struct mer_redis *r);

@@ -169,13 +169,11 @@ static void apply(struct mer_redis *r, struct redis_ranges *ranges)
             tell_change(r, ranges->range[i].first, ranges->range[i].last);
 }
 
-static void reap_nodes(struct mer_redis *r, const struct redis_conn *except)
+void mer__redis_on_reap(struct mer_deferred *d)
 {
-    MER_LIST_EACH_SAFE (it, &r->nodes) {
-        struct redis_node *n = MER_LIST_ENTRY(it, struct redis_node, node);
-        if (n != except->owner) /* its reply is being handled: next time */
-            mer__redis_node_reap(n);
-    }
+    struct mer_redis *r = MER_CONTAINER_OF(d, struct mer_redis, reap_later);
+    MER_LIST_EACH_SAFE (it, &r->nodes)
+        mer__redis_node_reap(MER_LIST_ENTRY(it, struct redis_node, node));
 }
 
 void mer__redis_got_slots(struct redis_conn *c, const redisReply *reply)
@@ -188,8 +186,8 @@ void mer__redis_got_slots(struct redis_conn *c, const redisReply *reply)
         good = true;
         mer__redis_count(r, RM_TOPOLOGY);
         apply(r, &ranges);
-        if (!r->destroyed)
-            reap_nodes(r, c);
+        if (!r->destroyed) /* later: the node that answered may be one of them */
+            mer_loop_defer(r->conf.loop, &r->reap_later);
     } else {
         mer__redis_count(r, RM_TOPOLOGY_BAD);
         MER_LOG(r->conf.log, MER_WARN, "redis.topology_bad", KV_STR("node", c->owner->address),
