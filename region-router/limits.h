@@ -32,8 +32,11 @@ enum {
     ROUTER_BUSY_PERMILLE = 950, /* of a core: such an edge hosts no new game */
 
     /* Leadership */
-    ROUTER_LEASE_MS = 10 * 1000,   /* architecture section 5 */
-    ROUTER_RENEW_MS = 2 * 1000,    /* three tries before the holder stops acting at 2/3 */
-    ROUTER_CAMPAIGN_MS = 500,      /* a standby looks at the lease so often when it cannot see the leader */
-    ROUTER_SHUTDOWN_MS = 2 * 1000, /* releasing the lease may take so long */
+    ROUTER_LEASE_MS = 10 * 1000,     /* architecture section 5 */
+    ROUTER_RENEW_MS = 2 * 1000,      /* three tries before the holder stops acting at 2/3 */
+    ROUTER_CAMPAIGN_MS = 500,        /* a standby looks at the lease so often when it cannot see the leader */
+    ROUTER_REDIS_WAIT_MS = 500,      /* architecture section 4 */
+    ROUTER_REDIS_DEADLINE_MS = 1500, /* a renewal that took longer has failed; the next one follows */
+    ROUTER_LISTED_MAX = 256,         /* edges told to players: a list for a client, not an inventory */
+    ROUTER_SHUTDOWN_MS = 2 * 1000,   /* releasing the lease may take so long */
 };

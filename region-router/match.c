@@ -7,7 +7,7 @@
  *
  * `none` and `fill` tickets meet in one bucket (two people are better than a bot); only `fill` tickets get bots when their time has come;
  * `now` tickets never stand in the pool. */
-#include "match.h"
+#include "region-router/match.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 #include <meridian/mem.h>
 
-#include "match_private.h"
+#include "region-router/match_private.h"
 
 /* ---- numbers of a ticket ------------------------------------------------------------------------------------------------------------- */
 

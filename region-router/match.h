@@ -19,7 +19,7 @@
 #include <meridian/rng.h>
 #include <meridian/slab.h>
 
-#include "tickets.h"
+#include "region-router/tickets.h"
 
 enum { ROUTER_MATCH_ID_BYTES = 32, ROUTER_REASON_BYTES = 95 };
 

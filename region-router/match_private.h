@@ -2,7 +2,7 @@
  * match_private.h - what match.c (tickets) and offers.c (matches) share. */
 #pragma once
 
-#include "match.h"
+#include "region-router/match.h"
 
 enum ticket_state { TICKET_NEW, TICKET_WAITING, TICKET_OFFERED, TICKET_HELD, TICKET_NSTATES };
 

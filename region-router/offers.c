@@ -9,7 +9,7 @@
 
 #include <meridian/id.h>
 
-#include "match_private.h"
+#include "region-router/match_private.h"
 
 enum { ID_RANDOM_BYTES = 10 };
 

@@ -4,9 +4,9 @@
  * A game on the edge of one of its players saves that player a hop, so load decides only between equals; games placed since the last report
  * count as load, or a burst would all land on the edge that was idle a second ago. Only when no player's edge is fit all edges are looked
  * at: a rare walk over the processes of one region. */
-#include "place.h"
+#include "region-router/place.h"
 
-#include "limits.h"
+#include "region-router/limits.h"
 
 bool router_place_fit(const struct router_edge *e, uint64_t now_ms)
 {

@@ -5,21 +5,24 @@
 
 #include <meridian/list.h>
 
-enum { ROUTER_NAME_BYTES = 100 }; /* link names are at most 96 */
+enum { ROUTER_NAME_BYTES = 100 /* link names are at most 96 */, ROUTER_URL_BYTES = 320 };
+
+struct mer_link;
 
 /* What matching and placement know of a connected edge. */
 struct router_edge {
-    char incarnation[ROUTER_NAME_BYTES];
+    char id[ROUTER_NAME_BYTES], incarnation[ROUTER_NAME_BYTES];
     char host[ROUTER_NAME_BYTES];
     uint64_t host_hash; /* of host: edges of one host share it */
     bool reported;      /* the fields below say something */
     bool draining;
     uint32_t connections, max_connections, sessions, games, load_permille;
-    uint32_t placed;         /* games placed here since the last report */
-    uint64_t reported_ms;    /* monotonic */
-    struct mer_list node;    /* in the registry */
-    struct mer_list tickets; /* of the matcher */
-    void *link;              /* the shell's */
+    uint32_t placed;               /* games placed here since the last report */
+    uint64_t reported_ms;          /* monotonic */
+    struct mer_list node;          /* in the registry */
+    struct mer_list tickets;       /* of the matcher */
+    char ws_url[ROUTER_URL_BYTES]; /* as players reach it alone; "" not told to players */
+    struct mer_link *link;
 };
 
 /* May it host a new game? */

@@ -5,7 +5,7 @@
  * instructions, needs no balancing, and a bin's list keeps the order of age for nothing.
  *
  * Invariants (router_pool_check): a bin's bit says whether it holds tickets; each ticket of a bucket is in one bin and in by_age. */
-#include "tickets.h"
+#include "region-router/tickets.h"
 
 #include <stdlib.h>
 #include <string.h>

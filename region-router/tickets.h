@@ -6,8 +6,8 @@
 #include <meridian/map.h>
 #include <meridian/wheel.h>
 
-#include "limits.h"
-#include "place.h"
+#include "region-router/limits.h"
+#include "region-router/place.h"
 
 enum router_bots { ROUTER_BOTS_NONE, ROUTER_BOTS_FILL, ROUTER_BOTS_NOW };
 

@@ -12,7 +12,7 @@
 
 #include <meridian/mem.h>
 
-enum { REPORT_MS = 1000, KINDS = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_GAME_CREATE + 1 };
+enum { REPORT_MS = 1000, KINDS = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_LIST + 1 };
 
 struct router {
     struct edge_routers *all;
@@ -137,6 +137,9 @@ static bool epoch_of(const Meridian__Internal__V1__RouterMessage *m, uint64_t *e
         return true;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_GAME_CREATE:
         *epoch = m->game_create->router_epoch;
+        return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_LIST:
+        *epoch = m->edge_list->router_epoch;
         return true;
     default:
         return false;

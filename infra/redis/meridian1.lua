@@ -327,3 +327,47 @@ redis.register_function('mer1_ticket_open', ticket_open)
 redis.register_function('mer1_ticket_close', ticket_close)
 redis.register_function('mer1_player_seat', seat)
 redis.register_function('mer1_player_unseat', unseat)
+
+-- ---- the router's lease: hash e(poch) h(older) a(ddress) x (Redis' clock, ms); the key itself never expires: epochs may not start again ----
+
+local function lease_reply(status, now, l)
+  return {status, now, l.e or '', l.h or '', l.a or '', tostring(math.max(0, (tonumber(l.x) or 0) - now))}
+end
+
+local function load_lease(key)
+  local f = redis.call('HMGET', key, 'e', 'h', 'a', 'x')
+  return {e = f[1], h = f[2], a = f[3], x = f[4]}
+end
+
+-- KEYS lease; ARGV id, address, lease ms, seen epoch, seen holder. Renews one's own while it lasts (same epoch); takes a free one, or the one
+-- that is seen (the caller lost its link to that holder), under the next epoch.
+local function lease_take(keys, args)
+  local id, address, ms, seen_epoch, seen_holder = unpack(args)
+  local now = now_ms()
+  local l = load_lease(keys[1])
+  local held = l.h and l.h ~= '' and (tonumber(l.x) or 0) > now
+  if held and l.h ~= id and not (l.e == seen_epoch and l.h == seen_holder) then
+    return lease_reply('HELD', now, l)
+  end
+  if not (held and l.h == id) then
+    l.e = string.format('%.0f', (tonumber(l.e) or 0) + 1)
+  end
+  l.h, l.a, l.x = id, address, string.format('%.0f', now + tonumber(ms))
+  redis.call('HSET', keys[1], 'e', l.e, 'h', l.h, 'a', l.a, 'x', l.x)
+  return lease_reply('OK', now, l)
+end
+
+-- KEYS lease; ARGV id. OK; LOST: it is another's.
+local function lease_release(keys, args)
+  local now = now_ms()
+  local l = load_lease(keys[1])
+  if l.h ~= args[1] then
+    return lease_reply('LOST', now, l)
+  end
+  redis.call('HSET', keys[1], 'h', '', 'x', '0')
+  l.h, l.x = '', '0'
+  return lease_reply('OK', now, l)
+end
+
+redis.register_function('mer1_lease_take', lease_take)
+redis.register_function('mer1_lease_release', lease_release)

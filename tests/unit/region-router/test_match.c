@@ -13,7 +13,7 @@
 
 #include <meridian/mem.h>
 
-#include "match.h"
+#include "region-router/match.h"
 
 enum { EDGES = 4, LOG_MAX = 4096 };
 

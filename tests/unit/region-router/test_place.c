@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
-#include "place.h"
+#include "region-router/limits.h"
+#include "region-router/place.h"
 
 enum { NOW = 100000, EDGES = 4 };
 

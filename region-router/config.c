@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config.c - the table behind --check-config, --print-config-help and the manual page. Routers need no list of each other: the lease says
+ * where the leader is. */
+#include "region-router/config.h"
+
+#include <string.h>
+
+#include <meridian/id.h>
+
+static const char *const durabilities[] = {"all", "one", "primary", NULL};
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+#define STR(f, lo, hi, d, h) MER_CONF_ROW_STR(struct router_config, f, lo, hi, d, h)
+#define STRS(f, lo, hi, d, h) MER_CONF_ROW_STRS(struct router_config, f, lo, hi, d, h)
+#define U32(f, lo, hi, d, h) MER_CONF_ROW_U32(struct router_config, f, lo, hi, d, h)
+#define ENUM(f, n, d, h) MER_CONF_ROW_ENUM(struct router_config, f, n, d, h)
+
+/* clang-format off */
+const struct mer_conf_item router_config_items[] = {
+    STR(region, 1, 31, NULL, "region this router belongs to (R30)"),
+    STR(id, 1, 47, NULL, "name of this process, unique in the region"),
+    STR(link_listen, 1, 255, NULL, "where edges and the other router reach this one: host:port or unix:/path"),
+    STR(admin_listen, 1, 255, NULL, "admin port (health, metrics, status): loopback only"),
+    STRS(redis_nodes, 1, 64, NULL, "some nodes of the region's Redis Cluster; the rest is learnt"),
+    STR(redis_user, 0, 64, "", "ACL user; empty: default"),
+    STR(redis_password_file, 0, 4095, "", "file with the password; empty: none"),
+    ENUM(redis_durability, durabilities, "all", "what an acknowledgement means: all electable replicas, one, or the primary's log alone"),
+    U32(redis_replicas, 0, 5, "2", "replicas a primary; two, because with one no write can be acknowledged after a failover"),
+    ENUM(log_level, levels, "info", "least important line that is written"),
+};
+/* clang-format on */
+const size_t router_config_item_count = MER_COUNT(router_config_items);
+
+static enum mer_err complain(struct mer_buf *errors, const char *text)
+{
+    enum mer_err err = mer_buf_appendf(errors, "%s\n", text);
+    return err == MER_OK ? MER_EINVALID : err;
+}
+
+enum mer_err router_config_validate(const struct router_config *c, struct mer_buf *errors)
+{
+    enum mer_err err = MER_OK;
+    if (c->redis_durability == 0 && c->redis_replicas < 2)
+        err = complain(errors, "redis_durability: all needs redis_replicas of 2 or more; say one or primary to accept less");
+    if (c->redis_durability == 1 && c->redis_replicas < 1)
+        err = complain(errors, "redis_durability: one needs redis_replicas of 1 or more");
+    if (!mer_id_is_plain(c->id, strlen(c->id), 47))
+        err = complain(errors, "id: only A-Z a-z 0-9 _ - (a dot separates the incarnation)");
+    if (!mer_id_is_plain(c->region, strlen(c->region), 31))
+        err = complain(errors, "region: only A-Z a-z 0-9 _ -");
+    return err;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config.h - the router's configuration; the table in config.c gives type, range, default and reason of each key. Frozen after start. */
+#pragma once
+
+#include <meridian/conf.h>
+
+struct router_config {
+    char *region, *id;
+    char *link_listen;
+    char *admin_listen;
+    struct mer_strs redis_nodes;
+    char *redis_user, *redis_password_file;
+    uint32_t redis_durability; /* enum mer_durability */
+    uint32_t redis_replicas;
+    uint32_t log_level; /* enum mer_level */
+};
+
+extern const struct mer_conf_item router_config_items[];
+extern const size_t router_config_item_count;
+
+/* Cross-field rules; every breach is one line in `errors`. Pure. */
+MER_MUST_CHECK enum mer_err router_config_validate(const struct router_config *c, struct mer_buf *errors);

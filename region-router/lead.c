@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lead.c - what the leader does: edges' messages into the matcher, the matcher's effects out to edges, its timer on the loop.
+ *
+ * Nothing is sent once the lease may have run out (router__lead_epoch is 0 then), whatever the matcher says; every instruction carries the
+ * epoch, so that an edge which knows a newer leader refuses it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <meridian/mem.h>
+
+#include "region-router/app.h"
+
+#define IM(x) Meridian__Internal__V1__##x
+#define BODY(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
+
+enum { TIMERS_A_TURN = 1024 };
+
+static const struct mer_metric_def matcher_metrics[ROUTER_M_COUNT] = {
+    [ROUTER_M_WAITING] = {"meridian_router_tickets", "tickets by state", MER_GAUGE, "state=\"waiting\""},
+    [ROUTER_M_OFFERED] = {"meridian_router_tickets", "tickets by state", MER_GAUGE, "state=\"offered\""},
+    [ROUTER_M_HELD] = {"meridian_router_tickets", "tickets by state", MER_GAUGE, "state=\"held\""},
+    [ROUTER_M_MATCHES] = {"meridian_router_matches", "matches being offered or created", MER_GAUGE},
+    [ROUTER_M_OPENED] = {"meridian_router_tickets_opened_total", "tickets taken, handed in again after a change of leader counted again"},
+    [ROUTER_M_MATCHED] = {"meridian_router_tickets_ended_total", "tickets by how they ended here", MER_COUNTER, "how=\"matched\""},
+    [ROUTER_M_CANCELLED] = {"meridian_router_tickets_ended_total", "tickets by how they ended here", MER_COUNTER, "how=\"cancelled\""},
+    [ROUTER_M_EXPIRED] = {"meridian_router_tickets_ended_total", "tickets by how they ended here", MER_COUNTER, "how=\"expired\""},
+    [ROUTER_M_DECLINED] = {"meridian_router_tickets_ended_total", "tickets by how they ended here", MER_COUNTER, "how=\"declined\""},
+    [ROUTER_M_LOST] = {"meridian_router_tickets_ended_total", "tickets by how they ended here", MER_COUNTER, "how=\"lost\""},
+    [ROUTER_M_REFUSED] = {"meridian_router_tickets_refused_total", "tickets not taken: out of range, known from another edge, too many"},
+    [ROUTER_M_OFFERS] = {"meridian_router_offers_total", "seats offered"},
+    [ROUTER_M_TIMEOUTS] = {"meridian_router_offers_timed_out_total", "matches undone because an edge did not answer"},
+    [ROUTER_M_RELEASES] = {"meridian_router_releases_total", "seats taken back because the match was undone"},
+    [ROUTER_M_BOT_SEATS] = {"meridian_router_bot_seats_total", "seats given to bots"},
+    [ROUTER_M_NO_ROOM] = {"meridian_router_no_room_total", "matches not made because no edge could host"},
+    [ROUTER_M_ORDERED] = {"meridian_router_games_ordered_total", "matches everybody accepted"},
+    [ROUTER_M_CREATED] = {"meridian_router_games_total", "ordered games by outcome", MER_COUNTER, "outcome=\"created\""},
+    [ROUTER_M_CREATE_FAILED] = {"meridian_router_games_total", "ordered games by outcome", MER_COUNTER, "outcome=\"failed\""},
+    [ROUTER_M_CREATE_TIMEOUTS] = {"meridian_router_games_total", "ordered games by outcome", MER_COUNTER, "outcome=\"unknown\""},
+    [ROUTER_M_STRAY] = {"meridian_router_stray_answers_total", "answers that came too late or to nothing"},
+};
+static const struct mer_metric_def waited_metric = {"meridian_router_ticket_wait_seconds", "open to matched"};
+
+uint64_t router__lead_epoch(const struct router_app *app)
+{
+    return app->leading ? router_standby_epoch(app->standby) : 0;
+}
+
+/* ---- the matcher's effects ----------------------------------------------------------------------------------------------------------- */
+
+static void instruct(struct router_app *app, const struct router_edge *e, const IM(RouterMessage) * m)
+{
+    if (router__lead_epoch(app) != 0)
+        router_edges_send(&app->edges, e->link, m);
+}
+
+static void send_offer(void *ctx, const struct router_ticket *t, const struct router_match *x, uint32_t deadline_ms)
+{
+    struct router_app *app = ctx;
+    IM(SeatOffer) o = MERIDIAN__INTERNAL__V1__SEAT_OFFER__INIT;
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    o.router_epoch = router__lead_epoch(app);
+    o.ticket_id = (char *)t->id;
+    o.match_id = (char *)x->id;
+    o.owner = x->owner->incarnation;
+    o.deadline_ms = deadline_ms;
+    m.body_case = BODY(SEAT_OFFER);
+    m.seat_offer = &o;
+    instruct(app, t->edge, &m);
+}
+
+static void send_release(void *ctx, const struct router_ticket *t, const struct router_match *x)
+{
+    struct router_app *app = ctx;
+    IM(SeatRelease) r = MERIDIAN__INTERNAL__V1__SEAT_RELEASE__INIT;
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    r.router_epoch = router__lead_epoch(app);
+    r.ticket_id = (char *)t->id;
+    r.match_id = (char *)x->id;
+    m.body_case = BODY(SEAT_RELEASE);
+    m.seat_release = &r;
+    instruct(app, t->edge, &m);
+}
+
+static void send_status(struct router_app *app, const struct router_edge *e, IM(TicketStatus) * s)
+{
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    s->router_epoch = router__lead_epoch(app);
+    m.body_case = BODY(TICKET_STATUS);
+    m.ticket_status = s;
+    instruct(app, e, &m);
+}
+
+static void send_waiting(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms)
+{
+    IM(TicketStatus) s = MERIDIAN__INTERNAL__V1__TICKET_STATUS__INIT;
+    s.ticket_id = (char *)t->id;
+    s.state = MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_WAITING;
+    s.reason = (char *)reason;
+    s.has_next_step_in_ms = next_ms != 0;
+    s.next_step_in_ms = next_ms;
+    send_status(ctx, t->edge, &s);
+}
+
+static void send_expired_id(struct router_app *app, const struct router_edge *e, const char *ticket, const char *reason)
+{
+    IM(TicketStatus) s = MERIDIAN__INTERNAL__V1__TICKET_STATUS__INIT;
+    s.ticket_id = (char *)ticket;
+    s.state = MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_EXPIRED;
+    s.reason = (char *)reason;
+    send_status(app, e, &s);
+}
+
+static void send_expired(void *ctx, const struct router_ticket *t, const char *reason)
+{
+    send_expired_id(ctx, t->edge, t->id, reason);
+}
+
+static void fill_seat(IM(CreateSeat) * s, const struct router_seat *seat, char *bot_user, unsigned number)
+{
+    static const char *const names[ROUTER_PLAYERS_MAX] = {"Robin", "Kim", "Sasha", "Noor"};
+    *s = (IM(CreateSeat))MERIDIAN__INTERNAL__V1__CREATE_SEAT__INIT;
+    if (seat->ticket != NULL) {
+        s->user = (char *)seat->ticket->user;
+        s->name = (char *)seat->ticket->name;
+        s->kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
+        s->ticket_id = (char *)seat->ticket->id;
+        s->edge = seat->ticket->edge->incarnation;
+    } else {
+        snprintf(bot_user, 8, "bot:%u", number);
+        s->user = bot_user;
+        s->name = (char *)names[number];
+        s->kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_BOT;
+    }
+}
+
+static void send_create(void *ctx, const struct router_match *x)
+{
+    struct router_app *app = ctx;
+    IM(GameCreate) c = MERIDIAN__INTERNAL__V1__GAME_CREATE__INIT;
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    IM(CreateSeat) seat[ROUTER_PLAYERS_MAX], *seats[ROUTER_PLAYERS_MAX];
+    char bot_user[ROUTER_PLAYERS_MAX][8];
+    for (unsigned i = 0; i < x->key.players; i++) {
+        fill_seat(&seat[i], &x->seat[i], bot_user[i], i);
+        seats[i] = &seat[i];
+    }
+    c.router_epoch = router__lead_epoch(app);
+    c.match_id = (char *)x->id;
+    c.game = (char *)x->key.game;
+    c.rows = x->key.rows;
+    c.cols = x->key.cols;
+    c.n_seats = x->key.players;
+    c.seats = seats;
+    m.body_case = BODY(GAME_CREATE);
+    m.game_create = &c;
+    instruct(app, x->owner, &m);
+}
+
+/* ---- edges' messages ----------------------------------------------------------------------------------------------------------------- */
+
+static void take_open(struct router_app *app, struct router_edge *e, const IM(TicketOpen) * o)
+{
+    static const enum router_bots bots[] = {[MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE] = ROUTER_BOTS_NONE,
+                                            [MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL] = ROUTER_BOTS_FILL,
+                                            [MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW] = ROUTER_BOTS_NOW};
+    bool known = o->bots >= MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE && o->bots <= MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW;
+    struct router_ticket_spec s = {.id = o->ticket_id,
+                                   .user = o->user,
+                                   .name = o->name,
+                                   .game = o->game,
+                                   .players = o->players,
+                                   .rows = o->rows,
+                                   .cols = o->cols,
+                                   .rating = o->rating,
+                                   .waited_ms = o->waited_ms,
+                                   .bots = known ? bots[o->bots] : ROUTER_BOTS_NONE,
+                                   .edge = e};
+    enum mer_err err = router_match_open(&app->matcher, &s, app->loop.now_ms);
+    if (err == MER_OK)
+        return;
+    MER_LOG_RATE(&app->log, MER_WARN, "ticket.refused", KV_STR("edge", e->incarnation), KV_STR("why", mer_err_text(err)));
+    send_expired_id(app, e, o->ticket_id, err == MER_EINVALID ? "no such game can be played" : "the matchmaker is overloaded");
+}
+
+bool router__lead_message(struct router_app *app, struct router_edge *e, const IM(RouterMessage) * m)
+{
+    uint64_t now = app->loop.now_ms;
+    switch (m->body_case) {
+    case BODY(TICKET_OPEN):
+        take_open(app, e, m->ticket_open);
+        return true;
+    case BODY(TICKET_CANCEL):
+        router_match_cancel(&app->matcher, m->ticket_cancel->ticket_id, e, now);
+        return true;
+    case BODY(SEAT_ANSWER):
+        router_match_answer(&app->matcher, m->seat_answer->ticket_id, m->seat_answer->match_id, m->seat_answer->accepted, e, now);
+        return true;
+    case BODY(GAME_CREATED):
+        router_match_created(&app->matcher, m->game_created->match_id, m->game_created->created, e, now);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- on the loop --------------------------------------------------------------------------------------------------------------------- */
+
+static void on_match_timer(struct mer_timer *t)
+{
+    struct router_app *app = MER_CONTAINER_OF(t, struct router_app, match_timer);
+    if (router__lead_epoch(app) != 0)
+        router_match_advance(&app->matcher, app->loop.now_ms, TIMERS_A_TURN);
+}
+
+/* Once a turn, after everything that may have changed what the matcher waits for. */
+static bool arm_match_timer(struct mer_hook *h)
+{
+    struct router_app *app = MER_CONTAINER_OF(h, struct router_app, match_hook);
+    uint64_t due = app->leading ? router_match_next_ms(&app->matcher) : UINT64_MAX, now = app->loop.now_ms;
+    if (due == UINT64_MAX)
+        mer_loop_disarm(&app->loop, &app->match_timer);
+    else if (!mer_timer_armed(&app->match_timer) || app->match_timer.due_ms != due)
+        mer_loop_arm(&app->loop, &app->match_timer, due > now ? due - now : 0);
+    return false;
+}
+
+void router__lead_start(struct router_app *app)
+{
+    struct router_match_env env = {.offer = send_offer,
+                                   .release = send_release,
+                                   .waiting = send_waiting,
+                                   .expired = send_expired,
+                                   .create = send_create,
+                                   .edges = &app->edges.edges,
+                                   .rng = app->rng,
+                                   .ctx = app};
+    MER_ASSERT(!app->leading);
+    struct mer_hist waited = app->matcher.waited;
+    router_match_init(&app->matcher, &env, app->loop.now_ms);
+    app->matcher.waited = waited;
+    app->leading = true;
+    router_edges_tell_role(&app->edges);
+}
+
+void router__lead_stop(struct router_app *app)
+{
+    if (!app->leading)
+        return;
+    router_match_deinit(&app->matcher);
+    for (int i = ROUTER_M_MATCHES + 1; i < ROUTER_M_COUNT; i++) /* behind the gauges: counters go on */
+        app->matcher_totals[i] += app->matcher.counts[i];
+    memset(app->matcher.counts, 0, sizeof app->matcher.counts);
+    app->leading = false;
+    router_edges_tell_role(&app->edges);
+}
+
+static void refresh(struct mer_metric_set *set)
+{
+    struct router_app *app = MER_CONTAINER_OF(set, struct router_app, matcher_set);
+    for (int i = 0; i < ROUTER_M_COUNT; i++)
+        app->matcher_values[i] = app->matcher_totals[i] + app->matcher.counts[i];
+}
+
+void router__lead_init(struct router_app *app)
+{
+    mer_timer_init(&app->match_timer, on_match_timer);
+    app->match_hook.cb = arm_match_timer;
+    mer_loop_hook_add(&app->loop, MER_PHASE_PLAYER, &app->match_hook);
+    mer_metrics_add(&app->metrics, &app->matcher_set, matcher_metrics, ROUTER_M_COUNT, app->matcher_values);
+    app->matcher_set.refresh = refresh;
+    mer_metrics_add_hist(&app->metrics, &app->waited_set, &waited_metric, &app->matcher.waited);
+}
+
+/* ---- /status ------------------------------------------------------------------------------------------------------------------------- */
+
+int router__status(void *ctx, const char *query, struct mer_buf *out)
+{
+    struct router_app *app = ctx;
+    const uint64_t *c = app->matcher.counts;
+    uint64_t epoch = router__lead_epoch(app);
+    const char *comma = "";
+    (void)query;
+    /* Names hold no character that JSON escapes: the links check them. */
+    enum mer_err err = mer_buf_appendf(out,
+                                       "{\"id\":\"%s\",\"incarnation\":\"%s\",\"region\":\"%s\",\"role\":\"%s\",\"epoch\":%" PRIu64
+                                       ",\"holder\":\"%s\",\"tickets\":{\"waiting\":%" PRIu64 ",\"offered\":%" PRIu64 ",\"held\":%" PRIu64
+                                       "},\"matches\":%" PRIu64 ",\"edges\":[",
+                                       app->conf.id, app->incarnation, app->conf.region, epoch != 0 ? "leader" : "standby", epoch,
+                                       router_standby_holder(app->standby), c[ROUTER_M_WAITING], c[ROUTER_M_OFFERED], c[ROUTER_M_HELD],
+                                       c[ROUTER_M_MATCHES]);
+    MER_LIST_EACH (it, &app->edges.edges) {
+        const struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
+        if (err == MER_OK)
+            err = mer_buf_appendf(out,
+                                  "%s{\"id\":\"%s\",\"incarnation\":\"%s\",\"connections\":%u,\"sessions\":%u,\"games\":%u,"
+                                  "\"loadPermille\":%u,\"draining\":%s,\"reportAgeMs\":%" PRIu64 "}",
+                                  comma, e->id, e->incarnation, e->connections, e->sessions, e->games, e->load_permille,
+                                  e->draining ? "true" : "false", e->reported ? app->loop.now_ms - e->reported_ms : 0);
+        comma = ",";
+    }
+    if (err == MER_OK)
+        err = mer_buf_appends(out, "]}\n");
+    return err == MER_OK ? 200 : 500;
+}
