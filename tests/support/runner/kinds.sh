@@ -122,7 +122,8 @@ kind_conformance() {
     infra/local/install test || exit 1
     [[ -z $filter || conformance == *"$filter"* ]] || return 0
     for way in plain tls; do
-        local options=(--edges 1 --routers 1 --replicas 0 --edge-set max_message_bytes=16777216)
+        local options=(--edges 1 --routers 1 --replicas 0 --edge-set max_message_bytes=1048576)
+        options+=(--edge-set handshakes_per_second=100000 --edge-set handshakes_burst=100000)
         [ $way = plain ] || options+=(--tls)
         footprint_use "conformance-$way" "${options[@]}" || { count conformance 0 1; continue; }
         out=$log/conformance.$way.log
