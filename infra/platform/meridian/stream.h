@@ -4,7 +4,8 @@
  *
  * Writes of a turn are collected and leave as one system call when the owner calls mer_stream_flush (or at the end of the turn). Callbacks:
  * on_open once, then on_data any number of times, then exactly one on_close, which comes also when connecting failed; never before
- * mer_stream_connect/accept returned. The stream may be closed from inside any callback; its memory is freed after on_close returned. */
+ * mer_stream_connect/accept returned. The stream may be closed from inside any callback; its memory is freed after on_close returned.
+ * SIGPIPE must be ignored (mer_process_raise_limits does it): a peer that went is an error of the write. */
 #pragma once
 
 #include <openssl/ssl.h>

@@ -6,6 +6,7 @@
  *   out   {"tag", "result", ...}   one line a call, in the order of the answers; {"event": "ready" | "change", ...} in between
  *
  * Ends with stdin, or with the line "quit"; all calls under way are answered first. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -331,6 +332,7 @@ int main(int argc, char **argv)
         return 2;
     }
     static struct shell sh;
+    signal(SIGPIPE, SIG_IGN);
     MER_ASSERT(mer_loop_init(&sh.loop, mer_clock_system()) == 0);
     mer_log_init(&sh.log, 2, MER_INFO, mer_clock_system());
     mer_metrics_init(&sh.metrics);

@@ -3,6 +3,8 @@
  * expected answer, and what must have been seen beside it. Never a crash, never an acknowledgement that was not one. */
 #include "unit.h"
 
+#include <signal.h>
+
 #include <meridian/redis.h>
 
 #include "fake_redis.h"
@@ -597,6 +599,7 @@ static void out_of_memory_is_an_answer(void **state)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as every service does (mer_process_raise_limits) */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile_replies_are_told_apart),
         cmocka_unit_test(nesting_of_10000_is_refused),
