@@ -61,3 +61,7 @@ struct edge_handshake {
  * Sec-WebSocket-Version: 13, 405 Allow: GET. */
 struct edge_refusal edge_handshake_check(const struct edge_head *h, const struct edge_origin_rules *origins,
                                          const char *const *subprotocols, struct edge_handshake *out);
+
+/* Value of `name` in a query string, percent-decoded, terminated. MER_ENOTFOUND; MER_EINVALID (bad escape, NUL, given twice); MER_ERANGE
+ * (does not fit). */
+MER_MUST_CHECK enum mer_err edge_query_get(struct edge_text query, const char *name, char *out, size_t out_bytes);

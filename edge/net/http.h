@@ -40,10 +40,6 @@ void edge_http_reply(struct edge_request *req, int status, const char *type, con
 /* code and message are fixed texts of ours. retry_after_ms 0: none; else also a Retry-After header in whole seconds, rounded up. */
 void edge_http_error(struct edge_request *req, int status, const char *code, const char *message, uint32_t retry_after_ms);
 
-/* Value of `name` in a query string, percent-decoded, terminated. MER_ENOTFOUND; MER_EINVALID (bad escape, NUL, given twice); MER_ERANGE
- * (does not fit). */
-MER_MUST_CHECK enum mer_err edge_query_get(struct edge_text query, const char *name, char *out, size_t out_bytes);
-
 /* What an upgrade was asked with; valid inside `opened`. */
 struct edge_upgrade {
     int subprotocol; /* index into the route's list: the first one of the client's list that we know; -1 when none was offered */

@@ -2,7 +2,7 @@
  * query.c - one value out of a query string, decoded strictly. */
 #include <string.h>
 
-#include "edge/net/http.h"
+#include "edge/net/handshake.h"
 
 static int hex(char c)
 {
