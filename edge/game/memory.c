@@ -65,12 +65,18 @@ static enum mer_err create(struct edge_rules_state *s, const struct edge_rules_s
     return MER_OK;
 }
 
+static void close_turn(struct edge_memory *m)
+{
+    m->open[0] = m->open[1] = 0;
+    m->open_count = 0;
+    m->revealing = false;
+}
+
 static void cover_open(struct edge_memory *m)
 {
     for (unsigned i = 0; i < m->open_count; i++)
         m->card[m->open[i]] = (uint8_t)DOWN;
-    m->open_count = 0;
-    m->revealing = false;
+    close_turn(m);
 }
 
 /* Whatever lies open goes down and the next seat that is still there has the turn. */
@@ -100,7 +106,7 @@ static void take_pair(struct edge_memory *m, struct edge_rules_out *out)
         for (unsigned seat = 0; seat < m->seats; seat++)
             edge__memory_forget(&m->mind[seat], m->open[i]);
     }
-    m->open_count = 0;
+    close_turn(m);
     if (all_taken(m))
         out->finished = true;
     else
