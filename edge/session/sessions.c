@@ -195,7 +195,7 @@ struct edge_user *edge__user_find(struct edge_sessions *all, const char *id)
 static struct edge_user *user_get(struct edge_sessions *all, const struct mer_claims *claims)
 {
     struct edge_user *u = edge__user_find(all, claims->sub);
-    char *name = mer_try_strdup(claims->name);
+    char *name = mer_try_strdup(claims->name[0] != 0 ? claims->name : "Player"); /* the claim is optional, a seat's name is not */
     if (name == NULL)
         return NULL;
     if (u == NULL) {
