@@ -293,7 +293,8 @@ static enum mer_err restore(struct edge_memory *m, const struct edge_rules_spec 
             return MER_EINVALID;
         struct edge_memory_mind *mind = &m->mind[r->bots[i]->seat];
         mind->count = (uint8_t)r->bots[i]->cards.len;
-        memcpy(mind->card, r->bots[i]->cards.data, mind->count);
+        if (mind->count > 0) /* an empty one has no bytes to point to */
+            memcpy(mind->card, r->bots[i]->cards.data, mind->count);
     }
     return MER_OK;
 }
