@@ -53,7 +53,7 @@ static void on_connection(uv_stream_t *server, int status)
 static bool somebody_answers(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    memcpy(a.sun_path, path, strnlen(path, sizeof(a.sun_path) - 1)); /* mer__address_parse made sure that it fits */
+    memcpy(a.sun_path, path, strnlen(path, sizeof(a.sun_path) - 1));         /* mer__address_parse made sure that it fits */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* to a unix socket connect answers at once */
     if (fd < 0)
         return true;

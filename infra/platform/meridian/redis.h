@@ -31,9 +31,9 @@ enum mer_durability { MER_DURABILITY_ALL, MER_DURABILITY_ONE, MER_DURABILITY_PRI
 struct mer_redis_conf {
     struct mer_loop *loop;
     struct mer_log *log;
-    struct mer_rng rng; /* jitter */
-    struct mer_metrics *metrics;
-    const char *const *nodes; /* "host:port" seeds, kept */
+    struct mer_rng rng;          /* jitter; its ctx is kept */
+    struct mer_metrics *metrics; /* NULL: none */
+    const char *const *nodes;    /* "host:port" seeds, kept */
     size_t node_count;
     const char *user, *password; /* NULL: no AUTH; kept */
     SSL_CTX *tls;                /* NULL: plain */

@@ -7,10 +7,11 @@
 
 #include <meridian/redis.h>
 
+#include "certs.h"
 #include "fake_redis.h"
 
 #define KEY "game:{a}:x" /* slot 15495 */
-enum { DEADLINE_MS = 150, CALLS = 4096 };
+enum { DEADLINE_MS = 150 };
 
 struct fix {
     struct mer_loop loop;
@@ -25,6 +26,7 @@ struct fix {
     enum mer_err last;
     char text[256];
     uint64_t destroy_in_callback;
+    SSL_CTX *tls;
 };
 
 static void on_tick(struct mer_timer *t)
@@ -104,6 +106,7 @@ static void start_client(struct fix *f, enum mer_durability durability, const ch
                                   .nodes = &f->node,
                                   .node_count = 1,
                                   .password = password,
+                                  .tls = f->tls,
                                   .durability = durability,
                                   .replicas = 2,
                                   .wait_ms = 50,
@@ -580,6 +583,36 @@ static void a_map_with_an_unknown_host_means_the_one_that_answered(void **state)
     }
 }
 
+static void everything_goes_over_tls_too(void **state)
+{
+    (void)state;
+    start_fake(&f);
+    fake_stop(&f.fake);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *ca = certs_make("ca", "critical,CA:TRUE", NULL, key), *cert = certs_make("redis", "IP:127.0.0.1", ca, key);
+    SSL_CTX *server = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(SSL_CTX_use_certificate(server, cert), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(server, key), 1);
+    f.tls = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_verify(f.tls, SSL_VERIFY_PEER, NULL);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(f.tls), ca);
+    run_for(&f, 2);
+    fake_start(&f.fake, &f.loop, 0, server);
+    f.node = mer_listener_address(f.fake.listener);
+    start_client(&f, MER_DURABILITY_ALL, "secret");
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(call(&f, i % 2), MER_OK);
+    WAIT_FOR(&f, f.answers == 10);
+    assert_int_equal(f.by_err[0], 10);
+    WAIT_FOR(&f, f.fake.seen[FAKE_AUTH] == 3); /* soft, durable, durable */
+    stop(&f);
+    SSL_CTX_free(server);
+    SSL_CTX_free(f.tls);
+    X509_free(cert);
+    X509_free(ca);
+    EVP_PKEY_free(key);
+}
+
 static void out_of_memory_is_an_answer(void **state)
 {
     (void)state;
@@ -618,6 +651,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_comes_back),
         cmocka_unit_test(the_owner_hears_of_a_new_primary_and_waiting_calls_go_there),
         cmocka_unit_test(a_map_with_an_unknown_host_means_the_one_that_answered),
+        cmocka_unit_test(everything_goes_over_tls_too),
         cmocka_unit_test(out_of_memory_is_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

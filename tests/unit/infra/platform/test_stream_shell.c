@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -15,6 +14,8 @@
 
 #include <meridian/mem.h>
 #include <meridian/stream.h>
+
+#include "certs.h"
 
 enum { BIG = 3 * 1000 * 1000, TIMEOUT_MS = 100 };
 
@@ -109,30 +110,11 @@ static void run_for(unsigned ms)
 
 /* --- certificates --- */
 
-static X509 *make_cert(const char *name, const char *san, X509 *issuer, EVP_PKEY *key)
-{
-    X509 *x = X509_new();
-    X509V3_CTX ctx;
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), issuer ? 2 : 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -60);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_set_pubkey(x, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer : x));
-    X509V3_set_ctx(&ctx, issuer ? issuer : x, x, NULL, NULL, 0);
-    X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, issuer ? NID_subject_alt_name : NID_basic_constraints, san);
-    X509_add_ext(x, ext, -1);
-    X509_EXTENSION_free(ext);
-    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
-    return x;
-}
-
 static void make_tls(const char *san)
 {
     f.key = EVP_EC_gen("P-256");
-    f.ca = make_cert("ca", "critical,CA:TRUE", NULL, f.key);
-    f.cert = make_cert("server", san, f.ca, f.key);
+    f.ca = certs_make("ca", "critical,CA:TRUE", NULL, f.key);
+    f.cert = certs_make("server", san, f.ca, f.key);
     f.tls_server = SSL_CTX_new(TLS_server_method());
     f.tls_client = SSL_CTX_new(TLS_client_method());
     assert_int_equal(SSL_CTX_use_certificate(f.tls_server, f.cert), 1);
