@@ -34,6 +34,7 @@ struct edge__listener {
     struct edge_http *http;
     struct mer_list node;
     uv_poll_t poll;
+    struct mer_timer pause; /* not even the spare descriptor is left */
     int fd;
     h2o_accept_ctx_t accept;
     char address[EDGE_ADDR_TEXT_BYTES];

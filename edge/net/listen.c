@@ -21,7 +21,7 @@
 
 #include "edge/net/http_private.h"
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, PAUSE_MS = 100 };
 
 /* A connection of a balancer whose PROXY header has not come whole. */
 struct proxied {
@@ -228,16 +228,33 @@ static bool from_balancer(const struct edge_http *h, const struct edge_addr *pee
     return false;
 }
 
-static void out_of_descriptors(struct edge__listener *l)
+static void on_acceptable(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(struct mer_timer *t)
+{
+    struct edge__listener *l = MER_CONTAINER_OF(t, struct edge__listener, pause);
+    uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+}
+
+/* One of those who wait is accepted on the spare descriptor and closed. False when there is none, or no spare either: then the listener
+ * pauses, because it would wake us without end. */
+static bool out_of_descriptors(struct edge__listener *l)
 {
     struct edge_http *h = l->http;
-    edge__count(h->net, EDGE__M_REFUSED_DESCRIPTORS);
     if (h->spare_fd >= 0)
         close(h->spare_fd);
     int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
+    bool none_waits = fd < 0 && errno == EAGAIN;
+    if (fd >= 0) {
+        edge__count(h->net, EDGE__M_REFUSED_DESCRIPTORS);
         close(fd);
+    }
     h->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && !none_waits) {
+        uv_poll_stop(&l->poll);
+        mer_loop_arm(h->net->conf.loop, &l->pause, PAUSE_MS);
+    }
+    return fd >= 0;
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events)
@@ -250,7 +267,8 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         socklen_t len = sizeof(ss);
         int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-            out_of_descriptors(l);
+            if (!out_of_descriptors(l))
+                return;
             continue;
         }
         if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
@@ -293,7 +311,9 @@ static enum mer_err resolve(const char *address, struct addrinfo **out, struct m
     const char *colon = strrchr(address, ':');
     size_t len = colon != NULL ? (size_t)(colon - address) : 0;
     bool bracketed = len >= 2 && address[0] == '[' && address[len - 1] == ']';
-    if (colon == NULL || len == 0 || len >= sizeof(host)) {
+    char *end = NULL;
+    unsigned long port = colon != NULL && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : UINT16_MAX + 1UL;
+    if (len == 0 || len >= sizeof(host) || port > UINT16_MAX || *end != '\0') {
         mer_msgf(msg, "%s: not of the form address:port", address);
         return MER_EINVALID;
     }
@@ -350,6 +370,7 @@ enum mer_err edge_http_listen(struct edge_http *h, const char *address, SSL_CTX 
     if (tls != NULL)
         SSL_CTX_set_info_callback(tls, on_tls_info);
     l->poll.data = l;
+    mer_timer_init(&l->pause, on_pause_over);
     mer_list_push_back(&h->listeners, &l->node);
     uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
     return MER_OK;
@@ -370,6 +391,7 @@ void edge__listen_stop(struct edge_http *h)
     h->listening_stopped = true;
     MER_LIST_EACH (node, &h->listeners) { /* the records stay: connections being accepted point to them */
         struct edge__listener *l = MER_LIST_ENTRY(node, struct edge__listener, node);
+        mer_loop_disarm(h->net->conf.loop, &l->pause);
         uv_poll_stop(&l->poll);
         uv_close((uv_handle_t *)&l->poll, NULL);
         close(l->fd);
