@@ -29,7 +29,12 @@ export class Cluster {
         this.base = base;
         this.dir = mkdtempSync(path.join(os.tmpdir(), "redis-"));
         this.ports = Array.from({ length: 9 }, (_, i) => base + i);
-        this.script("start", this.dir, String(base), "3", "2");
+        try {
+            this.script("start", this.dir, String(base), "3", "2");
+        } catch (error) {
+            rmSync(this.dir, { recursive: true, force: true });
+            throw error;
+        }
         this.passwordFile = path.join(this.dir, "password");
         this.env = { ...process.env, REDISCLI_AUTH: readFileSync(this.passwordFile, "utf8").trim() };
         this.load();
