@@ -28,7 +28,7 @@ enum {
     DIAL_GIVE_UP_MS = MER_LINK_SILENCE_MS,
     IDLE_MS = 60 * 1000,            /* architecture section 3 */
     DEAD_REMEMBERED_MS = 30 * 1000, /* spares lookups of an incarnation that never comes back */
-    KINDS = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_TICKET_REQUEST + 1,
+    KINDS = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_GAME_HANDED_OVER + 1,
 };
 
 enum peer_state { PEER_IDLE, PEER_ASKING, PEER_DIALLING, PEER_UP, PEER_DEAD };
@@ -89,6 +89,10 @@ static const struct mer_metric_def metrics[M_COUNT] = {
     [M_SENT + 7] = SENT("user_message"),
     [M_SENT + 8] = SENT("session_replace"),
     [M_SENT + 9] = SENT("ticket_request"),
+    [M_SENT + 10] = SENT("session_take"),
+    [M_SENT + 11] = SENT("session_taken"),
+    [M_SENT + 12] = SENT("game_hand_over"),
+    [M_SENT + 13] = SENT("game_handed_over"),
 };
 _Static_assert(M_SENT + 10 == M_COUNT, "a row for every kind of message");
 
