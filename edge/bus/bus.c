@@ -94,7 +94,7 @@ static const struct mer_metric_def metrics[M_COUNT] = {
     [M_SENT + 12] = SENT("game_hand_over"),
     [M_SENT + 13] = SENT("game_handed_over"),
 };
-_Static_assert(M_SENT + 10 == M_COUNT, "a row for every kind of message");
+_Static_assert(M_SENT + 14 == M_COUNT, "a row for every kind of message");
 
 struct edge_bus {
     struct edge_bus_conf conf;
