@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options.h - the command line, and endpoints.json that says where the servers are. */
+#pragma once
+
+#include <meridian/err.h>
+
+#include "tests/load/net.h"
+
+enum load_mode { LOAD_PLAY, LOAD_IDLE, LOAD_CONNECT };
+enum { LOAD_CROSS_ANY = 101, LOAD_EDGES_MAX = 64, LOAD_REDIS_MAX = 64, LOAD_ROUTERS_MAX = 16 };
+
+struct load_options {
+    const char *endpoints, *keys, *issuer, *audience, *ca, *redis_password, *edge, *json;
+    enum load_mode mode;
+    uint32_t players, rate, ramp_s, warmup_s, seconds, drain_s, cycles, drops, sources;
+    uint32_t cross; /* percent of games made across edges; LOAD_CROSS_ANY: as the matchmaker likes */
+    bool proto, strict, quiet;
+    uint64_t seed;
+    char default_keys[512], default_ca[512], default_password[512];
+};
+
+/* False: leave with *exit_code (help was printed, or an error told). */
+bool load_options_parse(struct load_options *o, int argc, char **argv, int *exit_code);
+
+struct load_server {
+    char id[64], admin[64]; /* admin: host:port */
+    int pid;                /* 0: not known */
+};
+struct load_edge {
+    struct load_server server;
+    struct load_url url;
+};
+struct load_endpoints {
+    struct load_edge edge[LOAD_EDGES_MAX];
+    struct load_server router[LOAD_ROUTERS_MAX];
+    char redis[LOAD_REDIS_MAX][64]; /* host:port */
+    unsigned edges, routers, redises;
+    bool tls;
+};
+/* Reads the first region of endpoints.json; only_edge: NULL, or the one edge to use. */
+MER_MUST_CHECK enum mer_err load_endpoints_read(struct load_endpoints *out, const char *file, const char *only_edge, struct mer_msg *msg);
