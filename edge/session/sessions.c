@@ -227,20 +227,22 @@ void edge__user_release(struct edge_sessions *all, struct edge_user *u)
     mer_free(&u);
 }
 
-/* An earlier session of the same device: its connection goes (3502), and of the detached ones only the newest is kept for a resume. */
+/* An earlier session of the same device: its connection goes (3502). The newest is kept, because the next message may be its resume. */
 static void replace_device(struct edge_user *u, struct edge_session *s)
 {
+    struct edge_session *keep = NULL;
     MER_LIST_EACH_SAFE (it, &u->sessions) {
         struct edge_session *old = MER_LIST_ENTRY(it, struct edge_session, in_user);
         if (old == s || strcmp(old->device, s->device) != 0)
             continue;
-        if (old->state == EDGE_SESSION_DETACHED) {
-            edge__session_destroy(old);
-        } else {
+        if (old->state == EDGE_SESSION_LIVE) {
             s->all->values[M_REPLACED]++;
             edge_conn_close(old->conn, EDGE_CLOSE_REPLACED, "replaced");
             edge__session_detach(old);
         }
+        if (keep != NULL)
+            edge__session_destroy(keep);
+        keep = old;
     }
 }
 
