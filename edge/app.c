@@ -206,8 +206,10 @@ static enum mer_err create_game(struct edge_app *app)
         err = edge_tickets_create(&app->tickets, app);
     if (err == MER_OK)
         err = edge_api_create(&app->api, app);
-    if (err == MER_OK)
+    if (err == MER_OK) {
         edge_deliver_init(app);
+        edge__take_init(app);
+    }
     return err;
 }
 

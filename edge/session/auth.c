@@ -29,7 +29,7 @@ void edge__auth_connected(struct edge_session *s, int outcome, const char *reaso
     SM(ServerMessage) m = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
     edge__session_id(s, id);
     c.session = id;
-    c.epoch = EDGE_SESSION_EPOCH;
+    c.epoch = s->epoch;
     c.offset = s->offset;
     c.user = s->user->id;
     c.device = s->device;

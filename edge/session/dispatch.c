@@ -13,6 +13,7 @@
 
 #define CM(x) Meridian__Client__V1__##x
 #define BODY(x) MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__BODY_##x
+#define OUTCOME(x) MERIDIAN__CLIENT__V1__RESUME_OUTCOME__RESUME_OUTCOME_##x
 #define CODE(x) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##x
 
 static bool bad_field(struct edge_session *s, const char *re, const char *text)
@@ -52,28 +53,32 @@ static void on_resume(struct edge_session *s, const CM(ClientMessage) * m, bool 
     const CM(Resume) *r = m->resume;
     struct edge_sessions *all = s->all;
     struct edge_session *old = edge__session_find(all, r->session);
-    const char *why = NULL;
     if (!first) {
         bad_field(s, "resume", "resume: only as the first message after connected");
         return;
     }
-    if (old == NULL || old == s || old->state == EDGE_SESSION_AUTH || old->user != s->user)
-        why = "unknown_session";
-    else if (r->epoch != EDGE_SESSION_EPOCH)
-        why = "epoch";
-    else if (!edge_ring_covers(&old->ring, r->offset, old->offset))
-        why = "too_old";
-    if (why != NULL) {
+    if (old == NULL) {
+        edge__take_begin(s, r);
+        return;
+    }
+    if (old == s || old->state == EDGE_SESSION_AUTH || old->user != s->user) {
         all->values[M_RESUME_GONE]++;
-        edge__auth_connected(s, MERIDIAN__CLIENT__V1__RESUME_OUTCOME__RESUME_OUTCOME_GONE, why);
+        edge__auth_connected(s, OUTCOME(GONE), "unknown_session");
         push_state(s);
         return;
     }
-    all->values[M_RESUME_REPLAYED]++;
+    bool whole = r->epoch == old->epoch && edge_ring_covers(&old->ring, r->offset, old->offset);
     edge__session_adopt(old, s);
-    edge__auth_connected(old, MERIDIAN__CLIENT__V1__RESUME_OUTCOME__RESUME_OUTCOME_REPLAYED, NULL);
-    edge__session_replay(old, r->offset);
-    edge__registry_connect(old, true);
+    all->values[whole ? M_RESUME_REPLAYED : M_RESUME_SNAPSHOT]++;
+    if (whole) {
+        edge__auth_connected(old, OUTCOME(REPLAYED), NULL);
+        edge__session_replay(old, r->offset);
+    } else {
+        old->epoch++;
+        edge_ring_clear(&all->pool, &old->ring);
+        edge__auth_connected(old, OUTCOME(SNAPSHOT), NULL);
+    }
+    edge__registry_connect(old, whole);
 }
 
 static bool find_match_ok(struct edge_session *s, const CM(FindMatch) * f)
@@ -168,6 +173,8 @@ static void handle(struct edge_session *s, const CM(ClientMessage) * m)
         return;
     }
     s->fresh = false;
+    if (m->body_case != BODY(RESUME))
+        edge__take_idle(s);
     switch (m->body_case) {
     case BODY(AUTH):
         on_auth(s, m);
@@ -209,8 +216,8 @@ static void handle(struct edge_session *s, const CM(ClientMessage) * m)
 static void new_minute(struct edge_session *s)
 {
     uint32_t minute = (uint32_t)(s->all->app->loop.now_ms / 60000);
-    if (s->minute != minute) {
-        s->minute = minute;
+    if (s->minute != (uint16_t)minute) {
+        s->minute = (uint16_t)minute;
         s->bad = s->limited = 0;
     }
 }

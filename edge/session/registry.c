@@ -74,6 +74,7 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
     struct edge_app *app = r->all->app;
     struct edge_session *s = r->all->stopping ? NULL : session_of(r);
     if (s != NULL && result != EDGE_STORE_OK) {
+        edge__take_registered(s, NULL);
         retry_later(r);
         return;
     }
@@ -81,6 +82,7 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
         char id[EDGE_SESSION_ID_BYTES];
         edge__session_id(s, id);
         replace_elsewhere(app, p);
+        edge__take_registered(s, p);
         if (p->game[0] != 0 && (!r->quiet || edge_seats_game(app->seats, s->user->id) == NULL))
             edge_seats_join(app->seats, s->user->id, id, p->game);
         if (p->ticket[0] != 0 && !r->quiet)

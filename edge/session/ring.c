@@ -98,6 +98,17 @@ void edge_ring_push(struct edge_ring_pool *p, struct edge_ring *r, struct edge_m
     }
 }
 
+void edge_ring_adopt(struct edge_ring *to, struct edge_ring *from)
+{
+    edge_ring_init(to);
+    mer_list_move_all(&to->entries, &from->entries);
+    to->bytes = from->bytes;
+    to->count = from->count;
+    from->bytes = from->count = 0;
+    MER_LIST_EACH (it, &to->entries)
+        MER_LIST_ENTRY(it, struct entry, in_ring)->ring = to;
+}
+
 void edge_ring_ack(struct edge_ring_pool *p, struct edge_ring *r, uint64_t offset)
 {
     while (r->count > 0 && first(r)->offset <= offset)

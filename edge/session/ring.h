@@ -35,6 +35,8 @@ void edge_ring_init(struct edge_ring *r);
 /* Keeps a reference to m under this offset (the last one + 1). When it does not fit (or memory is out) the ring loses its history instead:
  * what it holds is always contiguous and ends at the last offset. */
 void edge_ring_push(struct edge_ring_pool *p, struct edge_ring *r, struct edge_msg *m, uint64_t offset, uint64_t now_ms);
+/* Everything of `from` moves to `to`, which need not be initialised; `from` is empty then. */
+void edge_ring_adopt(struct edge_ring *to, struct edge_ring *from);
 /* The client has everything up to `offset`. */
 void edge_ring_ack(struct edge_ring_pool *p, struct edge_ring *r, uint64_t offset);
 void edge_ring_clear(struct edge_ring_pool *p, struct edge_ring *r);

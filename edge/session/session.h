@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * session.h - a session and its user, for the files of edge/session only.
  *
- *            token good                connection lost, replaced           60 s
+ *            token good                connection lost, replaced           60 s, or taken by another edge
  *   AUTH ------------------> LIVE ------------------------------> DETACHED ------> destroyed
  *     | 10 s, bad token        ^                                     |
  *     v                        +------ resume: replayed -------------+
@@ -10,6 +10,8 @@
  * Timer (one a session): AUTH: authentication deadline; LIVE: warning before the token's end, then its end; DETACHED: the end of the
  * session. */
 #pragma once
+
+#include <string.h>
 
 #include <meridian/bucket.h>
 #include <meridian/id.h>
@@ -47,20 +49,25 @@ struct edge_session {
     struct mer_list in_user;
     struct mer_timer timer;
     struct edge_ring ring;
-    uint64_t serial; /* random; the id is incarnation.serial in hex */
-    uint64_t offset; /* the last one used */
-    char *device;    /* NULL when AUTH */
-    uint32_t exp_s;  /* of the token, wall clock */
-    uint32_t minute; /* which minute the two counts below belong to */
+    uint64_t serial;        /* random; the id is incarnation.serial in hex */
+    uint64_t offset;        /* the last one used */
+    char *device;           /* NULL when AUTH; behind its NUL the incarnation that gave the session its id, "" for this one */
+    struct edge_back *back; /* take.c: an older session of this device, and the wish to go on with it; mostly NULL */
+    uint32_t exp_s;         /* of the token, wall clock */
+    uint16_t minute;        /* which minute the two counts below belong to */
+    uint16_t epoch;         /* of the numbering */
     struct mer_bucket rate;
     uint8_t bad, limited; /* messages this minute that were no messages / over the rate */
     uint8_t state, encoding;
-    bool fresh : 1;  /* no message since `connected`: resume is allowed */
-    bool warned : 1; /* token_expiring was sent */
+    bool fresh : 1;      /* no message since `connected`: resume is allowed */
+    bool warned : 1;     /* token_expiring was sent */
+    bool registered : 1; /* the registry has answered */
+    bool holding : 1;    /* what is numbered waits in the ring until the resume is decided */
+    bool taken : 1;      /* lives on at another edge: the registry's entry is that one's */
 };
 _Static_assert(sizeof(struct edge_session) <= 152, "architecture section 3: 160 bytes a session, 8 of them its slot in the index");
 
-enum { EDGE_SESSION_ID_BYTES = 96, EDGE_SESSION_EPOCH = 1 };
+enum { EDGE_SESSION_ID_BYTES = 96 };
 
 struct edge_sessions {
     struct edge_app *app;
@@ -82,6 +89,15 @@ struct edge_session *edge__session_find(struct edge_sessions *all, const char *i
 struct edge_session *edge__session_create(struct edge_sessions *all, struct edge_conn *c, enum edge_encoding encoding);
 /* AUTH -> LIVE. MER_EBUSY: the user has too many devices. Detaches an older connection of the same device (3502). */
 MER_MUST_CHECK enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims *claims, const char *device);
+/* The session gets another identity: id as text, epoch. MER_EINVALID, MER_ENOMEM, MER_EEXISTS: unchanged. */
+MER_MUST_CHECK enum mer_err edge__session_rename(struct edge_session *s, const char *id, uint64_t epoch);
+/* Incarnation that gave the session its id; "" for this one. */
+static inline const char *edge__session_origin(const struct edge_session *s)
+{
+    return s->device == NULL ? "" : s->device + strlen(s->device) + 1;
+}
+/* Numbers and sends (or keeps) a message that is packed already; m is scratch for its offset. */
+void edge__session_number(struct edge_session *s, Meridian__Client__V1__ServerMessage *m, struct edge_msg *packed);
 /* The old session of a resume goes on with the new one's connection; the new one is destroyed. */
 void edge__session_adopt(struct edge_session *old, struct edge_session *fresh);
 /* The connection is gone (or goes to a newer one): LIVE -> DETACHED, AUTH -> destroyed. */
@@ -103,6 +119,16 @@ void edge__auth_token(struct edge_session *s, const char *token, size_t len, con
 void edge__auth_arm(struct edge_session *s);
 void edge__auth_connected(struct edge_session *s, int outcome, const char *reason); /* outcome 0: not a resume */
 
+/* take.c */
+/* A `resume` of a session that is not here: ask where it is. Answers by a second `connected` in any case. */
+void edge__take_begin(struct edge_session *s, const Meridian__Client__V1__Resume *r);
+/* The registry has answered (p), or gave up for now (NULL): where this device was before. */
+void edge__take_registered(struct edge_session *s, const struct edge_player *p);
+/* Any other message than `resume` came: no resume will. */
+void edge__take_idle(struct edge_session *s);
+void edge__take_forget(struct edge_session *s);
+void edge__take_init(struct edge_app *app);
+
 /* dispatch.c */
 void edge__dispatch(struct edge_session *s, enum edge_opcode op, uint8_t *data, size_t len);
 
@@ -121,7 +147,9 @@ enum {
     M_RENEWED,
     M_REPLACED,
     M_RESUME_REPLAYED,
+    M_RESUME_SNAPSHOT,
     M_RESUME_GONE,
+    M_TAKEN,
     M_IN,
     M_OUT,
     M_ERRORS,

@@ -36,6 +36,8 @@ static const struct mer_metric_def defs[M_COUNT] = {
     [M_REPLACED] = {"meridian_edge_sessions_replaced_total", "connections replaced by a newer one of the same device (3502)", MER_COUNTER,
                     NULL},
     [M_RESUME_REPLAYED] = {"meridian_edge_resumes_total", "resumes by outcome (R15)", MER_COUNTER, "outcome=\"replayed\""},
+    [M_RESUME_SNAPSHOT] = {"meridian_edge_resumes_total", "resumes by outcome (R15)", MER_COUNTER, "outcome=\"snapshot\""},
+    [M_TAKEN] = {"meridian_edge_sessions_taken_total", "sessions that went on at another edge", MER_COUNTER, NULL},
     [M_RESUME_GONE] = {"meridian_edge_resumes_total", "resumes by outcome (R15)", MER_COUNTER, "outcome=\"gone\""},
     [M_IN] = {"meridian_edge_client_messages_total", "messages of the player's protocol", MER_COUNTER, "direction=\"in\""},
     [M_OUT] = {"meridian_edge_client_messages_total", "messages of the player's protocol", MER_COUNTER, "direction=\"out\""},
@@ -129,17 +131,70 @@ uint32_t edge_sessions_count(const struct edge_sessions *all)
 
 void edge__session_id(const struct edge_session *s, char out[EDGE_SESSION_ID_BYTES])
 {
-    snprintf(out, EDGE_SESSION_ID_BYTES, "%s.%016" PRIx64, s->all->app->incarnation, s->serial);
+    const char *origin = edge__session_origin(s);
+    snprintf(out, EDGE_SESSION_ID_BYTES, "%s.%016" PRIx64, origin[0] != 0 ? origin : s->all->app->incarnation, s->serial);
+}
+
+/* "incarnation.serial" in its parts. */
+static bool parse_id(const char *id, char origin[EDGE_SESSION_ID_BYTES], uint64_t *serial)
+{
+    const char *dot = strrchr(id, '.');
+    if (dot == NULL || dot == id || strlen(id) >= EDGE_SESSION_ID_BYTES || strlen(dot + 1) != 16 ||
+        strspn(dot + 1, "0123456789abcdef") != 16)
+        return false;
+    memcpy(origin, id, (size_t)(dot - id));
+    origin[dot - id] = 0;
+    *serial = strtoull(dot + 1, NULL, 16);
+    return true;
 }
 
 struct edge_session *edge__session_find(struct edge_sessions *all, const char *id)
 {
-    size_t prefix = strlen(all->app->incarnation);
-    if (strncmp(id, all->app->incarnation, prefix) != 0 || id[prefix] != '.' || strlen(id) != prefix + 17 ||
-        strspn(id + prefix + 1, "0123456789abcdef") != 16)
+    char origin[EDGE_SESSION_ID_BYTES], own[EDGE_SESSION_ID_BYTES];
+    uint64_t serial;
+    struct edge_session *s = parse_id(id, origin, &serial) ? mer_map_get(&all->by_serial, &serial, sizeof(serial)) : NULL;
+    if (s == NULL)
         return NULL;
-    uint64_t serial = strtoull(id + prefix + 1, NULL, 16);
-    return mer_map_get(&all->by_serial, &serial, sizeof(serial));
+    edge__session_id(s, own);
+    return strcmp(own, id) == 0 ? s : NULL;
+}
+
+/* Device and origin in one allocation. */
+static char *make_device(const char *device, const char *origin)
+{
+    size_t len = strlen(device) + 1;
+    char *both = mer_try_malloc(len + strlen(origin) + 1);
+    if (both == NULL)
+        return NULL;
+    memcpy(both, device, len);
+    strcpy(both + len, origin); /* sized above */
+    return both;
+}
+
+enum mer_err edge__session_rename(struct edge_session *s, const char *id, uint64_t epoch)
+{
+    struct edge_sessions *all = s->all;
+    char origin[EDGE_SESSION_ID_BYTES];
+    uint64_t serial, before = s->serial;
+    if (!parse_id(id, origin, &serial) || epoch == 0 || epoch > UINT16_MAX)
+        return MER_EINVALID;
+    char *device = make_device(s->device, strcmp(origin, all->app->incarnation) == 0 ? "" : origin);
+    if (device == NULL)
+        return MER_ENOMEM;
+    mer_map_remove(&all->by_serial, &before, sizeof(before));
+    s->serial = serial;
+    enum mer_err err = mer_map_put(&all->by_serial, s);
+    if (err != MER_OK) {
+        s->serial = before;
+        mer_free(&device);
+        enum mer_err back = mer_map_put(&all->by_serial, s);
+        MER_ASSERT(back == MER_OK); /* it has just given up its place */
+        return err;
+    }
+    mer_free(&s->device);
+    s->device = device;
+    s->epoch = (uint16_t)epoch;
+    return MER_OK;
 }
 
 static void on_timer(struct mer_timer *t);
@@ -153,6 +208,7 @@ struct edge_session *edge__session_create(struct edge_sessions *all, struct edge
     s->conn = c;
     s->encoding = (uint8_t)encoding;
     s->state = EDGE_SESSION_AUTH;
+    s->epoch = 1;
     s->serial = mer_rng_u64(&all->app->rng);
     mer_list_init(&s->in_user);
     edge_ring_init(&s->ring);
@@ -257,7 +313,7 @@ enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims
         mer_id_make(&all->app->rng, "d-", 6, made, sizeof(made));
         device = made;
     }
-    s->device = mer_try_strdup(device);
+    s->device = make_device(device, "");
     u = s->device == NULL ? NULL : user_get(all, claims);
     if (u == NULL)
         return MER_ENOMEM;
@@ -284,7 +340,6 @@ void edge__session_detach(struct edge_session *s)
     }
     MER_DASSERT(s->state == EDGE_SESSION_LIVE);
     s->state = EDGE_SESSION_DETACHED;
-    edge__registry_disconnect(s);
     if (--s->user->live == 0)
         edge_tickets_user_gone(s->all->app->tickets, s->user);
     mer_loop_arm(&s->all->app->loop, &s->timer, EDGE_SESSION_LINGER_MS);
@@ -296,6 +351,9 @@ void edge__session_destroy(struct edge_session *s)
     struct edge_user *u = s->user;
     if (s->conn != NULL)
         s->conn->user = NULL;
+    if (u != NULL && !s->taken)
+        edge__registry_disconnect(s);
+    edge__take_forget(s);
     mer_loop_disarm(&all->app->loop, &s->timer);
     edge_ring_clear(&all->pool, &s->ring);
     mer_map_remove(&all->by_serial, &s->serial, sizeof(s->serial));
@@ -380,7 +438,7 @@ static struct edge_msg *pack(struct edge_sessions *all, const SM(ServerMessage) 
 }
 
 /* packed: NULL when memory is out; the ring then loses its history. */
-static void send_numbered(struct edge_session *s, SM(ServerMessage) * m, struct edge_msg *packed)
+void edge__session_number(struct edge_session *s, SM(ServerMessage) * m, struct edge_msg *packed)
 {
     s->offset++;
     if (packed != NULL)
@@ -389,7 +447,7 @@ static void send_numbered(struct edge_session *s, SM(ServerMessage) * m, struct 
         edge_ring_clear(&s->all->pool, &s->ring);
     m->has_offset = true;
     m->offset = s->offset;
-    if (s->conn != NULL)
+    if (s->conn != NULL && !s->holding)
         encode(s, m);
 }
 
@@ -402,7 +460,7 @@ void edge__session_send(struct edge_session *s, const SM(ServerMessage) * m)
     }
     SM(ServerMessage) copy = *m;
     struct edge_msg *packed = pack(s->all, m);
-    send_numbered(s, &copy, packed);
+    edge__session_number(s, &copy, packed);
     if (packed != NULL)
         edge_msg_unref(packed);
 }
@@ -418,7 +476,7 @@ void edge_sessions_to_user(struct edge_sessions *all, const char *user, const SM
     MER_LIST_EACH_SAFE (it, &u->sessions) {
         struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
         if (number)
-            send_numbered(s, &copy, packed);
+            edge__session_number(s, &copy, packed);
         else if (s->conn != NULL)
             encode(s, m);
     }

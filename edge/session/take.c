@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * take.c - a client resumes a session that another edge has (R15): that edge gives up the session with its ring, this one goes on with its
+ * id and numbering.
+ *
+ *   resume --registry answered--> ASKED --whole--------------------------> replayed (old id, old numbering, what was missed, then what came
+ * meanwhile)
+ *                                   |----not all there, edge does not answer--> snapshot (old id, next epoch; the state follows)
+ *                                   +----unknown there-------------------------> gone (the new session stays; the state follows)
+ *
+ * Where a session is: the registry's entry of the device before this connection, which also knows sessions that have moved before; else the
+ * id names the edge that made it. While that is asked, what is numbered waits in the new session's ring (holding), because its offsets are
+ * not known yet.
+ *
+ * Timer of struct edge_back: not asked: forget it; asked: the other edge does not answer.
+ * Owner: the session. Next: ring.c, registry.c. */
+#include <string.h>
+
+#include <meridian/mem.h>
+
+#include "edge/session/session.h"
+
+#define CM(x) Meridian__Client__V1__##x
+#define IM(x) Meridian__Internal__V1__##x
+#define OUTCOME(x) MERIDIAN__CLIENT__V1__RESUME_OUTCOME__RESUME_OUTCOME_##x
+
+enum { GAMES = 4 /* a user sits in one; a rematch may follow within the minute */ };
+
+struct edge_back {
+    struct edge_session *s;
+    struct mer_timer timer;
+    bool wanted, asked;                   /* resume came; SessionTake was sent */
+    uint64_t epoch, offset;               /* of the resume */
+    char session[EDGE_SESSION_ID_BYTES];  /* of the resume */
+    char previous[EDGE_SESSION_ID_BYTES]; /* the registry's, "" when it had none */
+    char previous_edge[EDGE_SESSION_ID_BYTES];
+};
+
+void edge__take_forget(struct edge_session *s)
+{
+    if (s->back == NULL)
+        return;
+    mer_loop_disarm(&s->all->app->loop, &s->back->timer);
+    mer_free(&s->back);
+    s->holding = false;
+}
+
+void edge__take_idle(struct edge_session *s)
+{
+    if (s->back != NULL && !s->back->wanted)
+        edge__take_forget(s);
+}
+
+/* --- how it ends ------------------------------------------------------------------------------------------------------------------------
+ */
+
+/* The new session stays, or goes on under the old id with a new numbering; either way the state follows. What was held is part of that
+ * state or comes after it. */
+static void end_with_state(struct edge_session *s, int outcome, const char *reason)
+{
+    struct edge_sessions *all = s->all;
+    edge__take_forget(s);
+    all->values[outcome == OUTCOME(SNAPSHOT) ? M_RESUME_SNAPSHOT : M_RESUME_GONE]++;
+    edge_ring_clear(&all->pool, &s->ring);
+    if (s->state != EDGE_SESSION_LIVE)
+        return;
+    edge__auth_connected(s, outcome, reason);
+    edge__registry_connect(s, false);
+}
+
+static void end_snapshot(struct edge_session *s)
+{
+    char id[EDGE_SESSION_ID_BYTES];
+    memcpy(id, s->back->session, sizeof(id));
+    if (edge__session_rename(s, id, s->back->epoch + 1) == MER_OK)
+        end_with_state(s, OUTCOME(SNAPSHOT), NULL);
+    else
+        end_with_state(s, OUTCOME(GONE), "epoch");
+}
+
+/* The edge that had it is dead or silent. Only the registry can say that there was such a session. */
+static void end_unanswered(struct edge_session *s)
+{
+    if (strcmp(s->back->previous, s->back->session) == 0)
+        end_snapshot(s);
+    else
+        end_with_state(s, OUTCOME(GONE), "edge_gone");
+}
+
+/* Which version of which game the client has, so that what came here meanwhile is not told twice. */
+struct shown {
+    struct {
+        char id[EDGE_ID_MAX + 1];
+        uint64_t version;
+    } game[GAMES];
+    size_t count;
+};
+
+/* Game and version of a message about a game: all of them call the fields so. */
+static bool game_of(const CM(ServerMessage) * m, const char **game, uint64_t *version)
+{
+    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(m->base.descriptor, m->body_case);
+    if (f == NULL || f->type != PROTOBUF_C_TYPE_MESSAGE)
+        return false;
+    const ProtobufCMessage *body = *(const ProtobufCMessage *const *)((const char *)m + f->offset);
+    const ProtobufCFieldDescriptor *id = protobuf_c_message_descriptor_get_field_by_name(body->descriptor, "game_id");
+    const ProtobufCFieldDescriptor *v = protobuf_c_message_descriptor_get_field_by_name(body->descriptor, "version");
+    if (id == NULL || v == NULL)
+        return false;
+    *game = *(const char *const *)((const char *)body + id->offset);
+    memcpy(version, (const char *)body + v->offset, sizeof(*version));
+    return true;
+}
+
+static uint64_t *shown_version(struct shown *sh, const char *game)
+{
+    size_t i = 0;
+    while (i < sh->count && strcmp(sh->game[i].id, game) != 0)
+        i++;
+    if (i == sh->count && i < GAMES) {
+        strncpy(sh->game[i].id, game, EDGE_ID_MAX);
+        sh->count++;
+    }
+    return i < GAMES ? &sh->game[i].version : NULL;
+}
+
+static void note_shown(struct shown *sh, const CM(ServerMessage) * m)
+{
+    const char *game;
+    uint64_t version, *last;
+    if (game_of(m, &game, &version) && (last = shown_version(sh, game)) != NULL && version > *last)
+        *last = version;
+}
+
+struct joining {
+    struct edge_session *s;
+    struct shown shown; /* by the old session */
+    bool failed;
+};
+
+/* A message that came to the new session: behind the old ones, unless they say as much. */
+static void append_held(void *ctx, uint64_t offset, const struct edge_msg *packed)
+{
+    struct joining *j = ctx;
+    const char *game;
+    uint64_t version, *last;
+    (void)offset;
+    CM(ServerMessage) *m = meridian__client__v1__server_message__unpack(NULL, packed->len, packed->bytes);
+    if (m == NULL) {
+        j->failed = true;
+        return;
+    }
+    bool told = game_of(m, &game, &version) && (last = shown_version(&j->shown, game)) != NULL && version <= *last;
+    if (!told) {
+        struct edge_msg *copy = edge_msg_create(packed->bytes, packed->len);
+        edge__session_number(j->s, m, copy);
+        if (copy != NULL)
+            edge_msg_unref(copy);
+    }
+    meridian__client__v1__server_message__free_unpacked(m, NULL);
+}
+
+/* The old ring, as it was, into the (emptied) ring of s. */
+static void fill_ring(struct joining *j, const IM(SessionTaken) * t)
+{
+    struct edge_session *s = j->s;
+    for (size_t i = 0; i < t->n_missed; i++) {
+        const IM(RingMessage) *r = t->missed[i];
+        CM(ServerMessage) *m = meridian__client__v1__server_message__unpack(NULL, r->message.len, r->message.data);
+        struct edge_msg *packed = m == NULL ? NULL : edge_msg_create(r->message.data, r->message.len);
+        if (packed == NULL) {
+            j->failed = true;
+        } else {
+            note_shown(&j->shown, m);
+            edge_ring_push(&s->all->pool, &s->ring, packed, r->offset, s->all->app->loop.now_ms);
+            edge_msg_unref(packed);
+        }
+        if (m != NULL)
+            meridian__client__v1__server_message__free_unpacked(m, NULL);
+    }
+}
+
+static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
+{
+    struct edge_sessions *all = s->all;
+    struct joining j = {.s = s};
+    struct edge_ring held;
+    uint64_t seen = s->back->offset;
+    if (edge__session_rename(s, s->back->session, s->back->epoch) != MER_OK) {
+        end_with_state(s, OUTCOME(GONE), "epoch");
+        return;
+    }
+    edge_ring_adopt(&held, &s->ring); /* s->ring is empty now */
+    s->offset = t->offset;
+    fill_ring(&j, t);
+    edge_ring_replay(&held, 0, append_held, &j); /* still holding: numbered, not sent */
+    edge_ring_clear(&all->pool, &held);
+    edge__take_forget(s);
+    if (j.failed || !edge_ring_covers(&s->ring, seen, s->offset)) { /* out of memory, or more than a ring holds */
+        s->epoch++;
+        end_with_state(s, OUTCOME(SNAPSHOT), NULL);
+        return;
+    }
+    all->values[M_RESUME_REPLAYED]++;
+    if (s->state == EDGE_SESSION_LIVE) {
+        edge__auth_connected(s, OUTCOME(REPLAYED), NULL);
+        edge__session_replay(s, seen);
+        edge__registry_connect(s, true);
+    }
+}
+
+/* --- asking -----------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_timer(struct mer_timer *timer)
+{
+    struct edge_back *b = MER_CONTAINER_OF(timer, struct edge_back, timer);
+    if (b->wanted)
+        end_unanswered(b->s);
+    else
+        edge__take_forget(b->s);
+}
+
+static struct edge_back *back_of(struct edge_session *s)
+{
+    if (s->back == NULL && (s->back = mer_try_calloc(1, sizeof(*s->back))) != NULL) {
+        s->back->s = s;
+        mer_timer_init(&s->back->timer, on_timer);
+        mer_loop_arm(&s->all->app->loop, &s->back->timer, EDGE_BACK_KEPT_MS);
+    }
+    return s->back;
+}
+
+/* Asks whoever should have it, once both the wish and the registry's answer are there. */
+static void ask(struct edge_session *s)
+{
+    struct edge_app *app = s->all->app;
+    struct edge_back *b = s->back;
+    char made_by[EDGE_SESSION_ID_BYTES], own[EDGE_SESSION_ID_BYTES];
+    IM(SessionTake) take = MERIDIAN__INTERNAL__V1__SESSION_TAKE__INIT;
+    IM(BusMessage) bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    memcpy(made_by, b->session, sizeof(made_by));
+    *strrchr(made_by, '.') = 0; /* edge__take_begin looked */
+    const char *holder = strcmp(b->previous, b->session) == 0 ? b->previous_edge : made_by;
+    if (strcmp(holder, app->incarnation) == 0) {
+        end_with_state(s, OUTCOME(GONE), "unknown_session");
+        return;
+    }
+    edge__session_id(s, own);
+    take.session = b->session;
+    take.asked_by = own;
+    take.user = s->user->id;
+    take.epoch = b->epoch;
+    take.offset = b->offset;
+    bm.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKE;
+    bm.session_take = &take;
+    b->asked = true;
+    if (edge_bus_send(app->bus, holder, &bm) != MER_OK)
+        end_unanswered(s);
+}
+
+void edge__take_begin(struct edge_session *s, const CM(Resume) * r)
+{
+    const char *dot = strrchr(r->session, '.');
+    bool sound = dot != NULL && dot != r->session && strlen(r->session) < EDGE_SESSION_ID_BYTES;
+    struct edge_back *b = sound ? back_of(s) : NULL;
+    if (b == NULL) {
+        end_with_state(s, OUTCOME(GONE), sound ? "out_of_memory" : "unknown_session");
+        return;
+    }
+    b->wanted = true;
+    b->epoch = r->epoch;
+    b->offset = r->offset;
+    strcpy(b->session, r->session); /* length checked above */
+    s->holding = true;
+    mer_loop_arm(&s->all->app->loop, &b->timer, EDGE_TAKE_WAIT_MS);
+    if (s->registered)
+        ask(s);
+}
+
+void edge__take_registered(struct edge_session *s, const struct edge_player *p)
+{
+    bool known = p != NULL && p->previous_session[0] != 0 && strlen(p->previous_session) < EDGE_SESSION_ID_BYTES &&
+                 strlen(p->previous_edge) < EDGE_SESSION_ID_BYTES;
+    if (s->registered)
+        return; /* a later registration of the same session */
+    s->registered = true;
+    if (known && (s->fresh || s->back != NULL) && back_of(s) != NULL) {
+        strcpy(s->back->previous, p->previous_session); /* lengths checked above */
+        strcpy(s->back->previous_edge, p->previous_edge);
+    }
+    if (s->back != NULL && s->back->wanted && !s->back->asked)
+        ask(s);
+}
+
+static void on_taken(void *ctx, const IM(BusMessage) * m)
+{
+    struct edge_app *app = ctx;
+    const IM(SessionTaken) *t = m->session_taken;
+    struct edge_session *s = edge__session_find(app->sessions, t->asked_by);
+    if (s == NULL || s->back == NULL || !s->back->asked || strcmp(s->back->session, t->session) != 0)
+        return; /* it took too long, and was answered otherwise */
+    if (!t->found)
+        end_with_state(s, OUTCOME(GONE), t->reason);
+    else if (t->whole && t->has_offset)
+        end_replayed(s, t);
+    else
+        end_snapshot(s);
+}
+
+/* --- the other side: giving up a session
+ * -------------------------------------------------------------------------------------------------- */
+
+struct giving {
+    IM(RingMessage) row[EDGE_RING_BYTES / 32], *rows[EDGE_RING_BYTES / 32]; /* an entry costs more than 32 bytes (ring.c) */
+    size_t count;
+};
+
+static void give_one(void *ctx, uint64_t offset, const struct edge_msg *packed)
+{
+    struct giving *g = ctx;
+    MER_ASSERT(g->count < MER_COUNT(g->row));
+    IM(RingMessage) *r = g->rows[g->count] = &g->row[g->count];
+    g->count++;
+    *r = (IM(RingMessage))MERIDIAN__INTERNAL__V1__RING_MESSAGE__INIT;
+    r->offset = offset;
+    r->message.data = (uint8_t *)packed->bytes;
+    r->message.len = packed->len;
+}
+
+static void on_take(void *ctx, const IM(BusMessage) * m)
+{
+    struct edge_app *app = ctx;
+    const IM(SessionTake) *take = m->session_take;
+    struct edge_session *s = edge__session_find(app->sessions, take->session);
+    struct giving g = {.count = 0};
+    IM(SessionTaken) t = MERIDIAN__INTERNAL__V1__SESSION_TAKEN__INIT;
+    IM(BusMessage) bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    t.session = take->session;
+    t.asked_by = take->asked_by;
+    t.found = s != NULL && s->state != EDGE_SESSION_AUTH && strcmp(s->user->id, take->user) == 0;
+    if (!t.found) {
+        t.reason = (char *)"unknown_session";
+    } else {
+        t.has_offset = true;
+        t.offset = s->offset;
+        t.whole = take->epoch == s->epoch && edge_ring_covers(&s->ring, take->offset, s->offset);
+        if (t.whole)
+            edge_ring_replay(&s->ring, take->offset, give_one, &g);
+    }
+    t.missed = g.rows;
+    t.n_missed = g.count;
+    bm.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKEN;
+    bm.session_taken = &t;
+    enum mer_err err = edge_bus_send(app->bus, m->from, &bm);
+    if (!t.found || err != MER_OK)
+        return; /* not given: it waits here for another try */
+    app->sessions->values[M_TAKEN]++;
+    if (s->conn != NULL)
+        edge_conn_close(s->conn, EDGE_CLOSE_REPLACED, "replaced");
+    s->taken = true;
+    edge__session_destroy(s);
+}
+
+void edge__take_init(struct edge_app *app)
+{
+    edge_bus_on(app->bus, MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKE, on_take, app);
+    edge_bus_on(app->bus, MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKEN, on_taken, app);
+}
