@@ -7,7 +7,14 @@ import WebSocket from "ws";
 import { isNumbered, problemOf } from "./messages.mjs";
 import { View } from "./view.mjs";
 
+const open = new Set();
+
 export class Client {
+    // For the end of a test file: after a failure nothing must keep it from ending.
+    static dropAll() {
+        for (const client of open) client.socket.terminate();
+    }
+
     // where: address of /v1/ws. token in the query, or with `first: true` in `auth`. views may be handed on from an earlier connection.
     constructor(where, { token, device, first = false, views = new Map() }) {
         this.where = where;
@@ -17,10 +24,12 @@ export class Client {
         this.waiting = new Set();
         this.listeners = new Set();
         this.received = 0;
+        open.add(this);
         const query = new URLSearchParams(first ? {} : { token, ...(device ? { device } : {}) });
         this.socket = new WebSocket(`${where}?${query}`, ["meridian.v1.json"]);
         this.closed = new Promise((resolve) => this.socket.on("close", (code, reason) => {
             this.end = { code, reason: `${reason}` };
+            open.delete(this);
             resolve(this.end);
             for (const waiter of this.waiting) waiter.lost();
             this.changed();

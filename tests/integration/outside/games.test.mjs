@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole games by a client that knows nothing but the protocol's page: against bots and people, on one edge and across two.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { Client } from "./client.mjs";
 import { guest, player, readEndpoints, someUser } from "./footprint.mjs";
 import { assertMovesStored, play } from "./play.mjs";
@@ -12,6 +12,7 @@ before(() => {
     edges = readEndpoints().regions[0].edges;
     assert.ok(edges.length >= 2, "this needs two edges");
 });
+after(() => Client.dropAll());
 
 const enter = (edge, more) => Client.connect(edges[edge].ws, { ...player(), ...more });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Devices, coming back, tokens and tickets, as the protocol's page tells them, by the outside client on two edges.
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { Client } from "../outside/client.mjs";
 import { guest, nowS, player, readEndpoints, signToken, claimsOf, someUser, sleep } from "../outside/footprint.mjs";
 import { play } from "../outside/play.mjs";
@@ -13,6 +13,7 @@ before(() => {
     edges = region.edges;
     assert.ok(edges.length >= 2, "this needs two edges");
 });
+after(() => Client.dropAll());
 
 const enter = (edge, more) => Client.connect(edges[edge].ws, { ...player(), ...more });
 
