@@ -56,10 +56,13 @@ packages_of() {
     [ "$dir" != tests ] || dir=tests/browser
     printf '%s\n' "$dir"
 }
+declare -A packages_failed=() # not tried again in this run
 packages_install() { # DIRECTORY
     local lock=$1/package-lock.json
+    [ -z "${packages_failed[$1]:-}" ] || return 1
     [ "$lock" -nt "$1/node_modules/.package-lock.json" ] || return 0
     (cd "$1" && TMPDIR=/tmp npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >"$log/npm.log" 2>&1 && touch "$1/node_modules/.package-lock.json" || {
+        packages_failed[$1]=1
         tail -n 5 "$log/npm.log"
         return 1
     }
