@@ -17,8 +17,9 @@ enum {
     EDGE_TICKET_LIFE_MS = 150 * 1000,     /* the router expires a ticket after 120 s; the record's end is the backstop */
     EDGE_SEAT_OPEN_WAIT_MS = 6 * 1000,    /* offer 2 s + create 3 s at the router, and a second for the way */
     EDGE_GUEST_RENEW_MAX_S = 24 * 3600,   /* protocol: a guest token that expired at most 24 h ago can be renewed */
-    EDGE_TAKE_WAIT_MS = 1500,              /* for a session of another edge; the client itself waits 5 s for a pong */
-    EDGE_BACK_KEPT_MS = 5000,              /* `resume` follows `connected` at once, or never */
+    EDGE_TAKE_WAIT_MS = 1500,             /* for a session of another edge; the client itself waits 5 s for a pong */
+    EDGE_LATER_BYTES = 64 * 1024,         /* messages behind an undecided resume: an outbox of unanswered moves is far less */
+    EDGE_BACK_KEPT_MS = 5000,             /* `resume` follows `connected` at once, or never */
     EDGE_STOP_WAIT_MS = 3 * 1000,         /* close frames must leave before the process does */
     EDGE_STOP_CHECK_MS = 100,             /* how often it looks whether they did */
     EDGE_REDIS_WAIT_MS = 500,             /* architecture section 4 */

@@ -269,6 +269,8 @@ void edge__dispatch(struct edge_session *s, enum edge_opcode op, uint8_t *data, 
 {
     struct mer_json_error e = {.fault = MER_JSON_BAD};
     CM(ClientMessage) *m = NULL;
+    if (edge__take_later(s, op, data, len))
+        return;
     s->all->values[M_IN]++;
     if (op != (s->encoding == EDGE_JSON ? EDGE_TEXT : EDGE_BINARY)) {
         edge_conn_close(s->conn, EDGE_CLOSE_TYPE, "wrong_encoding");

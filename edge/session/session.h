@@ -64,6 +64,7 @@ struct edge_session {
     bool registered : 1; /* the registry has answered */
     bool holding : 1;    /* what is numbered waits in the ring until the resume is decided */
     bool taken : 1;      /* lives on at another edge: the registry's entry is that one's */
+    bool draining : 1;   /* was told to come back elsewhere */
 };
 _Static_assert(sizeof(struct edge_session) <= 152, "architecture section 3: 160 bytes a session, 8 of them its slot in the index");
 
@@ -126,6 +127,8 @@ void edge__take_begin(struct edge_session *s, const Meridian__Client__V1__Resume
 void edge__take_registered(struct edge_session *s, const struct edge_player *p);
 /* Any other message than `resume` came: no resume will. */
 void edge__take_idle(struct edge_session *s);
+/* A message behind a resume that is not decided yet: kept, and handled then. false: there is none, handle it now. */
+bool edge__take_later(struct edge_session *s, enum edge_opcode op, const uint8_t *data, size_t len);
 void edge__take_forget(struct edge_session *s);
 void edge__take_init(struct edge_app *app);
 

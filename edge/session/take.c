@@ -28,6 +28,7 @@ enum { GAMES = 4 /* a user sits in one; a rematch may follow within the minute *
 struct edge_back {
     struct edge_session *s;
     struct mer_timer timer;
+    struct mer_buf later;                 /* messages the client sent behind its resume: length (4 bytes, host order), opcode (1), bytes */
     bool wanted, asked;                   /* resume came; SessionTake was sent */
     uint64_t epoch, offset;               /* of the resume */
     char session[EDGE_SESSION_ID_BYTES];  /* of the resume */
@@ -40,8 +41,48 @@ void edge__take_forget(struct edge_session *s)
     if (s->back == NULL)
         return;
     mer_loop_disarm(&s->all->app->loop, &s->back->timer);
+    mer_buf_deinit(&s->back->later);
     mer_free(&s->back);
     s->holding = false;
+}
+
+bool edge__take_later(struct edge_session *s, enum edge_opcode op, const uint8_t *data, size_t len)
+{
+    uint8_t head[5] = {0};
+    uint32_t n = (uint32_t)len;
+    if (s->back == NULL || !s->back->wanted)
+        return false;
+    memcpy(head, &n, sizeof(n));
+    head[4] = (uint8_t)op;
+    struct mer_buf *b = &s->back->later;
+    if (mer_buf_reserve(b, sizeof(head) + len) != MER_OK || mer_buf_append(b, head, sizeof(head)) != MER_OK ||
+        mer_buf_append(b, data, len) != MER_OK)
+        edge_conn_close(s->conn, EDGE_CLOSE_POLICY, "flood;retry=1000");
+    return true;
+}
+
+/* The resume is decided: what came behind it is handled now. Each message may end the session. */
+static void handle_later(struct edge_sessions *all, uint64_t serial, struct mer_buf *later)
+{
+    for (size_t at = 0; at < later->len;) {
+        struct edge_session *s = mer_map_get(&all->by_serial, &serial, sizeof(serial));
+        uint32_t n;
+        if (s == NULL || s->conn == NULL || !edge_conn_is_open(s->conn))
+            break;
+        memcpy(&n, later->data + at, sizeof(n));
+        edge__dispatch(s, (enum edge_opcode)later->data[at + 4], later->data + at + 5, n);
+        at += 5 + n;
+    }
+    mer_buf_deinit(later);
+}
+
+/* Ends the asking and keeps what waits behind it. */
+static struct mer_buf decide(struct edge_session *s)
+{
+    struct mer_buf later = s->back->later;
+    mer_buf_init(&s->back->later, 0);
+    edge__take_forget(s);
+    return later;
 }
 
 void edge__take_idle(struct edge_session *s)
@@ -58,13 +99,14 @@ void edge__take_idle(struct edge_session *s)
 static void end_with_state(struct edge_session *s, int outcome, const char *reason)
 {
     struct edge_sessions *all = s->all;
-    edge__take_forget(s);
+    struct mer_buf later = decide(s);
     all->values[outcome == OUTCOME(SNAPSHOT) ? M_RESUME_SNAPSHOT : M_RESUME_GONE]++;
     edge_ring_clear(&all->pool, &s->ring);
-    if (s->state != EDGE_SESSION_LIVE)
-        return;
-    edge__auth_connected(s, outcome, reason);
-    edge__registry_connect(s, false);
+    if (s->state == EDGE_SESSION_LIVE) {
+        edge__auth_connected(s, outcome, reason);
+        edge__registry_connect(s, false);
+    }
+    handle_later(all, s->serial, &later);
 }
 
 static void end_snapshot(struct edge_session *s)
@@ -194,18 +236,19 @@ static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
     fill_ring(&j, t);
     edge_ring_replay(&held, 0, append_held, &j); /* still holding: numbered, not sent */
     edge_ring_clear(&all->pool, &held);
-    edge__take_forget(s);
     if (j.failed || !edge_ring_covers(&s->ring, seen, s->offset)) { /* out of memory, or more than a ring holds */
         s->epoch++;
         end_with_state(s, OUTCOME(SNAPSHOT), NULL);
         return;
     }
+    struct mer_buf later = decide(s);
     all->values[M_RESUME_REPLAYED]++;
     if (s->state == EDGE_SESSION_LIVE) {
         edge__auth_connected(s, OUTCOME(REPLAYED), NULL);
         edge__session_replay(s, seen);
         edge__registry_connect(s, true);
     }
+    handle_later(all, s->serial, &later);
 }
 
 /* --- asking -----------------------------------------------------------------------------------------------------------------------------
@@ -224,6 +267,7 @@ static struct edge_back *back_of(struct edge_session *s)
 {
     if (s->back == NULL && (s->back = mer_try_calloc(1, sizeof(*s->back))) != NULL) {
         s->back->s = s;
+        mer_buf_init(&s->back->later, EDGE_LATER_BYTES);
         mer_timer_init(&s->back->timer, on_timer);
         mer_loop_arm(&s->all->app->loop, &s->back->timer, EDGE_BACK_KEPT_MS);
     }
@@ -264,7 +308,9 @@ void edge__take_begin(struct edge_session *s, const CM(Resume) * r)
     bool sound = dot != NULL && dot != r->session && strlen(r->session) < EDGE_SESSION_ID_BYTES;
     struct edge_back *b = sound ? back_of(s) : NULL;
     if (b == NULL) {
-        end_with_state(s, OUTCOME(GONE), sound ? "out_of_memory" : "unknown_session");
+        s->all->values[M_RESUME_GONE]++;
+        edge__auth_connected(s, OUTCOME(GONE), sound ? "out_of_memory" : "unknown_session");
+        edge__registry_connect(s, false);
         return;
     }
     b->wanted = true;
