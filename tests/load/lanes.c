@@ -5,7 +5,7 @@
 
 #include "tests/load/player.h"
 
-enum { RATING_STEP = 200, LANE_STUCK_US = 6 * 1000 * 1000 };
+enum { RATING_STEP = 200, LANE_STUCK_US = 6 * 1000 * 1000, PATIENCE_US = 500 * 1000 };
 
 void load_lanes_init(struct load_lanes *l, uint32_t edges, uint32_t cross)
 {
@@ -22,6 +22,7 @@ void load_lanes_init(struct load_lanes *l, uint32_t edges, uint32_t cross)
 void load_lanes_add(struct load_lanes *l, struct load_player *p)
 {
     p->doing = LOAD_WAITING;
+    p->asked_us = p->run->now_us;
     if (l->cross == LOAD_CROSS_ANY) {
         load_play_ask(p);
         return;
@@ -68,11 +69,20 @@ static int fullest(const struct load_lanes *l, int but, uint32_t least)
     return best;
 }
 
-/* Edges of the next two; what is wanted if it can be, else what can be. */
-static bool choose(const struct load_lanes *l, int *a, int *b)
+static bool waited_long(const struct load_lanes *l, uint64_t now_us)
 {
-    bool cross = l->made_cross * 100 < l->cross * (l->made + 1) && l->cross > 0;
-    for (int try = 0; try < 2; try++, cross = !cross) {
+    for (uint32_t i = 0; i < l->edges; i++)
+        if (l->count[i] && now_us - MER_LIST_ENTRY(l->waiting[i].next, struct load_player, node)->asked_us > PATIENCE_US)
+            return true;
+    return false;
+}
+
+/* Edges of the next two. The kind that is wanted is waited for, but not for long: players are there to play. */
+static bool choose(const struct load_lanes *l, uint64_t now_us, int *a, int *b)
+{
+    bool cross = l->cross > 0 && l->made_cross * 100 < (uint64_t)l->cross * (l->made + 1);
+    int tries = waited_long(l, now_us) ? 2 : 1;
+    for (int i = 0; i < tries; i++, cross = !cross) {
         *a = fullest(l, -1, cross ? 1 : 2);
         *b = cross ? fullest(l, *a, 1) : *a;
         if (*a >= 0 && *b >= 0)
@@ -93,7 +103,7 @@ static void send_off(struct load_lanes *l, struct load_lane *lane, int edge)
 void load_lanes_pair(struct load_lanes *l, uint64_t now_us)
 {
     int a, b;
-    while (choose(l, &a, &b)) {
+    while (choose(l, now_us, &a, &b)) {
         struct load_lane *lane = free_lane(l, now_us);
         if (!lane)
             return;

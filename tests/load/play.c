@@ -297,6 +297,7 @@ static void on_game(struct load_player *p, const char *id, const CM(ServerMessag
     }
     if (m->body_case == SM_BODY(CARD_FLIPPED))
         on_flip_seen(p, m->card_flipped);
+    r->count.missed_pairs += m->body_case == SM_BODY(PAIR_MISSED) && m->pair_missed->seat == p->seat;
     r->count.pauses += m->body_case == SM_BODY(GAME_PAUSED);
     if (load_game_message(p->game, p->seat, m) == LOAD_GAP)
         send_get_game(p);

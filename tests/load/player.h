@@ -30,7 +30,7 @@ struct load_player {
     struct load_lane *lane;
     struct mer_list node; /* in r->ready, or in the lanes' waiting list */
     char ticket[64];
-    uint64_t asked_us;
+    uint64_t asked_us; /* WAITING: since; SEEKING: find_match was sent */
     struct {
         bool flying, repeated, refresh; /* refresh: a refusal means the table is not what he thinks */
         char id[40];

@@ -128,15 +128,17 @@ static double grown(const struct load_run *r, enum load_counter c)
 
 static void print_store(const struct load_run *r)
 {
-    double moves = grown(r, LOAD_COUNTER_MOVES), batches = grown(r, LOAD_COUNTER_BATCHES), puts = grown(r, LOAD_COUNTER_PUTS);
+    double moves = grown(r, LOAD_COUNTER_MOVES), batches = grown(r, LOAD_COUNTER_BATCHES), puts = grown(r, LOAD_COUNTER_PUTS),
+           calls = grown(r, LOAD_COUNTER_CALLS);
     if (moves <= 0)
         return;
-    printf(
-        "\nstore: %.0f moves, %.0f game changes put (%.2f a move; reveals and the like are changes too), %.0f calls in all (%.2f a move)\n",
-        moves, puts, puts / moves, grown(r, LOAD_COUNTER_CALLS), grown(r, LOAD_COUNTER_CALLS) / moves);
-    printf("       %.0f durable batches (%.2f puts each), %.0f WAITs (%.3f a batch), %.0f of them short\n", batches,
-           batches > 0 ? puts / batches : 0, grown(r, LOAD_COUNTER_WAITS), batches > 0 ? grown(r, LOAD_COUNTER_WAITS) / batches : 0,
-           grown(r, LOAD_COUNTER_WAITS_SHORT));
+    double reveals = (double)r->sampled_missed;
+    printf("\nstore: %.0f moves, %.0f missed pairs to cover again; %.0f game changes put, one call each (%.3f a change)\n", moves, reveals,
+           puts, puts / (moves + reveals));
+    printf("       %.0f calls in all (games made and ended, players' records) in %.0f durable batches (%.2f calls, %.2f puts each)\n",
+           calls, batches, batches > 0 ? calls / batches : 0, batches > 0 ? puts / batches : 0);
+    printf("       %.0f WAITs (%.3f a batch), %.0f of them short\n", grown(r, LOAD_COUNTER_WAITS),
+           batches > 0 ? grown(r, LOAD_COUNTER_WAITS) / batches : 0, grown(r, LOAD_COUNTER_WAITS_SHORT));
     if (grown(r, LOAD_COUNTER_STORED_COUNT) > 0)
         printf("       a move was stored %.2f ms after it arrived, on average\n",
                grown(r, LOAD_COUNTER_STORED_SUM) / grown(r, LOAD_COUNTER_STORED_COUNT) * 1000);
@@ -150,6 +152,9 @@ static void print_play(const struct load_run *r)
     double seconds = load__report_seconds(r);
     printf("\nmeasured %.1f s: %.1f moves/s (asked: %u), %.0f games at a time, %.1f games/s ended\n", seconds, (double)s->moves / seconds,
            r->o.rate, r->games_samples ? r->games_sum / (double)r->games_samples : 0, (double)s->games_ended / seconds);
+    if (s->starved)
+        printf("%" PRIu64 " times a move was due and nobody had the turn: late by themselves (more players, or fewer moves a second)\n",
+               s->starved);
     printf("whole run: %" PRIu64 " games, %" PRIu64 " ended (%" PRIu64 " same edge, %" PRIu64 " across), %" PRIu64 " moves, %" PRIu64
            " acknowledged, %" PRIu64 " refused, %" PRIu64 " repeated, %" PRIu64 " unanswered\n",
            c->games_started, c->games_ended, c->matches_same, c->matches_cross, c->moves, c->moves_ok, c->refused, c->repeated,

@@ -169,7 +169,7 @@ void load_run_for(struct load_run *r, uint64_t us, volatile sig_atomic_t *interr
 static uint64_t move_every_us(const struct load_run *r)
 {
     uint64_t playing = r->playing > 0 ? r->playing : 1;
-    if (r->phase == LOAD_STEADY)
+    if (r->phase >= LOAD_STEADY) /* in the drain those who are left think less, so that it ends */
         playing = r->players;
     return (uint64_t)SECOND_US * r->players / (r->o.rate * playing);
 }
@@ -179,11 +179,14 @@ static void move_what_is_due(struct load_run *r)
     read_clock(r);
     while (r->next_move_us <= r->now_us) {
         if (mer_list_empty(&r->ready)) {
-            if (r->phase != LOAD_STEADY) /* else it stays due: whoever comes next is late */
+            if (r->phase != LOAD_STEADY)
                 r->next_move_us = r->now_us + move_every_us(r);
+            else if (!r->starved) /* it stays due: whoever comes next is late */
+                r->starved = true, r->count.starved++;
             return;
         }
         struct load_player *p = MER_LIST_ENTRY(r->ready.next, struct load_player, node);
+        r->starved = false;
         if (load_play_move(p, r->next_move_us))
             r->next_move_us += move_every_us(r);
     }
@@ -257,6 +260,7 @@ static void measured_phase(struct load_run *r, volatile sig_atomic_t *interrupte
 {
     struct load_count before;
     load_sample_take(&r->before, &r->o, &r->endpoints, r->clock.mono_us(r->clock.ctx));
+    uint64_t missed = r->count.missed_pairs;
     play_for(r, SECOND_US / 2, interrupted); /* what came while we asked the servers */
     before = r->count;
     enter(r, LOAD_STEADY);
@@ -266,6 +270,7 @@ static void measured_phase(struct load_run *r, volatile sig_atomic_t *interrupte
     r->steady = r->count;
     subtract(&r->steady, &before);
     enter(r, LOAD_DRAIN);
+    r->sampled_missed = r->count.missed_pairs - missed;
     load_sample_take(&r->after, &r->o, &r->endpoints, r->now_us);
 }
 

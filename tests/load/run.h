@@ -47,7 +47,7 @@ struct load_code { /* something counted by a number */
 };
 
 struct load_count {
-    uint64_t moves, moves_ok, repeated, refused, unanswered;
+    uint64_t moves, moves_ok, repeated, refused, unanswered, starved, missed_pairs;
     uint64_t matches_same, matches_cross, games_started, games_ended, gaps, snapshots, stray;
     uint64_t connects, connect_failures, drops, lost, reconnects, replayed, gone, snapshot_resumes;
     uint64_t tickets_expired, messages, pauses;
@@ -76,6 +76,7 @@ struct load_run {
     char tag[12]; /* of this run: users and moveIds are new in each */
     uint64_t now_us, start_us, phase_us, steady_from_us, steady_to_us;
     uint64_t next_move_us;
+    bool starved; /* it is due, and nobody has the turn */
     struct load_hist time[LOAD_NTIMES];
     struct load_hist second_ok;      /* move_ok of the last second, for the progress line */
     struct load_count count, steady; /* steady: counts of the measured phase alone */
@@ -83,6 +84,7 @@ struct load_run {
     uint64_t games_samples;
     struct load_faults faults;
     struct load_sample before, after; /* of the servers, around the measured phase */
+    uint64_t sampled_missed;          /* pairs missed between the two */
     struct {                          /* mode idle: the edges' memory, in the order it was taken */
         char when[32];
         uint32_t online;
