@@ -85,19 +85,19 @@ struct answer {
     const char *holder, *address;
 };
 
-/* {status, time, epoch, holder, address, ms left}; false when it is anything else. */
+/* {status, time, "", epoch, holder, address, ms left}; false when it is anything else. */
 static bool read_answer(const redisReply *r, struct answer *a)
 {
-    if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 6)
+    if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 7)
         return false;
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 7; i++)
         if (i != 1 && r->element[i]->type != REDIS_REPLY_STRING && r->element[i]->type != REDIS_REPLY_STATUS)
             return false;
     a->ours = strcmp(r->element[0]->str, "OK") == 0;
-    a->epoch = strtoull(r->element[2]->str, NULL, 10);
-    a->holder = r->element[3]->str;
-    a->address = r->element[4]->str;
-    a->left_ms = strtoull(r->element[5]->str, NULL, 10);
+    a->epoch = strtoull(r->element[3]->str, NULL, 10);
+    a->holder = r->element[4]->str;
+    a->address = r->element[5]->str;
+    a->left_ms = strtoull(r->element[6]->str, NULL, 10);
     return a->epoch > 0;
 }
 
@@ -177,7 +177,9 @@ static void on_answer(void *ctx, enum mer_err err, const redisReply *reply)
 
 static enum mer_err call(struct router_standby *s, const char *const *argv, int argc, mer_redis_cb cb)
 {
-    struct mer_redis_call_spec spec = {.argv = argv, .argc = argc, .key = s->key, .durable = true};
+    /* One replica is enough: it must be possible to lead, and to take a lost replica out, while that replica is lost (reliability rule 6).
+     * What two holders of one epoch could do harm with compares the holder too (mer1_electable_set). */
+    struct mer_redis_call_spec spec = {.argv = argv, .argc = argc, .key = s->key, .durable = true, .replicas = 1};
     return mer_redis_call(s->conf.redis, &spec, cb, s);
 }
 

@@ -5,12 +5,12 @@
  * The bucket of an id must never change: it is where the data lie. Raising the count is a migration. */
 #pragma once
 
-#include <meridian/err.h>
+#include <meridian/shared_keys.h>
 
 enum {
-    EDGE_BUCKETS = 1024,
-    EDGE_KEY_ID_MAX = 256,                   /* bytes of a gid, user or incarnation */
-    EDGE_KEY_MAX = EDGE_KEY_ID_MAX * 2 + 32, /* prefix, tag, id and NUL */
+    EDGE_BUCKETS = MER_BUCKETS,
+    EDGE_KEY_ID_MAX = MER_KEY_ID_MAX, /* bytes of a gid, user or incarnation */
+    EDGE_KEY_MAX = MER_KEY_MAX,       /* prefix, tag, id and NUL */
 };
 
 /* FNV-1a, folded: stable for ever, even over short ids. */
@@ -22,3 +22,5 @@ MER_MUST_CHECK enum mer_err edge_key_player(char out[EDGE_KEY_MAX], const char *
 MER_MUST_CHECK enum mer_err edge_key_live(char out[EDGE_KEY_MAX], const char *incarnation); /* live:{bN}:incarnation */
 /* owned:{bN}:incarnation: the games of bucket N which that incarnation owns. */
 MER_MUST_CHECK enum mer_err edge_key_owned(char out[EDGE_KEY_MAX], uint32_t bucket, const char *incarnation);
+/* electable:{bN}: how many replicas the bucket's writes must reach; last of KEYS of every function about games and players. */
+MER_MUST_CHECK enum mer_err edge_key_electable(char out[EDGE_KEY_MAX], uint32_t bucket);

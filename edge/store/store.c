@@ -66,6 +66,13 @@ void edge__store_arg_nonce(struct edge_store_cmd *c, uint64_t nonce)
     edge__store_arg_text(c, text);
 }
 
+void edge__store_arg_electable(struct edge_store_cmd *c, const char *id)
+{
+    enum mer_err err = edge_key_electable(c->electable, edge_key_bucket(id));
+    MER_ASSERT(err == MER_OK);
+    edge__store_arg_text(c, c->electable);
+}
+
 void edge__store_fcall(struct edge_store_cmd *c, const char *fn, unsigned key_count)
 {
     c->argc = c->numbers = 0;

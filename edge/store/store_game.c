@@ -59,9 +59,10 @@ enum mer_err edge_store_game_create(struct edge_store *s, const struct edge_stor
         err = keys_of(w->gid, s->conf.incarnation, game, owned);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, "mer1_create", 2);
+    edge__store_fcall(&c, "mer1_create", 3);
     edge__store_arg_text(&c, game);
     edge__store_arg_text(&c, owned);
+    edge__store_arg_electable(&c, w->gid);
     edge__store_arg_text(&c, w->gid);
     arg_fence(&c, &w->fence);
     edge__store_arg_text(&c, s->conf.incarnation);
@@ -90,8 +91,9 @@ enum mer_err edge_store_game_put(struct edge_store *s, const struct edge_store_w
         err = edge_key_game(game, w->gid);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, "mer1_put", 1);
+    edge__store_fcall(&c, "mer1_put", 2);
     edge__store_arg_text(&c, game);
+    edge__store_arg_electable(&c, w->gid);
     arg_write(&c, w, EDGE_STORE_GAME_TTL_MS);
     return call(s, &c, game, cb, ctx);
 }
@@ -105,9 +107,10 @@ enum mer_err edge_store_game_end(struct edge_store *s, const struct edge_store_w
         err = keys_of(w->gid, s->conf.incarnation, game, owned);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, "mer1_end", 2);
+    edge__store_fcall(&c, "mer1_end", 3);
     edge__store_arg_text(&c, game);
     edge__store_arg_text(&c, owned);
+    edge__store_arg_electable(&c, w->gid);
     edge__store_arg_text(&c, w->gid);
     arg_write(&c, w, EDGE_STORE_OVER_TTL_MS);
     return call(s, &c, game, cb, ctx);
@@ -121,9 +124,10 @@ enum mer_err edge_store_game_touch(struct edge_store *s, const char *gid, const 
     enum mer_err err = keys_of(gid, s->conf.incarnation, game, owned);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, "mer1_touch", 2);
+    edge__store_fcall(&c, "mer1_touch", 3);
     edge__store_arg_text(&c, game);
     edge__store_arg_text(&c, owned);
+    edge__store_arg_electable(&c, gid);
     edge__store_arg_text(&c, gid);
     arg_fence(&c, fence);
     edge__store_arg_u64(&c, version);
@@ -138,8 +142,9 @@ enum mer_err edge_store_game_get(struct edge_store *s, const char *gid, edge_sto
     enum mer_err err = edge_key_game(game, gid);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, "mer1_get", 1);
+    edge__store_fcall(&c, "mer1_get", 2);
     edge__store_arg_text(&c, game);
+    edge__store_arg_electable(&c, gid);
     return call(s, &c, game, cb, ctx);
 }
 
@@ -153,10 +158,11 @@ enum mer_err edge_store_game_claim(struct edge_store *s, const char *gid, const 
         err = keys_of(gid, s->conf.incarnation, game, mine);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, "mer1_claim", 3);
+    edge__store_fcall(&c, "mer1_claim", 4);
     edge__store_arg_text(&c, game);
     edge__store_arg_text(&c, theirs);
     edge__store_arg_text(&c, mine);
+    edge__store_arg_electable(&c, gid);
     edge__store_arg_text(&c, gid);
     edge__store_arg_u64(&c, seen->generation);
     edge__store_arg_u64(&c, seen->epoch);
@@ -174,8 +180,9 @@ enum mer_err edge_store_game_void(struct edge_store *s, const char *gid, edge_st
     enum mer_err err = edge_key_game(game, gid);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, "mer1_void", 1);
+    edge__store_fcall(&c, "mer1_void", 2);
     edge__store_arg_text(&c, game);
+    edge__store_arg_electable(&c, gid);
     edge__store_arg_u64(&c, EDGE_STORE_OVER_TTL_MS);
     return call(s, &c, game, cb, ctx);
 }

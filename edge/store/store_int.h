@@ -41,11 +41,14 @@ struct edge_store_cmd {
     int argc;
     char number[8][24];
     int numbers;
+    char electable[EDGE_KEY_MAX];
 };
 void edge__store_arg(struct edge_store_cmd *c, const void *data, size_t len);
 void edge__store_arg_text(struct edge_store_cmd *c, const char *text);
 void edge__store_arg_u64(struct edge_store_cmd *c, uint64_t n);
 void edge__store_arg_nonce(struct edge_store_cmd *c, uint64_t nonce);
+/* The key of the electable set of the id's bucket: last of the keys of every function about games and players. */
+void edge__store_arg_electable(struct edge_store_cmd *c, const char *id);
 /* "FCALL fn n_keys" */
 void edge__store_fcall(struct edge_store_cmd *c, const char *fn, unsigned key_count);
 /* Sends it; frees op when that fails (op NULL: MER_ENOMEM). */

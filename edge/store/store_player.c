@@ -35,8 +35,9 @@ static enum mer_err call(struct edge_store *s, const struct request *q, edge_sto
     enum mer_err err = edge_key_player(key, q->user);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, q->fn, 1);
+    edge__store_fcall(&c, q->fn, 2);
     edge__store_arg_text(&c, key);
+    edge__store_arg_electable(&c, q->user);
     for (size_t i = 0; i < MER_COUNT(q->arg) && q->arg[i]; i++) {
         if (!q->arg[i][0] || strpbrk(q->arg[i], " \n") || strlen(q->arg[i]) > EDGE_KEY_ID_MAX)
             return MER_EINVALID; /* ids are words: device entries are made of them */

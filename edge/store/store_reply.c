@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * store_reply.c - the library's replies (top of infra/redis/meridian1.lua) as structs. Everything is checked: a reply of another shape
- * comes from another library or a broken peer. */
+ * comes from another library or a broken peer. The third element (replicas that must have it) is the client's business: meridian/redis.h.
+ */
 #include "edge/store/store_int.h"
 
 #include <errno.h>
@@ -63,15 +64,15 @@ static bool status(const redisReply *e, enum edge_store_result *out)
 bool edge__store_decode_game(const redisReply *reply, enum edge_store_result *result, struct edge_stored *out)
 {
     *out = edge__store_nothing;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 8)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 9)
         return false;
     redisReply **e = reply->element;
-    if (!status(e[0], result) || !time_ms(e[1], &out->time_ms) || !number(e[2], 10, &out->version) ||
-        !number(e[3], 10, &out->fence.generation) || !number(e[4], 10, &out->fence.epoch) || !number(e[5], 16, &out->fence.nonce) ||
-        !text(e[6], &out->owner) || e[7]->type != REDIS_REPLY_STRING)
+    if (!status(e[0], result) || !time_ms(e[1], &out->time_ms) || !number(e[3], 10, &out->version) ||
+        !number(e[4], 10, &out->fence.generation) || !number(e[5], 10, &out->fence.epoch) || !number(e[6], 16, &out->fence.nonce) ||
+        !text(e[7], &out->owner) || e[8]->type != REDIS_REPLY_STRING)
         return false;
-    out->record = (const uint8_t *)e[7]->str;
-    out->record_len = (size_t)e[7]->len;
+    out->record = (const uint8_t *)e[8]->str;
+    out->record_len = (size_t)e[8]->len;
     return true;
 }
 
@@ -93,10 +94,10 @@ bool edge__store_decode_player(const redisReply *reply, enum edge_store_result *
                                struct edge_device devices[EDGE_STORE_DEVICES_MAX])
 {
     *out = edge__store_nobody;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 10)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 11)
         return false;
     redisReply **e = reply->element;
-    return status(e[0], result) && time_ms(e[1], &out->time_ms) && text(e[2], &out->game) && text(e[3], &out->game_owner) &&
-           text(e[4], &out->ticket) && text(e[5], &out->ticket_edge) && number(e[6], 10, &out->ticket_expires_at_ms) &&
-           text(e[7], &out->previous_edge) && text(e[8], &out->previous_session) && decode_devices(e[9], out, devices);
+    return status(e[0], result) && time_ms(e[1], &out->time_ms) && text(e[3], &out->game) && text(e[4], &out->game_owner) &&
+           text(e[5], &out->ticket) && text(e[6], &out->ticket_edge) && number(e[7], 10, &out->ticket_expires_at_ms) &&
+           text(e[8], &out->previous_edge) && text(e[9], &out->previous_session) && decode_devices(e[10], out, devices);
 }

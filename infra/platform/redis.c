@@ -19,6 +19,7 @@ static const struct mer_metric_def metrics[RM_COUNT] = {
     [RM_BATCHES] = {"meridian_redis_batches_total", "batches of durable calls sent"},
     [RM_WAITS] = {"meridian_redis_waits_total", "WAITs sent, one a batch"},
     [RM_WAIT_SHORT] = {"meridian_redis_wait_short_total", "WAITs that did not confirm every electable replica"},
+    [RM_WAIT_AGAIN] = {"meridian_redis_wait_again_total", "of the WAITs, second ones: a reply needed more than the first asked for"},
     [RM_REDIRECTS] = {"meridian_redis_redirects_total", "MOVED and ASK followed"},
     [RM_RETRIES] = {"meridian_redis_retries_total", "calls sent again after an answer like TRYAGAIN or CLUSTERDOWN"},
     [RM_UNKNOWN] = {"meridian_redis_unknown_total", "calls whose outcome is unknown"},
@@ -31,6 +32,7 @@ static const struct mer_metric_def metrics[RM_COUNT] = {
     [RM_TOPOLOGY] = {"meridian_redis_topology_total", "slot maps taken over"},
     [RM_TOPOLOGY_BAD] = {"meridian_redis_topology_bad_total", "slot maps refused or not answered"},
     [RM_PRIMARY_CHANGES] = {"meridian_redis_primary_changes_total", "slot ranges that got another primary"},
+    [RM_RESTARTS] = {"meridian_redis_primary_restarts_total", "primaries found to be another process than before"},
     [RM_LIBRARY_MISSING] = {"meridian_redis_library_missing_total", "nodes found without the function library"},
     [RM_WAITING] = {"meridian_redis_calls_waiting", "calls without an answer yet", MER_GAUGE},
     [RM_READY] = {"meridian_redis_ready", "1: every slot is served by a connected primary with the library", MER_GAUGE},
@@ -205,6 +207,11 @@ static bool judge(struct redis_conn *conn, struct redis_call *c, redisReply *rep
 bool mer__redis_answered(struct redis_conn *conn, struct redis_call *c, redisReply *reply)
 {
     enum redis_verdict verdict = mer__redis_classify(reply);
+    if (c->pinned && c->where != CALL_GHOST) { /* whatever it says is what the caller asked for */
+        c->reply = reply;
+        mer__redis_finish(c, verdict == REDIS_ANSWER ? MER_OK : MER_EREFUSED, reply);
+        return true;
+    }
     if (c->where == CALL_GHOST) {
         mer__redis_free_call(c);
         freeReplyObject(reply);
@@ -219,7 +226,7 @@ bool mer__redis_answered(struct redis_conn *conn, struct redis_call *c, redisRep
 
 /* --- the public part --- */
 
-static struct redis_call *make_call(struct mer_redis *r, const struct mer_redis_call_spec *spec)
+static struct redis_call *make_call(struct mer_redis *r, const struct mer_redis_call_spec *spec, mer_redis_cb cb, void *ctx)
 {
     struct redis_call *c = mer_try_calloc(1, sizeof(*c));
     if (!c)
@@ -231,29 +238,32 @@ static struct redis_call *make_call(struct mer_redis *r, const struct mer_redis_
     }
     c->wire_len = (size_t)n;
     c->r = r;
-    c->slot = mer_redis_slot(spec->key, strlen(spec->key));
+    c->cb = cb;
+    c->ctx = ctx;
+    c->slot = spec->key ? mer_redis_slot(spec->key, strlen(spec->key)) : 0;
     c->durable = spec->durable;
+    c->replicas = spec->replicas < r->wait_count ? spec->replicas : r->wait_count;
     mer_list_init(&c->expect.node);
     mer_timer_init(&c->retry, on_retry);
     return c;
 }
 
-enum mer_err mer_redis_call(struct mer_redis *r, const struct mer_redis_call_spec *spec, mer_redis_cb cb, void *ctx)
+static enum mer_err may_call(struct mer_redis *r, int argc)
 {
-    struct mer_loop *loop = r->conf.loop;
     if (r->destroyed)
         return MER_ECLOSED;
-    if (spec->argc <= 0)
+    if (argc <= 0)
         return MER_EINVALID;
-    if (r->call_count >= REDIS_CALLS_MAX) {
-        mer__redis_count(r, RM_BUSY);
-        return MER_EBUSY;
-    }
-    struct redis_call *c = make_call(r, spec);
-    if (!c)
-        return MER_ENOMEM;
-    c->cb = cb;
-    c->ctx = ctx;
+    if (r->call_count < REDIS_CALLS_MAX)
+        return MER_OK;
+    mer__redis_count(r, RM_BUSY);
+    return MER_EBUSY;
+}
+
+/* Into the books. */
+static void sign_on(struct mer_redis *r, struct redis_call *c)
+{
+    struct mer_loop *loop = r->conf.loop;
     c->started_us = loop->clock.mono_us(loop->clock.ctx);
     c->deadline_ms = loop->now_ms + r->conf.deadline_ms;
     mer_list_push_back(&r->calls, &c->all);
@@ -261,8 +271,50 @@ enum mer_err mer_redis_call(struct mer_redis *r, const struct mer_redis_call_spe
     mer__redis_count(r, RM_CALLS);
     if (!mer_timer_armed(&r->deadline))
         mer_loop_arm(loop, &r->deadline, r->conf.deadline_ms);
+}
+
+enum mer_err mer_redis_call(struct mer_redis *r, const struct mer_redis_call_spec *spec, mer_redis_cb cb, void *ctx)
+{
+    enum mer_err err = may_call(r, spec->argc);
+    if (err != MER_OK)
+        return err;
+    struct redis_call *c = make_call(r, spec, cb, ctx);
+    if (!c)
+        return MER_ENOMEM;
+    sign_on(r, c);
     mer__redis_route(r, c);
     return MER_OK;
+}
+
+enum mer_err mer_redis_node_call(struct mer_redis *r, const char *address, const char *const *argv, int argc, mer_redis_cb cb, void *ctx)
+{
+    struct mer_redis_call_spec spec = {.argv = argv, .argc = argc};
+    enum mer_err err = may_call(r, argc);
+    if (err != MER_OK)
+        return err;
+    struct redis_node *n = mer__redis_node_get(r, address);
+    if (!n)
+        return strlen(address) >= REDIS_ADDRESS_BYTES ? MER_EINVALID : MER_ENOMEM;
+    struct redis_call *c = make_call(r, &spec, cb, ctx);
+    if (!c)
+        return MER_ENOMEM;
+    c->pinned = true;
+    sign_on(r, c);
+    c->where = CALL_WAITING;
+    mer_list_push_back(&n->queue[0], &c->expect.node);
+    mer__redis_node_connect(n);
+    return MER_OK;
+}
+
+uint64_t mer_redis_up_since_ms(const struct mer_redis *r, const char *key)
+{
+    const struct redis_node *n = r->slot[mer_redis_slot(key, strlen(key))];
+    return n && n->up_ms ? n->up_ms : UINT64_MAX;
+}
+
+const char *mer_redis_primary(const struct mer_redis *r, uint16_t slot)
+{
+    return slot < REDIS_SLOTS && r->slot[slot] ? r->slot[slot]->address : NULL;
 }
 
 static bool on_turn(struct mer_hook *h)
@@ -278,7 +330,6 @@ static void on_free(struct mer_deferred *d)
     struct mer_redis *r = MER_CONTAINER_OF(d, struct mer_redis, free_later);
     MER_LIST_EACH_SAFE (it, &r->nodes)
         free(MER_LIST_ENTRY(it, struct redis_node, node));
-    free(r->wait_wire);
     free(r);
 }
 
@@ -295,16 +346,6 @@ static uint32_t wait_count(const struct mer_redis_conf *conf)
     return conf->durability == MER_DURABILITY_ONE && conf->replicas > 1 ? 1 : conf->replicas;
 }
 
-static bool format_wait(struct mer_redis *r)
-{
-    char count[16], ms[16];
-    snprintf(count, sizeof(count), "%u", r->wait_count);
-    snprintf(ms, sizeof(ms), "%u", r->conf.wait_ms);
-    const char *argv[] = {"WAIT", count, ms};
-    r->wait_wire = mer__redis_format(&r->wait_len, MER_COUNT(argv), argv);
-    return r->wait_wire != NULL;
-}
-
 enum mer_err mer_redis_create(struct mer_redis **out, const struct mer_redis_conf *conf)
 {
     if (conf->node_count == 0 || conf->deadline_ms == 0)
@@ -314,10 +355,6 @@ enum mer_err mer_redis_create(struct mer_redis **out, const struct mer_redis_con
         return MER_ENOMEM;
     r->conf = *conf;
     r->wait_count = wait_count(conf);
-    if (!format_wait(r)) {
-        free(r);
-        return MER_ENOMEM;
-    }
     if (conf->tls)
         SSL_CTX_up_ref(conf->tls);
     mer_list_init(&r->nodes);

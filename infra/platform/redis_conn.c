@@ -101,6 +101,26 @@ enum mer_err mer__redis_conn_send_call(struct redis_conn *c, struct redis_call *
     return MER_OK;
 }
 
+enum mer_err mer__redis_conn_wait(struct redis_conn *c, uint32_t replicas)
+{
+    char count[16], ms[16];
+    snprintf(count, sizeof(count), "%u", replicas);
+    snprintf(ms, sizeof(ms), "%u", c->owner->r->conf.wait_ms);
+    const char *argv[] = {"WAIT", count, ms};
+    c->wait_asked = replicas;
+    mer__redis_count(c->owner->r, RM_WAITS);
+    return mer__redis_conn_send_argv(c, EXPECT_WAIT, MER_COUNT(argv), argv);
+}
+
+/* Which process is it? One that was started again may have less than it had. */
+static void ask_run_id(struct redis_node *n)
+{
+    static const char *const argv[] = {"INFO", "server"};
+    struct redis_conn *c = &n->conn[REDIS_SOFT];
+    if (c->state == CONN_UP && mer__redis_conn_send_argv(c, EXPECT_RUN_ID, MER_COUNT(argv), argv) != MER_OK)
+        mer__redis_conn_fail(c, "out of memory");
+}
+
 void mer__redis_ask_library(struct redis_node *n)
 {
     struct redis_conn *c = &n->conn[REDIS_SOFT];
@@ -126,6 +146,10 @@ static void up(struct redis_conn *c)
         n->library_ok = true;
     if (!n->r->slots_covered)
         mer__redis_refresh(n->r);
+    if (c == &n->conn[REDIS_SOFT]) {
+        n->up_ms = n->r->conf.loop->now_ms;
+        ask_run_id(n);
+    }
     mer__redis_check_ready(n->r);
 }
 
@@ -160,25 +184,71 @@ static bool got_library(struct redis_conn *c, const redisReply *reply)
     return true;
 }
 
-/* The end of a batch: true when the primary's replicas have it. */
+static void got_run_id(struct redis_conn *c, const redisReply *reply)
+{
+    struct redis_node *n = c->owner;
+    char id[REDIS_RUN_ID_BYTES];
+    if (!mer__redis_run_id(reply, id))
+        return; /* not told: then a start at the same address stays unseen */
+    bool another = n->run_id[0] && strcmp(n->run_id, id) != 0;
+    memcpy(n->run_id, id, sizeof(id));
+    if (another)
+        mer__redis_restarted(n);
+}
+
+/* Replicas that must have it. */
+static uint32_t needs(const struct redis_conn *c, const struct redis_call *call)
+{
+    uint32_t said;
+    if (call->replicas)
+        return call->replicas;
+    return mer__redis_needs(call->reply, c->owner->r->wait_count, &said) ? said : c->owner->wait_count;
+}
+
+/* What the calls of the batch need at most; the primary's last word is what the next batch asks for. */
+static uint32_t batch_needs(struct redis_conn *c)
+{
+    struct redis_node *n = c->owner;
+    uint32_t most = 0;
+    MER_LIST_EACH (it, &c->answered) {
+        const struct redis_call *call = MER_LIST_ENTRY(it, struct redis_call, expect.node);
+        (void)mer__redis_needs(call->reply, n->r->wait_count, &n->wait_count);
+        uint32_t k = needs(c, call);
+        most = k > most ? k : most;
+    }
+    return most;
+}
+
+static void wait_short(struct redis_conn *c, const redisReply *reply, uint32_t wanted)
+{
+    struct mer_redis *r = c->owner->r;
+    mer__redis_count(r, RM_WAIT_SHORT);
+    MER_LOG(r->conf.log, MER_WARN, "redis.wait_short", KV_STR("node", c->owner->address),
+            KV_I64("replicas", reply->type == REDIS_REPLY_INTEGER ? reply->integer : -1), KV_U64("wanted", wanted),
+            KV_STR("error", reply->type == REDIS_REPLY_ERROR ? reply->str : NULL));
+}
+
+/* The end of a batch: each call gets its outcome. false: not all replicas that are needed have it, the connection must go. */
 static bool got_wait(struct redis_conn *c, const redisReply *reply)
 {
     struct mer_redis *r = c->owner->r;
-    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < (long long)r->wait_count) {
-        mer__redis_count(r, RM_WAIT_SHORT);
-        MER_LOG(r->conf.log, MER_WARN, "redis.wait_short", KV_STR("node", c->owner->address),
-                KV_I64("replicas", reply->type == REDIS_REPLY_INTEGER ? reply->integer : -1), KV_U64("wanted", r->wait_count),
-                KV_STR("error", reply->type == REDIS_REPLY_ERROR ? reply->str : NULL));
-        return false;
+    uint32_t most = batch_needs(c), asked = c->wait_asked;
+    bool number = reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0, whole = number && reply->integer >= (long long)most;
+    if (number && !whole && asked < most && reply->integer >= (long long)asked) { /* the set grew */
+        mer__redis_count(r, RM_WAIT_AGAIN);
+        return mer__redis_conn_wait(c, most) == MER_OK;
     }
     struct mer_list done;
     mer_list_init(&done);
     mer_list_move_all(&done, &c->answered);
+    if (!whole)
+        wait_short(c, reply, most);
     while (!mer_list_empty(&done)) {
         struct redis_call *call = MER_LIST_ENTRY(done.next, struct redis_call, expect.node);
-        mer__redis_finish(call, call->err, call->reply);
+        bool stored = number && reply->integer >= (long long)needs(c, call);
+        mer__redis_finish(call, stored ? call->err : MER_EUNKNOWN, stored ? call->reply : NULL);
     }
-    return true;
+    return whole;
 }
 
 /* One reply (taken). false: out of step or useless, the connection must go. */
@@ -205,6 +275,9 @@ static bool got_reply(struct redis_conn *c, redisReply *reply)
         break;
     case EXPECT_SLOTS:
         mer__redis_got_slots(c, reply);
+        break;
+    case EXPECT_RUN_ID:
+        got_run_id(c, reply);
         break;
     default: /* ASKING: if it failed, the call after it is redirected again */
         break;
@@ -343,6 +416,7 @@ static void conn_lost(struct redis_conn *c, const char *why)
     if (c == &n->conn[REDIS_SOFT]) { /* a node that comes back may be another one: look again */
         n->library_asked = false;
         n->library_ok = false;
+        n->up_ms = 0;
         mer_loop_disarm(r->conf.loop, &n->library_timer);
     }
     mer__redis_count(r, RM_LOST);

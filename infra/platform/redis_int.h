@@ -33,6 +33,8 @@ enum {
     REDIS_TOPOLOGY_SOON_MS = 50,   /* least distance of two refreshes */
     REDIS_LIBRARY_MS = 500,        /* a missing library is looked for again */
     REDIS_ADDRESS_BYTES = 272,
+    REDIS_RUN_ID_BYTES = 41, /* 40 hexadecimal digits */
+    REDIS_REPLICAS_MAX = 16, /* no special reason: above any count that a reply may ask for */
 };
 
 /* --- redis_reply.c --- */
@@ -76,12 +78,17 @@ struct redis_reader_fns {
     void *(*create_array)(const redisReadTask *task, int elements);
 };
 redisReader *mer__redis_reader_new(struct redis_reader_fns *fns);
+/* How many replicas an acknowledgement needs, as a reply of the function library says ("": configured). false: another kind of reply, *out
+ * is left alone. */
+bool mer__redis_needs(const redisReply *reply, uint32_t configured, uint32_t *out);
+/* run_id of a reply to INFO server; false: not there. */
+bool mer__redis_run_id(const redisReply *reply, char out[REDIS_RUN_ID_BYTES]);
 /* Reply of FUNCTION LIST LIBRARYNAME x: is it there? */
 bool mer__redis_has_library(const redisReply *reply);
 
 /* --- shared structures --- */
 
-enum redis_expect_kind { EXPECT_CALL, EXPECT_IGNORE, EXPECT_WAIT, EXPECT_AUTH, EXPECT_LIBRARY, EXPECT_SLOTS };
+enum redis_expect_kind { EXPECT_CALL, EXPECT_IGNORE, EXPECT_WAIT, EXPECT_AUTH, EXPECT_LIBRARY, EXPECT_SLOTS, EXPECT_RUN_ID };
 /* One reply that is due on a connection, in order. */
 struct redis_expect {
     struct mer_list node;
@@ -103,8 +110,9 @@ struct redis_call {
     enum mer_err err;  /* ANSWERED: what a good WAIT makes of it */
     uint64_t deadline_ms, started_us;
     uint16_t slot;
+    uint32_t replicas; /* of its spec */
     uint8_t redirects, retries, where;
-    bool durable, asking;
+    bool durable, asking, pinned; /* pinned: for one node, whatever it answers */
 };
 
 enum redis_conn_state { CONN_DOWN, CONN_CONNECTING, CONN_HELLO, CONN_UP, CONN_CLOSING };
@@ -112,11 +120,11 @@ struct redis_conn {
     struct redis_node *owner;
     struct mer_stream *stream; /* NULL when DOWN */
     redisReader *reader;
-    struct mer_list expected; /* struct redis_expect */
-    struct mer_list answered; /* durable: calls of the batch in flight that were executed */
-    size_t reply_bytes;       /* fed since the last whole reply */
-    struct mer_timer timer;   /* DOWN: backoff; otherwise: oldest expected reply overdue */
-    uint32_t attempts;
+    struct mer_list expected;      /* struct redis_expect */
+    struct mer_list answered;      /* durable: calls of the batch in flight that were executed */
+    size_t reply_bytes;            /* fed since the last whole reply */
+    struct mer_timer timer;        /* DOWN: backoff; otherwise: oldest expected reply overdue */
+    uint32_t attempts, wait_asked; /* wait_asked: of the WAIT in flight */
     bool durable;
     uint8_t state;
 };
@@ -129,7 +137,10 @@ struct redis_node {
     struct redis_conn conn[REDIS_CONNS];
     struct mer_list queue[2]; /* waiting calls: soft, durable */
     struct mer_timer library_timer;
-    uint32_t slots; /* primary of that many */
+    uint32_t slots;      /* primary of that many */
+    uint32_t wait_count; /* for the next batch: what a reply said last */
+    uint64_t up_ms;      /* soft connection up, and primary, since then; 0: not */
+    char run_id[REDIS_RUN_ID_BYTES];
     uint8_t next_durable;
     bool library_ok, library_asked, seed; /* seed: wanted as a source of topology until there is one */
 };
@@ -139,6 +150,7 @@ enum redis_metric {
     RM_BATCHES,
     RM_WAITS,
     RM_WAIT_SHORT,
+    RM_WAIT_AGAIN,
     RM_REDIRECTS,
     RM_RETRIES,
     RM_UNKNOWN,
@@ -151,6 +163,7 @@ enum redis_metric {
     RM_TOPOLOGY,
     RM_TOPOLOGY_BAD,
     RM_PRIMARY_CHANGES,
+    RM_RESTARTS,
     RM_LIBRARY_MISSING,
     RM_WAITING,
     RM_READY,
@@ -167,8 +180,6 @@ struct mer_redis {
     struct mer_timer topology; /* next refresh */
     uint64_t topology_sent_ms;
     struct mer_deferred reap_later, free_later;
-    char *wait_wire;
-    size_t wait_len;
     uint32_t node_count, call_count, wait_count, stream_count, slots_covered;
     bool topology_pending, ready, destroyed;
     void (*on_ready)(void *ctx);
@@ -221,6 +232,8 @@ MER_MUST_CHECK enum mer_err mer__redis_conn_send_argv(struct redis_conn *c, enum
 /* Writes a call (ASKING before it when due) and expects its reply. */
 MER_MUST_CHECK enum mer_err mer__redis_conn_send_call(struct redis_conn *c, struct redis_call *call);
 void mer__redis_ask_library(struct redis_node *n);
+/* The WAIT that closes a batch. */
+MER_MUST_CHECK enum mer_err mer__redis_conn_wait(struct redis_conn *c, uint32_t replicas);
 
 /* --- redis_slots.c --- */
 
@@ -232,3 +245,5 @@ void mer__redis_on_reap(struct mer_deferred *d);
 void mer__redis_got_slots(struct redis_conn *c, const redisReply *reply); /* reply NULL: the connection was lost */
 void mer__redis_moved(struct mer_redis *r, uint16_t slot, struct redis_node *to);
 void mer__redis_check_ready(struct mer_redis *r);
+/* The primary was started again: its slots count as changed. */
+void mer__redis_restarted(struct redis_node *n);

@@ -34,6 +34,7 @@ struct redis_node *mer__redis_node_get(struct mer_redis *r, const char *address)
     if (r->node_count >= REDIS_NODES_MAX || strlen(address) >= sizeof(n->address) || !(n = mer_try_calloc(1, sizeof(*n))))
         return NULL;
     n->r = r;
+    n->wait_count = r->wait_count;
     snprintf(n->address, sizeof(n->address), "%s", address);
     for (int i = 0; i < REDIS_CONNS; i++)
         mer__redis_conn_init(&n->conn[i], n, i != REDIS_SOFT);
@@ -138,8 +139,7 @@ static void send_batch(struct redis_node *n, struct redis_conn *c)
     for (int i = 0; i < REDIS_BATCH_CALLS && !mer_list_empty(queue) && err == MER_OK; i++)
         err = mer__redis_conn_send_call(c, MER_LIST_ENTRY(queue->next, struct redis_call, expect.node));
     if (err == MER_OK && r->wait_count > 0) {
-        err = mer__redis_conn_send(c, EXPECT_WAIT, r->wait_wire, r->wait_len);
-        mer__redis_count(r, RM_WAITS);
+        err = mer__redis_conn_wait(c, n->wait_count);
     }
     mer__redis_count(r, RM_BATCHES);
     if (err == MER_OK)

@@ -168,3 +168,27 @@ bool mer__redis_has_library(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0;
 }
+
+bool mer__redis_needs(const redisReply *reply, uint32_t configured, uint32_t *out)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 || reply->element[1]->type != REDIS_REPLY_INTEGER ||
+        reply->element[2]->type != REDIS_REPLY_STRING)
+        return false;
+    unsigned n;
+    const char *text = reply->element[2]->str, *end = number(text, REDIS_REPLICAS_MAX, &n);
+    if (text[0] != 0 && (!end || *end != 0))
+        return false;
+    *out = text[0] == 0 || n == 0 ? configured : n;
+    return true;
+}
+
+bool mer__redis_run_id(const redisReply *reply, char out[REDIS_RUN_ID_BYTES])
+{
+    const char *at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, "run_id:") : NULL;
+    size_t n = at ? strspn(at + 7, "0123456789abcdef") : 0;
+    if (n + 1 != REDIS_RUN_ID_BYTES)
+        return false;
+    memcpy(out, at + 7, n);
+    out[n] = 0;
+    return true;
+}

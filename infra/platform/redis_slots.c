@@ -82,7 +82,10 @@ static void point(struct mer_redis *r, unsigned slot, struct redis_node *to)
         from->slots--;
     else
         r->slots_covered++;
-    to->slots++;
+    if (to->slots++ == 0) {
+        to->up_ms = to->conn[REDIS_SOFT].state == CONN_UP ? r->conf.loop->now_ms : 0;
+        to->wait_count = r->wait_count;
+    }
     r->slot[slot] = to;
 }
 
@@ -93,6 +96,19 @@ static void tell_change(struct mer_redis *r, unsigned first, unsigned last)
             KV_STR("node", r->slot[first]->address));
     if (r->on_change)
         r->on_change(r->on_change_ctx, (uint16_t)first, (uint16_t)last);
+}
+
+void mer__redis_restarted(struct redis_node *n)
+{
+    struct mer_redis *r = n->r;
+    mer__redis_count(r, RM_RESTARTS);
+    for (unsigned s = 0, first; s < REDIS_SLOTS && !r->destroyed; s++) {
+        if (r->slot[s] != n)
+            continue;
+        for (first = s; s + 1 < REDIS_SLOTS && r->slot[s + 1] == n;)
+            s++;
+        tell_change(r, first, s);
+    }
 }
 
 void mer__redis_moved(struct mer_redis *r, uint16_t slot, struct redis_node *to)
@@ -106,7 +122,8 @@ void mer__redis_moved(struct mer_redis *r, uint16_t slot, struct redis_node *to)
         tell_change(r, slot, slot);
 }
 
-/* Waiting calls whose slot is served elsewhere now (or at last somewhere). A call with ASKING stays where it was sent. */
+/* Waiting calls whose slot is served elsewhere now (or at last somewhere). A call with ASKING, or
+ * for one node, stays where it was sent. */
 static void reroute(struct mer_redis *r)
 {
     struct mer_list calls;
@@ -117,7 +134,7 @@ static void reroute(struct mer_redis *r)
         for (int q = 0; q < 2; q++)
             MER_LIST_EACH_SAFE (e, &n->queue[q]) {
                 struct redis_call *c = MER_LIST_ENTRY(e, struct redis_call, expect.node);
-                if (c->asking || r->slot[c->slot] == n)
+                if (c->asking || c->pinned || r->slot[c->slot] == n)
                     continue;
                 mer_list_remove(e);
                 mer_list_push_back(&calls, e);

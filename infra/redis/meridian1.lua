@@ -7,9 +7,11 @@
 -- nonce, version or ticket and answered as the first time.
 --
 -- Replies have one shape, empty strings where there is nothing:
---   games    {status, time ms, version, generation, epoch, nonce, owner, record}
---   players  {status, time ms, game, game owner, ticket, ticket edge, ticket expiry ms, previous edge, previous session,
+--   games    {status, time ms, needs, version, generation, epoch, nonce, owner, record}
+--   players  {status, time ms, needs, game, game owner, ticket, ticket edge, ticket expiry ms, previous edge, previous session,
 --             {device, edge, session, device, edge, session, ...}}
+-- needs: replicas that must have this before it counts, "" as configured. It comes from the key of the electable set, which is the last of
+-- KEYS of every function about games and players and is read in the call itself: caller and cluster cannot disagree about it.
 -- Numbers of callers are compared as decimal text, whole and exact.
 
 local DEVICES_MAX = 32 -- entries a player; the oldest go first (entries of crashed edges are never deleted by those)
@@ -17,6 +19,15 @@ local DEVICES_MAX = 32 -- entries a player; the oldest go first (entries of cras
 local function now_ms()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- no_set: the function has no key of the electable set.
+local function register(name, fn, flags, no_set)
+  redis.register_function{function_name = name, flags = flags or {}, callback = function(keys, args)
+    local reply = fn(keys, args)
+    table.insert(reply, 3, not no_set and redis.call('HGET', keys[#keys], 'n') or '')
+    return reply
+  end}
 end
 
 -- ---- games: hash r(ecord) v(ersion) g(eneration) e(poch) n(once) o(wner) x(over) void ----------------------------------------------
@@ -165,13 +176,13 @@ local function void(keys, args)
   return game_reply('OK', {})
 end
 
-redis.register_function('mer1_create', create)
-redis.register_function('mer1_put', put)
-redis.register_function('mer1_end', finish)
-redis.register_function('mer1_touch', touch)
-redis.register_function('mer1_claim', claim)
-redis.register_function{function_name = 'mer1_get', callback = get, flags = {'no-writes'}}
-redis.register_function('mer1_void', void)
+register('mer1_create', create)
+register('mer1_put', put)
+register('mer1_end', finish)
+register('mer1_touch', touch)
+register('mer1_claim', claim)
+register('mer1_get', get, {'no-writes'})
+register('mer1_void', void)
 
 -- ---- players: hash game, host, tid, tedge, texp, d:<device> -> "edge session connected-at-ms" -----------------------------------------
 
@@ -320,13 +331,13 @@ local function unseat(keys, args)
   return player_reply('OK', now, p)
 end
 
-redis.register_function('mer1_player_connect', connect)
-redis.register_function('mer1_player_disconnect', disconnect)
-redis.register_function{function_name = 'mer1_player_get', callback = player_get, flags = {'no-writes'}}
-redis.register_function('mer1_ticket_open', ticket_open)
-redis.register_function('mer1_ticket_close', ticket_close)
-redis.register_function('mer1_player_seat', seat)
-redis.register_function('mer1_player_unseat', unseat)
+register('mer1_player_connect', connect)
+register('mer1_player_disconnect', disconnect)
+register('mer1_player_get', player_get, {'no-writes'})
+register('mer1_ticket_open', ticket_open)
+register('mer1_ticket_close', ticket_close)
+register('mer1_player_seat', seat)
+register('mer1_player_unseat', unseat)
 
 -- ---- the router's lease: hash e(poch) h(older) a(ddress) x (Redis' clock, ms); the key itself never expires: epochs may not start again ----
 
@@ -369,5 +380,39 @@ local function lease_release(keys, args)
   return lease_reply('OK', now, l)
 end
 
-redis.register_function('mer1_lease_take', lease_take)
-redis.register_function('mer1_lease_release', lease_release)
+register('mer1_lease_take', lease_take, {}, true)
+register('mer1_lease_release', lease_release, {}, true)
+
+-- ---- what the leader writes ---------------------------------------------------------------------------------------------------------------
+
+-- KEYS hash, lease; ARGV epoch, id, field, value ("": the field goes). OK; LOST: the lease is another's, or of another term.
+local function leader_note(keys, args)
+  local epoch, id, field, value = unpack(args)
+  local now = now_ms()
+  local l = load_lease(keys[2])
+  if l.e ~= epoch or l.h ~= id then
+    return lease_reply('LOST', now, l)
+  end
+  if value == '' then
+    redis.call('HDEL', keys[1], field)
+  else
+    redis.call('HSET', keys[1], field, value)
+  end
+  return lease_reply('OK', now, l)
+end
+
+-- KEYS electable set of a bucket: hash n (replicas an acknowledgement needs) e h (epoch and id of who said so); ARGV count, epoch, id. The
+-- lease lies on another primary, so the key keeps the epoch itself: OK; LOST: a later leader was here, or another one of that epoch.
+local function electable_set(keys, args)
+  local count, epoch, id = unpack(args)
+  local f = redis.call('HMGET', keys[1], 'e', 'h')
+  local last = tonumber(f[1]) or 0
+  if last > tonumber(epoch) or (last == tonumber(epoch) and f[2] and f[2] ~= id) then
+    return {'LOST', now_ms(), f[1] or ''}
+  end
+  redis.call('HSET', keys[1], 'n', count, 'e', epoch, 'h', id)
+  return {'OK', now_ms(), epoch}
+end
+
+register('mer1_leader_note', leader_note, {}, true)
+register('mer1_electable_set', electable_set)

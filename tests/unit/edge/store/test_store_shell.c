@@ -135,13 +135,13 @@ static void player_answers(const char *reply)
 
 #define B(len, text) "$" #len "\r\n" text "\r\n"
 #define GAME(status, version, generation, epoch, nonce, owner, record) \
-    "*8\r\n" status ":1767225600123\r\n" version generation epoch nonce owner record
-#define GOOD_TAIL B(1, "7") B(1, "1") B(1, "2") B(16, "00000000000000ff") B(4, "e1.a") B(3, "abc")
+    "*9\r\n" status ":1767225600123\r\n" B(0, "") version generation epoch nonce owner record
+#define GOOD_TAIL B(0, "") B(1, "7") B(1, "1") B(1, "2") B(16, "00000000000000ff") B(4, "e1.a") B(3, "abc")
 
 static void a_game_is_read(void **state)
 {
     (void)state;
-    game_answers("*8\r\n" B(2, "OK") ":1767225600123\r\n" GOOD_TAIL);
+    game_answers("*9\r\n" B(2, "OK") ":1767225600123\r\n" GOOD_TAIL);
     assert_int_equal(f.result, EDGE_STORE_OK);
     assert_int_equal(f.version, 7);
     assert_int_equal(f.epoch, 2);
@@ -165,7 +165,7 @@ static void every_status_has_its_result(void **state)
     (void)state;
     for (size_t i = 0; i < MER_COUNT(rows); i++) {
         char reply[256];
-        snprintf(reply, sizeof(reply), "*8\r\n%s:1767225600123\r\n%s", rows[i].status, GOOD_TAIL);
+        snprintf(reply, sizeof(reply), "*9\r\n%s:1767225600123\r\n%s", rows[i].status, GOOD_TAIL);
         game_answers(reply);
         assert_int_equal(f.result, rows[i].result);
         end();
@@ -178,13 +178,13 @@ static void a_game_of_another_shape_is_unknown(void **state)
         "+OK\r\n",
         "$-1\r\n",
         "*0\r\n",
-        "*7\r\n" B(2, "OK") ":1\r\n" B(1, "7") B(1, "1") B(1, "2") B(2, "ff") B(4, "e1.a"),
-        "*9\r\n" B(2, "OK") ":1\r\n" GOOD_TAIL "+x\r\n",
-        "*8\r\n" B(3, "WHO") ":1\r\n" GOOD_TAIL,
-        "*8\r\n:1\r\n:1\r\n" GOOD_TAIL,
-        "*8\r\n" B(2, "OK") ":0\r\n" GOOD_TAIL,
-        "*8\r\n" B(2, "OK") ":-5\r\n" GOOD_TAIL,
-        "*8\r\n" B(2, "OK") B(1, "5") GOOD_TAIL,
+        "*8\r\n" B(2, "OK") ":1\r\n" B(0, "") B(1, "7") B(1, "1") B(1, "2") B(2, "ff") B(4, "e1.a"),
+        "*10\r\n" B(2, "OK") ":1\r\n" GOOD_TAIL "+x\r\n",
+        "*9\r\n" B(3, "WHO") ":1\r\n" GOOD_TAIL,
+        "*9\r\n:1\r\n:1\r\n" GOOD_TAIL,
+        "*9\r\n" B(2, "OK") ":0\r\n" GOOD_TAIL,
+        "*9\r\n" B(2, "OK") ":-5\r\n" GOOD_TAIL,
+        "*9\r\n" B(2, "OK") B(1, "5") GOOD_TAIL,
         GAME(B(2, "OK"), B(2, "-7"), B(1, "1"), B(1, "2"), B(2, "ff"), B(1, "o"), B(1, "r")),
         GAME(B(2, "OK"), B(2, " 7"), B(1, "1"), B(1, "2"), B(2, "ff"), B(1, "o"), B(1, "r")),
         GAME(B(2, "OK"), B(20, "18446744073709551616"), B(1, "1"), B(1, "2"), B(2, "ff"), B(1, "o"), B(1, "r")),
@@ -206,7 +206,7 @@ static void a_game_of_another_shape_is_unknown(void **state)
 }
 
 #define PLAYER(devices) \
-    "*10\r\n" B(2, "OK") ":1767225600123\r\n" B(2, "g1") B(2, "e2") B(2, "t1") B(2, "e1") B(3, "999") B(0, "") B(0, "") devices
+    "*11\r\n" B(2, "OK") ":1767225600123\r\n" B(0, "") B(2, "g1") B(2, "e2") B(2, "t1") B(2, "e1") B(3, "999") B(0, "") B(0, "") devices
 
 static void a_player_is_read(void **state)
 {
@@ -223,7 +223,7 @@ static void a_player_is_read(void **state)
 static void a_player_of_another_shape_is_unknown_and_nobody(void **state)
 {
     static char many[65 * 24 + 64] =
-        "*10\r\n" B(2, "OK") ":1\r\n" B(0, "") B(0, "") B(0, "") B(0, "") B(0, "") B(0, "") B(0, "") "*195\r\n";
+        "*11\r\n" B(2, "OK") ":1\r\n" B(0, "") B(0, "") B(0, "") B(0, "") B(0, "") B(0, "") B(0, "") B(0, "") "*195\r\n";
     static const char *const rows[] = {
         "*0\r\n",
         PLAYER("*1\r\n" B(1, "a")),
@@ -231,7 +231,7 @@ static void a_player_of_another_shape_is_unknown_and_nobody(void **state)
         PLAYER("+x\r\n"),
         PLAYER("*3\r\n" B(1, "a") ":1\r\n" B(1, "b")),
         PLAYER("*0\r\n") "+x\r\n" /* then out of step: WAIT is answered by a text */,
-        "*10\r\n" B(2, "OK") ":1\r\n" B(2, "g1") B(2, "e2") B(2, "t1") B(2, "e1") B(2, "9x") B(0, "") B(0, "") "*0\r\n",
+        "*11\r\n" B(2, "OK") ":1\r\n" B(0, "") B(2, "g1") B(2, "e2") B(2, "t1") B(2, "e1") B(2, "9x") B(0, "") B(0, "") "*0\r\n",
         many,
     };
     (void)state;
@@ -265,7 +265,7 @@ static void errors_are_again_or_unknown(void **state)
     (void)state;
     for (size_t i = 0; i < MER_COUNT(rows); i++) {
         begin();
-        fake_set(&f.fake, FAKE_CALL, "*8\r\n" B(2, "OK") ":1767225600123\r\n" GOOD_TAIL);
+        fake_set(&f.fake, FAKE_CALL, "*9\r\n" B(2, "OK") ":1767225600123\r\n" GOOD_TAIL);
         fake_set(&f.fake, rows[i].at, rows[i].reply);
         assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
         WAIT_FOR(f.answers == 1);
@@ -282,13 +282,13 @@ static void the_clock_follows_redis_and_never_goes_back(void **state)
     uint64_t wall = mer_clock_wall_ms(&f.loop.clock), first = edge_store_now_ms(f.store);
     assert_true(first >= wall && first < wall + 1000); /* nothing heard yet */
     char reply[256];
-    snprintf(reply, sizeof(reply), "*8\r\n%s:%llu\r\n%s", B(2, "OK"), (unsigned long long)wall + 60000, GOOD_TAIL);
+    snprintf(reply, sizeof(reply), "*9\r\n%s:%llu\r\n%s", B(2, "OK"), (unsigned long long)wall + 60000, GOOD_TAIL);
     fake_set(&f.fake, FAKE_CALL, reply);
     assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
     WAIT_FOR(f.answers == 1);
     uint64_t ahead = edge_store_now_ms(f.store);
     assert_true(ahead >= wall + 60000 && ahead < wall + 61000);
-    snprintf(reply, sizeof(reply), "*8\r\n%s:%llu\r\n%s", B(2, "OK"), (unsigned long long)wall, GOOD_TAIL);
+    snprintf(reply, sizeof(reply), "*9\r\n%s:%llu\r\n%s", B(2, "OK"), (unsigned long long)wall, GOOD_TAIL);
     fake_set(&f.fake, FAKE_CALL, reply);
     assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
     WAIT_FOR(f.answers == 2);

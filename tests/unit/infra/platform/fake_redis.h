@@ -17,7 +17,7 @@
 #define FAKE_SLOWLY "!slowly:"  /* then the reply, one byte a turn */
 enum { FAKE_REPLIES = 8, FAKE_CONNS = 256 };
 
-enum fake_command { FAKE_AUTH, FAKE_LIBRARY, FAKE_SLOTS, FAKE_WAIT, FAKE_ASKING, FAKE_CALL, FAKE_COMMANDS };
+enum fake_command { FAKE_AUTH, FAKE_LIBRARY, FAKE_SLOTS, FAKE_WAIT, FAKE_ASKING, FAKE_INFO, FAKE_CALL, FAKE_COMMANDS };
 
 struct fake_redis;
 struct fake_conn {
@@ -41,7 +41,7 @@ struct fake_redis {
 
 static inline enum fake_command fake__which(const redisReply *command)
 {
-    static const char *const words[] = {"AUTH", "FUNCTION", "CLUSTER", "WAIT", "ASKING"};
+    static const char *const words[] = {"AUTH", "FUNCTION", "CLUSTER", "WAIT", "ASKING", "INFO"};
     for (unsigned i = 0; i < MER_COUNT(words); i++)
         if (strcasecmp(command->element[0]->str, words[i]) == 0)
             return (enum fake_command)i;
@@ -157,6 +157,7 @@ static inline void fake_start(struct fake_redis *f, struct mer_loop *loop, unsig
     fake_set(f, FAKE_SLOTS, f->slots);
     fake_set(f, FAKE_WAIT, ":2\r\n");
     fake_set(f, FAKE_ASKING, "+OK\r\n");
+    fake_set(f, FAKE_INFO, "-ERR unknown command\r\n");
     fake_set(f, FAKE_CALL, "+OK\r\n");
 }
 

@@ -452,6 +452,77 @@ static void the_setting_one_takes_one_replica_for_enough(void **state)
     stop(&f);
 }
 
+#define SAYS(needs) "*3\r\n$2\r\nOK\r\n:1\r\n" needs
+
+static void the_reply_says_how_many_replicas_are_needed(void **state)
+{
+    static const struct {
+        const char *reply, *wait[2];
+        enum mer_err result;
+        unsigned waits;
+    } cases[] = {
+        {SAYS("$1\r\n1\r\n"), {":1\r\n"}, MER_OK, 1},                 /* asked for 2, which nobody needs any more */
+        {SAYS("$1\r\n1\r\n"), {":0\r\n"}, MER_EUNKNOWN, 1},           /* nobody has it */
+        {SAYS("$0\r\n\r\n"), {":1\r\n"}, MER_EUNKNOWN, 1},            /* as configured */
+        {SAYS("$1\r\n3\r\n"), {":2\r\n", ":3\r\n"}, MER_OK, 2},       /* more than asked for: asked again */
+        {SAYS("$1\r\n3\r\n"), {":2\r\n", ":2\r\n"}, MER_EUNKNOWN, 2}, /* and not had */
+        {SAYS("$1\r\n0\r\n"), {":1\r\n"}, MER_EUNKNOWN, 1},           /* never none */
+        {SAYS("$2\r\n1x\r\n"), {":1\r\n"}, MER_EUNKNOWN, 1},          /* not a number: says nothing */
+        {SAYS(":1\r\n"), {":1\r\n"}, MER_EUNKNOWN, 1},
+        {"*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\n1\r\n", {":1\r\n"}, MER_EUNKNOWN, 1}, /* not the library's */
+    };
+    (void)state;
+    for (size_t i = 0; i < MER_COUNT(cases); i++) {
+        start_fake(&f);
+        fake_set(&f.fake, FAKE_CALL, cases[i].reply);
+        f.fake.script[FAKE_WAIT][0] = cases[i].wait[0];
+        f.fake.script[FAKE_WAIT][1] = cases[i].wait[1];
+        start_client(&f, MER_DURABILITY_ALL, NULL);
+        assert_int_equal(call(&f, true), MER_OK);
+        WAIT_FOR(&f, f.answers == 1);
+        if (f.last != cases[i].result || f.fake.seen[FAKE_WAIT] != cases[i].waits)
+            fail_msg("case %zu: %s after %u WAITs", i, mer_err_text(f.last), f.fake.seen[FAKE_WAIT]);
+        stop(&f);
+    }
+}
+
+static void a_call_may_be_content_with_fewer_replicas(void **state)
+{
+    const char *argv[] = {"SET", KEY, "v"};
+    struct mer_redis_call_spec spec = {.argv = argv, .argc = 3, .key = KEY, .durable = true, .replicas = 1};
+    (void)state;
+    start_fake(&f);
+    fake_set(&f.fake, FAKE_CALL, SAYS("$1\r\n2\r\n"));
+    fake_set(&f.fake, FAKE_WAIT, ":1\r\n");
+    start_client(&f, MER_DURABILITY_ALL, NULL);
+    WAIT_FOR(&f, mer_redis_ready(f.redis));
+    assert_int_equal(mer_redis_call(f.redis, &spec, on_answer, &f), MER_OK);
+    assert_int_equal(call(&f, true), MER_OK);
+    WAIT_FOR(&f, f.answers == 2);
+    assert_int_equal(f.by_err[0], 1); /* one batch, two outcomes */
+    assert_int_equal(f.by_err[-MER_EUNKNOWN], 1);
+    stop(&f);
+}
+
+static void a_call_to_a_node_gets_whatever_it_says(void **state)
+{
+    static const char *const argv[] = {"CLIENT", "LIST"};
+    (void)state;
+    start_fake(&f);
+    fake_set(&f.fake, FAKE_SLOTS, "*0\r\n"); /* it serves nothing */
+    fake_set(&f.fake, FAKE_CALL, "-LOADING Redis is loading the dataset in memory\r\n");
+    start_client(&f, MER_DURABILITY_ALL, NULL);
+    assert_int_equal(mer_redis_node_call(f.redis, f.node, argv, 2, on_answer, &f), MER_OK);
+    WAIT_FOR(&f, f.answers == 1);
+    assert_int_equal(f.last, MER_EREFUSED);
+    assert_string_equal(f.text, "LOADING Redis is loading the dataset in memory");
+    assert_int_equal(f.fake.seen[FAKE_WAIT], 0);
+    assert_int_equal(mer_redis_node_call(f.redis, "127.0.0.1:1", argv, 2, on_answer, &f), MER_OK);
+    WAIT_FOR(&f, f.answers == 2);
+    assert_int_equal(f.last, MER_EAGAIN);
+    stop(&f);
+}
+
 /* --- bounds, ends, topology --- */
 
 static void a_node_that_is_down_costs_the_deadline_not_more(void **state)
@@ -568,6 +639,33 @@ static void the_owner_hears_of_a_new_primary_and_waiting_calls_go_there(void **s
     stop(&f);
 }
 
+#define INFO(id) "$62\r\n# Server\r\nrun_id:" id id id id "\r\nx:1\r\n"
+
+static void a_primary_that_was_started_again_counts_as_changed(void **state)
+{
+    (void)state;
+    start_fake(&f);
+    f.fake.script[FAKE_INFO][0] = INFO("0123456789");
+    f.fake.script[FAKE_INFO][1] = INFO("0123456789");
+    f.fake.script[FAKE_INFO][2] = INFO("abcdef0123");
+    start_client(&f, MER_DURABILITY_ALL, NULL);
+    WAIT_FOR(&f, mer_redis_ready(f.redis));
+    WAIT_FOR(&f, f.fake.seen[FAKE_INFO] == 1);
+    run_for(&f, 20);
+    uint64_t since = mer_redis_up_since_ms(f.redis, KEY);
+    assert_true(since <= f.loop.now_ms);
+    for (unsigned n = 2; n <= 3; n++) {
+        for (unsigned i = 0; i < f.fake.accepted; i++)
+            if (!f.fake.conn[i].gone && !f.fake.conn[i].hung_up)
+                mer_stream_close(f.fake.conn[i].stream), f.fake.conn[i].hung_up = true;
+        WAIT_FOR(&f, f.fake.seen[FAKE_INFO] == n);
+        run_for(&f, 20);
+        assert_int_equal(f.changes, n == 3); /* the same process first, then another one */
+    }
+    assert_true(mer_redis_up_since_ms(f.redis, KEY) > since);
+    stop(&f);
+}
+
 static void a_map_with_an_unknown_host_means_the_one_that_answered(void **state)
 {
     static const char *const hosts[] = {"$-1\r\n", "$0\r\n\r\n"};
@@ -644,12 +742,16 @@ int main(void)
         cmocka_unit_test(soft_calls_need_no_wait_and_no_library),
         cmocka_unit_test(the_setting_primary_sends_no_wait),
         cmocka_unit_test(the_setting_one_takes_one_replica_for_enough),
+        cmocka_unit_test(the_reply_says_how_many_replicas_are_needed),
+        cmocka_unit_test(a_call_may_be_content_with_fewer_replicas),
+        cmocka_unit_test(a_call_to_a_node_gets_whatever_it_says),
         cmocka_unit_test(a_node_that_is_down_costs_the_deadline_not_more),
         cmocka_unit_test(more_than_64_ki_waiting_calls_are_refused),
         cmocka_unit_test(destroy_answers_everything_in_the_same_turn),
         cmocka_unit_test(destroying_inside_a_callback_is_allowed),
         cmocka_unit_test(a_lost_connection_comes_back),
         cmocka_unit_test(the_owner_hears_of_a_new_primary_and_waiting_calls_go_there),
+        cmocka_unit_test(a_primary_that_was_started_again_counts_as_changed),
         cmocka_unit_test(a_map_with_an_unknown_host_means_the_one_that_answered),
         cmocka_unit_test(everything_goes_over_tls_too),
         cmocka_unit_test(out_of_memory_is_an_answer),
