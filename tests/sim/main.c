@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * main.c - sim: runs seeds, each in a process of its own, and says what they did.
+ *
+ *   sim [--seeds N] [--from S] [--jobs J] [--twice] [--plant BUG]     N seeds from S on; --twice: each one two times, and the same both
+ * times sim --seed S [--trace]                                           one seed; --trace: everything that happens, on stdout sim
+ * --list-plants
+ *
+ * Exit code 0: no invariant was broken (with --plant: the bug was found). */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/sim/sim_check.h"
+#include "tests/sim/sim_faults.h"
+#include "tests/sim/sim_lua.h"
+#include "tests/sim/sim_plant.h"
+#include "tests/sim/sim_player.h"
+#include "tests/sim/sim_redis.h"
+
+enum {
+    STEP_MS = 250,
+    PLAY_MIN_MS = 30 * 1000,
+    DRAIN_MS = 600 * 1000, /* three lost turns of each player of a game nobody plays any more, and the pauses between */
+    SEED_SECONDS = 100,    /* of real time: beyond, it hangs */
+    JOBS_MAX = 16,
+};
+
+struct options {
+    uint64_t seeds, from;
+    unsigned jobs;
+    bool trace, twice, one;
+    const char *plant;
+};
+
+struct result {
+    uint64_t seed, hash, virtual_ms, steps;
+    unsigned faults;
+    bool failed;
+    char why[512];
+    struct sim_counts counts;
+};
+
+/* --- one seed
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void run_until(uint64_t ms, bool (*done)(void))
+{
+    while (!sim.failed && sim_now_ms() < ms && !(done && done())) {
+        sim_world_run(sim.now_us + STEP_MS * 1000);
+        if (!sim.failed)
+            sim_check_owners();
+    }
+}
+
+static bool all_done(void)
+{
+    return sim_players_done() && sim_check_all_over() && sim_cluster_well();
+}
+
+static void run_seed(struct result *r, uint64_t seed, const struct options *o)
+{
+    sim_world_init(seed, o->plant, o->trace ? stdout : NULL);
+    sim_check_init();
+    sim_region_init(sim_between(2, SIM_EDGES));
+    sim_players_init(sim_between(20, 30), 2);
+    sim_faults_start(sim_between(5, 9));
+    run_until(PLAY_MIN_MS, NULL);
+    run_until(DRAIN_MS, sim_faults_over);
+    run_until(sim_now_ms() + PLAY_MIN_MS / 2, NULL);
+    sim_players_finish();
+    run_until(sim_now_ms() + DRAIN_MS, all_done);
+    if (!sim.failed)
+        sim_check_end();
+    if (!sim.failed && !sim_players_done()) {
+        char text[400];
+        sim_players_explain(text, sizeof(text));
+        sim_fail("players wait for ever:%s", text);
+    }
+    *r = (struct result){.seed = seed,
+                         .hash = sim.hash,
+                         .virtual_ms = sim_now_ms(),
+                         .steps = sim.steps,
+                         .faults = sim_faults_count(),
+                         .failed = sim.failed,
+                         .counts = sim_counts};
+    snprintf(r->why, sizeof(r->why), "%s", sim.why);
+}
+
+/* --- many
+ * --------------------------------------------------------------------------------------------------------------------------------- */
+
+struct job {
+    pid_t pid;
+    int fd;
+    uint64_t seed;
+};
+
+static void start(struct job *j, uint64_t seed, const struct options *o)
+{
+    int fd[2];
+    fflush(NULL);
+    if (pipe(fd) != 0 || (j->pid = fork()) < 0) {
+        perror("sim");
+        exit(2);
+    }
+    if (j->pid == 0) {
+        struct result r;
+        close(fd[0]);
+        alarm(SEED_SECONDS);
+        run_seed(&r, seed, o);
+        fflush(NULL);
+        _exit(write(fd[1], &r, sizeof(r)) == sizeof(r) ? 0 : 1);
+    }
+    close(fd[1]);
+    j->fd = fd[0];
+    j->seed = seed;
+}
+
+static void finish(struct job *j, int status, struct result *r)
+{
+    if (read(j->fd, r, sizeof(*r)) != sizeof(*r)) {
+        *r = (struct result){.seed = j->seed, .failed = true};
+        int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        if (sig == SIGALRM)
+            snprintf(r->why, sizeof(r->why), "hangs");
+        else if (sig)
+            snprintf(r->why, sizeof(r->why), "crashed: %s", strsignal(sig));
+        else
+            snprintf(r->why, sizeof(r->why), "exited with %d", WEXITSTATUS(status));
+    }
+    close(j->fd);
+    j->pid = 0;
+}
+
+struct totals {
+    uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone;
+};
+
+static void add(struct totals *t, const struct result *r, const struct options *o)
+{
+    t->seeds++;
+    t->games += r->counts.games;
+    t->moves += r->counts.moves;
+    t->shown += r->counts.shown;
+    t->faults += r->faults;
+    t->steps += r->steps;
+    t->virtual_ms += r->virtual_ms;
+    t->replayed += r->counts.resumed[1];
+    t->gone += r->counts.resumed[3];
+    if (!r->failed)
+        return;
+    t->failed++;
+    printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s\n", (unsigned long long)r->seed, r->why, (unsigned long long)r->seed,
+           o->plant[0] ? " --plant " : "", o->plant);
+    fflush(stdout);
+}
+
+static void wait_for_one(struct job *jobs, const struct options *o, struct totals *t)
+{
+    int status;
+    pid_t pid = wait(&status);
+    for (unsigned i = 0; i < o->jobs; i++) {
+        struct result r;
+        if (jobs[i].pid != pid)
+            continue;
+        finish(&jobs[i], status, &r);
+        add(t, &r, o);
+    }
+}
+
+static bool same_twice(uint64_t seed, const struct options *o)
+{
+    struct result r[2];
+    for (int i = 0; i < 2; i++) {
+        struct job j;
+        int status;
+        start(&j, seed, o);
+        waitpid(j.pid, &status, 0);
+        finish(&j, status, &r[i]);
+    }
+    if (r[0].hash == r[1].hash && r[0].steps == r[1].steps)
+        return true;
+    printf("seed %llu is not the same twice\n", (unsigned long long)seed);
+    return false;
+}
+
+static double seconds(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static int run_all(const struct options *o)
+{
+    struct job jobs[JOBS_MAX] = {{0}};
+    struct totals t = {0};
+    double from = seconds();
+    unsigned running = 0;
+    bool same = true;
+    for (uint64_t s = 0; s < o->seeds && !(o->plant[0] && t.failed); s++) {
+        if (running == o->jobs) {
+            wait_for_one(jobs, o, &t);
+            running--;
+        }
+        for (unsigned i = 0; i < o->jobs; i++)
+            if (jobs[i].pid == 0) {
+                start(&jobs[i], o->from + s, o);
+                break;
+            }
+        running++;
+    }
+    for (; running > 0; running--)
+        wait_for_one(jobs, o, &t);
+    for (uint64_t s = 0; o->twice && s < o->seeds; s++)
+        same &= same_twice(o->from + s, o);
+    printf(
+        "%llu seeds, %llu failed; %llu games, %llu moves acknowledged, %llu things shown, %llu faults, %llu resumes replayed, %llu gone; "
+        "%.0f s of virtual time, %llu steps, %.1f s\n",
+        (unsigned long long)t.seeds, (unsigned long long)t.failed, (unsigned long long)t.games, (unsigned long long)t.moves,
+        (unsigned long long)t.shown, (unsigned long long)t.faults, (unsigned long long)t.replayed, (unsigned long long)t.gone,
+        (double)t.virtual_ms / 1000, (unsigned long long)t.steps, seconds() - from);
+    if (o->plant[0])
+        printf("planted %s: %s\n", o->plant, t.failed ? "found" : "NOT found");
+    return same && (o->plant[0] ? t.failed > 0 : t.failed == 0) ? 0 : 1;
+}
+
+static uint64_t number(const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = text ? strtoull(text, &end, 10) : 0;
+    if (!text || errno || *end) {
+        fprintf(stderr, "sim: a number is missing\n");
+        exit(2);
+    }
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.seeds = 300, .from = 1, .jobs = 2, .plant = ""};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seeds") == 0)
+            o.seeds = number(argv[++i]);
+        else if (strcmp(argv[i], "--from") == 0)
+            o.from = number(argv[++i]);
+        else if (strcmp(argv[i], "--jobs") == 0)
+            o.jobs = (unsigned)number(argv[++i]);
+        else if (strcmp(argv[i], "--seed") == 0)
+            o.from = number(argv[++i]), o.seeds = 1, o.one = true;
+        else if (strcmp(argv[i], "--trace") == 0)
+            o.trace = true;
+        else if (strcmp(argv[i], "--twice") == 0)
+            o.twice = true;
+        else if (strcmp(argv[i], "--plant") == 0 && i + 1 < argc)
+            o.plant = argv[++i];
+        else {
+            bool list = strcmp(argv[i], "--list-plants") == 0;
+            fprintf(list ? stdout : stderr, "sim [--seeds N] [--from S] [--jobs J] [--twice] [--plant BUG] | --seed S [--trace]\n");
+            sim_plant_list(list ? stdout : stderr);
+            return list ? 0 : 2;
+        }
+    }
+    if (o.jobs < 1 || o.jobs > JOBS_MAX)
+        o.jobs = 2;
+    sim_lua_init(SIM_LIBRARY);
+    if (!sim_plant_prepare(o.plant)) {
+        fprintf(stderr, "sim: there is no bug %s\n", o.plant);
+        return 2;
+    }
+    return run_all(&o);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_check.h - the invariants. While a seed runs the checker notes what players sent and were shown, and refuses at once what contradicts
+ * itself; at the end it reads what the simulated Redis has and holds everything shown against what was stored in the end:
+ *
+ *   every acknowledged move is stored, under the version told, once; nobody saw a version, card, score or result that is not in the stored
+ *   history; all viewers saw the same at the same version; versions grow by one; an epoch never goes back and has one nonce; the deck of a
+ *   game never changes and a card that lies down has no face for anybody; no two edges host a game with one fence; every game is over, and
+ *   nobody waits for one. */
+#pragma once
+
+#include "tests/sim/sim.h"
+
+#include "meridian/client/v1/client.pb-c.h"
+
+struct sim_counts {
+    uint64_t games, moves, shown, resumed[4], adopted, verified;
+};
+extern struct sim_counts sim_counts;
+
+void sim_check_init(void);
+void sim_check_sent(const char *user, const char *game, const char *move, uint32_t card);
+void sim_check_saw(const char *user, const Meridian__Client__V1__ServerMessage *m);
+void sim_check_acked(const char *user, const char *game, const char *move, uint64_t version);
+/* re: the move that was refused, or NULL */
+void sim_check_refused(const char *user, const char *game, const char *re);
+/* The user was told that his game is none any more. */
+void sim_check_no_game(const char *user, const char *game);
+void sim_check_ticket(const char *ticket, int state);
+void sim_check_resumed(int outcome);
+/* Every edge's own view, at any moment. */
+void sim_check_owners(void);
+/* No stored game is unfinished. */
+bool sim_check_all_over(void);
+void sim_check_end(void);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_cluster.c - who is primary. Redis' gossip is not simulated message by message: every 100 ms each node that runs "hears" those it can
+ * reach both ways, and what nodes that hear each other know spreads with some delay. The rules on top are Redis Cluster's: 2 s unheard is
+ * PFAIL, a majority of primaries makes it FAIL, a replica waits 500-1000 ms and a second a rank, asks every primary for a vote, a vote is
+ * given once an epoch and once in 4 s a shard, the winner has the higher epoch and whoever learns of it follows.
+ *
+ * The clock runs only while something is wrong. A paused node knows what it knew. */
+#include "tests/sim/sim_redis.h"
+
+#include <string.h>
+
+enum {
+    TICK_MS = 100,
+    SPREAD_PERCENT = 40, /* of what a node hears in a tick it also learns */
+    ELECT_MIN_MS = 500,
+    ELECT_RANDOM_MS = 500,
+    ELECT_RANK_MS = 1000,
+    ELECT_AGAIN_MS = 8000,
+    VOTE_ONCE_MS = 2 * SIM_NODE_TIMEOUT_MS,
+    REJOIN_MS = 2000,
+    MAJORITY = 2,
+};
+
+static struct {
+    bool ticking, well;
+} cluster;
+
+static bool runs(const struct sim_node *n)
+{
+    return n->proc->alive && !n->proc->paused;
+}
+
+static bool linked(const struct sim_node *a, const struct sim_node *b)
+{
+    return a == b || (runs(a) && runs(b) && sim_net_passes(a->proc, b->proc) && sim_net_passes(b->proc, a->proc));
+}
+
+static bool suspects(const struct sim_node *x, const struct sim_node *y)
+{
+    return x != y && sim_now_ms() - x->heard_ms[y->index] > SIM_NODE_TIMEOUT_MS;
+}
+
+/* --- what a node learns ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void learn(struct sim_node *x, const struct sim_node *y)
+{
+    bool was_primary = x->master == x->index;
+    for (unsigned s = 0; s < SIM_SHARDS; s++) {
+        if (y->epoch[s] <= x->epoch[s])
+            continue;
+        x->epoch[s] = y->epoch[s];
+        x->owner[s] = y->owner[s];
+        x->failed[y->owner[s]] = false;
+        if (s != x->shard || x->owner[s] == x->index)
+            continue;
+        x->master = x->owner[s];
+        x->elect_at_ms = 0;
+        sim_trace("redis%u learns that redis%u is primary of %u in epoch %llu", x->index, x->master, s, (unsigned long long)x->epoch[s]);
+        if (was_primary)
+            sim_node_demote(x);
+        else
+            sim_node_detach(x);
+    }
+    if (y->current_epoch > x->current_epoch)
+        x->current_epoch = y->current_epoch;
+}
+
+static void hear(struct sim_node *x)
+{
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        struct sim_node *y = &sim_node[i];
+        if (y == x || !linked(x, y))
+            continue;
+        x->heard_ms[i] = sim_now_ms();
+        x->failed[i] = false;
+        if (sim_chance(SPREAD_PERCENT))
+            learn(x, y);
+    }
+}
+
+static void judge(struct sim_node *x)
+{
+    unsigned seen = 0;
+    for (unsigned s = 0; s < SIM_SHARDS; s++) {
+        struct sim_node *p = &sim_node[x->owner[s]];
+        seen += p == x || !suspects(x, p);
+    }
+    if (seen < MAJORITY)
+        x->minority_ms = sim_now_ms();
+    bool delayed = x->master == x->index && x->minority_ms != 0 && sim_now_ms() - x->minority_ms < REJOIN_MS;
+    bool ok = seen >= MAJORITY && !delayed;
+    if (ok != x->ok)
+        sim_trace("redis%u cluster state %s", x->index, ok ? "ok" : "down");
+    x->ok = ok;
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        if (!suspects(x, &sim_node[i]) || x->failed[i])
+            continue;
+        unsigned votes = 0;
+        for (unsigned s = 0; s < SIM_SHARDS; s++) {
+            struct sim_node *p = &sim_node[x->owner[s]];
+            votes += linked(x, p) && suspects(p, &sim_node[i]);
+        }
+        if (votes < MAJORITY)
+            continue;
+        sim_trace("redis%u: redis%u has failed", x->index, i);
+        for (unsigned k = 0; k < SIM_NODES; k++)
+            if (linked(x, &sim_node[k]))
+                sim_node[k].failed[i] = k != i;
+    }
+}
+
+/* --- elections ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+static unsigned rank_of(const struct sim_node *r)
+{
+    unsigned rank = 0;
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        const struct sim_node *o = &sim_node[i];
+        rank += o != r && o->shard == r->shard && i != r->master && linked(r, o) && o->log_count > r->log_count;
+    }
+    return rank;
+}
+
+static bool votes_for(struct sim_node *p, const struct sim_node *r, uint64_t epoch)
+{
+    if (!linked(p, r) || epoch <= p->voted_epoch || epoch < p->current_epoch || !p->failed[r->master] ||
+        p->epoch[r->shard] > r->epoch[r->shard])
+        return false;
+    if (p->voted_ms[r->shard] != 0 && sim_now_ms() - p->voted_ms[r->shard] < VOTE_ONCE_MS)
+        return false;
+    p->voted_epoch = p->current_epoch = epoch;
+    p->voted_ms[r->shard] = sim_now_ms();
+    return true;
+}
+
+static void promote(struct sim_node *r, uint64_t epoch)
+{
+    sim_trace("redis%u is elected primary of %u in epoch %llu with offset %zu", r->index, r->shard, (unsigned long long)epoch,
+              r->log_count);
+    sim_node_detach(r);
+    r->master = r->owner[r->shard] = r->index;
+    r->epoch[r->shard] = epoch;
+    r->elect_at_ms = 0;
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        if (&sim_node[i] != r && linked(r, &sim_node[i]))
+            learn(&sim_node[i], r);
+}
+
+static void campaign(struct sim_node *r)
+{
+    if (r->master == r->index || !r->failed[r->master]) {
+        r->elect_at_ms = 0;
+        return;
+    }
+    if (r->elect_at_ms == 0)
+        r->elect_at_ms = sim_now_ms() + ELECT_MIN_MS + sim_below(ELECT_RANDOM_MS) + ELECT_RANK_MS * rank_of(r);
+    if (sim_now_ms() < r->elect_at_ms)
+        return;
+    uint64_t epoch = ++r->current_epoch;
+    unsigned votes = 0;
+    for (unsigned s = 0; s < SIM_SHARDS; s++)
+        if (s != r->shard)
+            votes += votes_for(&sim_node[r->owner[s]], r, epoch);
+    if (votes >= MAJORITY)
+        promote(r, epoch);
+    else
+        r->elect_at_ms = sim_now_ms() + ELECT_AGAIN_MS;
+}
+
+/* --- the clock ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void replicas_report(struct sim_node *n)
+{
+    MER_LIST_EACH (it, &n->replicas) {
+        struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
+        if (r->online && linked(n, r->node) && r->node->up)
+            r->heard_ms = sim_now_ms();
+    }
+}
+
+static bool all_well(void)
+{
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        struct sim_node *n = &sim_node[i];
+        if (!runs(n) || !n->ok || (n->master != i && !n->online))
+            return false;
+        for (unsigned k = 0; k < SIM_NODES; k++)
+            if (!linked(n, &sim_node[k]) || n->failed[k] || suspects(n, &sim_node[k]))
+                return false;
+        for (unsigned s = 0; s < SIM_SHARDS; s++)
+            if (n->owner[s] != sim_node[0].owner[s] || n->epoch[s] != sim_node[0].epoch[s])
+                return false;
+        size_t copies = 0;
+        MER_LIST_EACH (it, &n->replicas)
+            copies += MER_LIST_ENTRY(it, struct sim_replica, list)->online;
+        if (n->master == i && copies != SIM_COPIES - 1)
+            return false;
+    }
+    return true;
+}
+
+static void on_tick(void *ctx, uint64_t arg)
+{
+    (void)ctx, (void)arg;
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        if (runs(&sim_node[i]))
+            hear(&sim_node[i]);
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        struct sim_node *n = &sim_node[i];
+        if (!runs(n))
+            continue;
+        judge(n);
+        campaign(n);
+        replicas_report(n);
+        if (n->master != i && !n->up && sim_now_ms() >= n->attach_at_ms)
+            sim_node_attach(n);
+    }
+    cluster.well = all_well();
+    cluster.ticking = !cluster.well;
+    if (cluster.well)
+        sim_trace("redis is well");
+    else
+        sim_at(TICK_MS * 1000, on_tick, NULL, 0);
+}
+
+void sim_cluster_wake(void)
+{
+    if (cluster.ticking)
+        return;
+    if (cluster.well) /* until now everybody was in touch */
+        for (unsigned i = 0; i < SIM_NODES; i++)
+            for (unsigned k = 0; k < SIM_NODES; k++)
+                sim_node[i].heard_ms[k] = sim_now_ms();
+    cluster.ticking = true;
+    cluster.well = false;
+    sim_at(sim_below(TICK_MS) * 1000, on_tick, NULL, 0);
+}
+
+bool sim_cluster_well(void)
+{
+    return cluster.well;
+}
+
+void sim_cluster_restarted(struct sim_node *n)
+{
+    n->ok = false;
+    n->minority_ms = sim_now_ms();
+    n->elect_at_ms = 0;
+    for (unsigned k = 0; k < SIM_NODES; k++) {
+        n->heard_ms[k] = sim_now_ms();
+        n->failed[k] = false;
+    }
+    n->attach_at_ms = sim_now_ms() + sim_between(50, 500);
+    sim_cluster_wake();
+}
+
+void sim_cluster_init(void)
+{
+    memset(&cluster, 0, sizeof(cluster));
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        struct sim_node *n = &sim_node[i];
+        n->master = n->shard * SIM_COPIES;
+        n->ok = true;
+        for (unsigned s = 0; s < SIM_SHARDS; s++) {
+            n->owner[s] = s * SIM_COPIES;
+            n->epoch[s] = s + 1;
+        }
+        n->current_epoch = SIM_SHARDS;
+        for (unsigned k = 0; k < SIM_NODES; k++)
+            n->heard_ms[k] = sim_now_ms();
+    }
+    sim_cluster_wake();
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_plant.c - see sim_plant.h. The linker's --wrap puts these functions before the product's; without a planted bug they only pass on. */
+#include "tests/sim/sim_plant.h"
+
+#include <string.h>
+
+#include "edge/game/change.h"
+#include "edge/session/ring.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_lua.h"
+
+static const struct {
+    const char *name, *what, *from, *to; /* from: a text of the function library */
+} plants[] = {
+    {"ack_before_wait", "moves are acknowledged on Redis' reply, without WAIT", NULL, NULL},
+    {"wait_one", "WAIT for one replica of two", NULL, NULL},
+    {"no_nonce", "the fence is generation and epoch, without the nonce", "local again = game.n == nonce and game.o == new",
+     "local again = game.e == string.format('%.0f', tonumber(e) + 1)"},
+    {"no_fence", "a put is not held against the fence", "if not same_fence(game, g, e, n) then", "if false then"},
+    {"claim_any", "a claim does not compare the epoch", "if game.over or game.g ~= g or game.e ~= e or game.o ~= old then",
+     "if game.over then"},
+    {"view_tentative", "snapshots are made from the state that is being stored", NULL, NULL},
+    {"resume_off_by_one", "a resume replays one message too few", NULL, NULL},
+    {"no_dedupe", "a move sent again is judged anew", NULL, NULL},
+};
+
+bool sim_plant_prepare(const char *name)
+{
+    if (name[0] == 0)
+        return true;
+    for (size_t i = 0; i < MER_COUNT(plants); i++) {
+        if (strcmp(plants[i].name, name) != 0)
+            continue;
+        if (plants[i].from)
+            sim_lua_patch(plants[i].from, plants[i].to);
+        if (strcmp(name, "no_nonce") == 0)
+            sim_lua_patch("return game.g == g and game.e == e and game.n == n", "return game.g == g and game.e == e");
+        return true;
+    }
+    return false;
+}
+
+void sim_plant_list(FILE *out)
+{
+    for (size_t i = 0; i < MER_COUNT(plants); i++)
+        fprintf(out, "  %-18s %s\n", plants[i].name, plants[i].what);
+}
+
+void __real_edge_game_view(const struct edge_game *g, unsigned seat, struct edge_game_view *v);
+void __wrap_edge_game_view(const struct edge_game *g, unsigned seat, struct edge_game_view *v);
+void __wrap_edge_game_view(const struct edge_game *g, unsigned seat, struct edge_game_view *v)
+{
+    if (!sim_planted("view_tentative") || !g->has_next) {
+        __real_edge_game_view(g, seat, v);
+        return;
+    }
+    struct edge_game early = *g;
+    early.now = g->next;
+    __real_edge_game_view(&early, seat, v);
+}
+
+typedef void (*replay_cb)(void *ctx, uint64_t offset, const struct edge_msg *m);
+void __real_edge_ring_replay(const struct edge_ring *r, uint64_t offset, replay_cb each, void *ctx);
+void __wrap_edge_ring_replay(const struct edge_ring *r, uint64_t offset, replay_cb each, void *ctx);
+void __wrap_edge_ring_replay(const struct edge_ring *r, uint64_t offset, replay_cb each, void *ctx)
+{
+    __real_edge_ring_replay(r, offset + sim_planted("resume_off_by_one"), each, ctx);
+}
+
+bool __real_edge__game_answer_now(struct edge_game *g, const struct edge_game_ask *ask);
+bool __wrap_edge__game_answer_now(struct edge_game *g, const struct edge_game_ask *ask);
+bool __wrap_edge__game_answer_now(struct edge_game *g, const struct edge_game_ask *ask)
+{
+    return !(sim_planted("no_dedupe") && !g->now.over) && __real_edge__game_answer_now(g, ask);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_redis.h - a simulated Redis Cluster of 3 shards, each a primary and two replicas.
+ *
+ *   sim_redis.c    a node as a server: RESP, commands, WAIT; and replication, asynchronous, by effects
+ *   sim_cluster.c  who is primary: failure detection, votes, epochs, demotion
+ *
+ * Kept: a reply comes before any replica has the write; WAIT counts what replicas have acknowledged; a primary that is cut off or was
+ * paused goes on answering until it learns of the new epoch, then its tail is gone; min-replicas; a minority answers CLUSTERDOWN; kill -9
+ * keeps the append-only file. Left out: slot migration, memory limits. */
+#pragma once
+
+#include <hiredis/hiredis.h>
+
+#include "tests/sim/sim_keys.h"
+
+enum { SIM_NODE_TIMEOUT_MS = 2000, SIM_REPLICA_LAG_MS = 2000 };
+
+struct sim_node;
+/* A replica, as its primary sees it. */
+struct sim_replica {
+    struct mer_list list;
+    struct sim_node *node;
+    struct sim_end *end;
+    bool online;
+    size_t sent, acked;
+    uint64_t heard_ms;
+};
+
+struct sim_node {
+    struct sim_proc *proc;
+    unsigned index;
+    struct sim_keys keys;
+    /* Everything this node has applied; the offset is its count. */
+    struct sim_effect **log;
+    size_t log_count, log_cap;
+    struct mer_list clients, replicas;
+    /* as a replica */
+    struct sim_end *up;
+    bool online;
+    uint64_t attach_at_ms;
+    /* what it believes */
+    unsigned master; /* its own index: primary */
+    unsigned shard;
+    uint64_t epoch[SIM_SHARDS];
+    unsigned owner[SIM_SHARDS];
+    uint64_t current_epoch, voted_epoch, voted_ms[SIM_SHARDS];
+    uint64_t heard_ms[SIM_NODES];
+    bool failed[SIM_NODES];
+    bool ok;
+    uint64_t minority_ms; /* when it last did not see a majority */
+    uint64_t elect_at_ms;
+};
+extern struct sim_node sim_node[SIM_NODES];
+
+void sim_redis_init(void);
+void sim_redis_start(struct sim_proc *p);
+/* The primary of the highest epoch, as an observer who sees everything would say. */
+struct sim_node *sim_redis_primary(unsigned shard);
+unsigned sim_redis_shard(const char *key);
+
+/* sim_redis.c, for the cluster */
+void sim_node_demote(struct sim_node *n);
+void sim_node_detach(struct sim_node *n);
+void sim_node_attach(struct sim_node *n);
+
+/* sim_cluster.c */
+void sim_cluster_init(void);
+/* Something has happened to a node or between nodes: the clocks of failure detection run until all is well again. */
+void sim_cluster_wake(void);
+/* Every node lives, every replica is attached, everybody agrees. */
+bool sim_cluster_well(void);
+void sim_cluster_restarted(struct sim_node *n);

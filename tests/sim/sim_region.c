@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_region.c - puts a region together: which processes there are, and how an edge or a router is started from the product's own app.c
+ * with a configuration like the local footprint's. */
+#include <string.h>
+
+#include <meridian/log.h>
+#include <meridian/mem.h>
+#include <meridian/token.h>
+
+#include "edge/app.h"
+#include "region-router/app.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_redis.h"
+
+enum { SETS = 24, TOKEN_LIFE_S = 80000 };
+
+struct sim_region region;
+
+static const char keys_text[] = "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"sim\","
+                                "\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}]}";
+
+enum mer_err __wrap_mer_keys_load(struct mer_keys **out, const char *file, bool allow_hs256, struct mer_msg *msg);
+enum mer_err __wrap_mer_keys_load(struct mer_keys **out, const char *file, bool allow_hs256, struct mer_msg *msg)
+{
+    (void)file, (void)allow_hs256;
+    return mer_keys_parse(out, keys_text, sizeof(keys_text) - 1, true, msg);
+}
+
+/* HS256, because a signature must be the same for the same seed. */
+const char *sim_token(const char *user)
+{
+    static char token[MER_TOKEN_MAX_BYTES];
+    static struct mer_keys *keys;
+    char payload[256];
+    struct mer_msg msg;
+    if (!keys)
+        MER_ASSERT(mer_keys_parse(&keys, keys_text, sizeof(keys_text) - 1, true, &msg) == MER_OK);
+    int n = snprintf(payload, sizeof(payload), "{\"iss\":\"sim\",\"aud\":\"sim\",\"sub\":\"%s\",\"exp\":%llu}", user,
+                     (unsigned long long)(sim_wall_ms(NULL) / 1000 + TOKEN_LIFE_S));
+    MER_ASSERT(mer_token_sign(keys, payload, (size_t)n, token, sizeof(token)) == MER_OK);
+    return token;
+}
+
+/* The product's log goes into the trace; an error in it is a broken promise, but for those that a fault explains. */
+void __wrap_mer_log_write(struct mer_log *l, enum mer_level level, bool peer_caused, const char *event, const struct mer_kv *kv,
+                          size_t count);
+void __wrap_mer_log_write(struct mer_log *l, enum mer_level level, bool peer_caused, const char *event, const struct mer_kv *kv,
+                          size_t count)
+{
+    (void)peer_caused;
+    char line[400];
+    size_t n = 0;
+    line[0] = 0;
+    for (size_t i = 0; i < count && n < sizeof(line); i++) {
+        int more = kv[i].type == MER_KV_STR   ? snprintf(line + n, sizeof(line) - n, " %s=%s", kv[i].key, kv[i].v.s ? kv[i].v.s : "-")
+                   : kv[i].type == MER_KV_F64 ? snprintf(line + n, sizeof(line) - n, " %s=%g", kv[i].key, kv[i].v.f)
+                                              : snprintf(line + n, sizeof(line) - n, " %s=%lld", kv[i].key, (long long)kv[i].v.i);
+        n += more > 0 ? (size_t)more : 0;
+    }
+    if (level == MER_ERROR)
+        sim_fail("%s logged an error: %s%s", l->process, event, line);
+    if (sim.trace)
+        fprintf(sim.trace, "%10.4f   %s %s%s\n", (double)sim.now_us / 1e6, l->process, event, line);
+}
+
+struct sets {
+    char text[SETS][160];
+    char *item[SETS];
+    size_t count;
+};
+
+static void set(struct sets *s, const char *key, const char *value)
+{
+    MER_ASSERT(s->count < SETS);
+    snprintf(s->text[s->count], sizeof(s->text[0]), "%s=%s", key, value);
+    s->item[s->count] = s->text[s->count];
+    s->count++;
+}
+
+static void load(const struct mer_conf_item *items, size_t count, void *conf, const struct sets *s)
+{
+    struct mer_buf errors;
+    struct mer_strs strs = {(char **)(void *)(uintptr_t)s->item, s->count};
+    mer_buf_init(&errors, 0);
+    if (mer_conf_load(items, count, conf, NULL, &strs, &errors) != MER_OK) {
+        fprintf(stderr, "sim: configuration: %.*s\n", (int)errors.len, (const char *)errors.data);
+        exit(2);
+    }
+    mer_buf_deinit(&errors);
+}
+
+static void common(struct sets *s, const struct sim_proc *p)
+{
+    set(s, "region", "sim");
+    set(s, "id", p->name);
+    set(s, "admin_listen", "127.0.0.1:0");
+    set(s, "redis_nodes", "redis0:6379,redis4:6379,redis8:6379");
+    set(s, "log_level", sim.trace ? "debug" : "error");
+    set(s, "redis_durability", sim_planted("ack_before_wait") ? "primary" : sim_planted("wait_one") ? "one" : "all");
+}
+
+static void start_edge(struct sim_proc *p)
+{
+    struct sets s = {.count = 0};
+    struct edge_config conf = {0};
+    struct edge_app *app;
+    struct mer_msg msg;
+    char text[64];
+    common(&s, p);
+    snprintf(text, sizeof(text), "%s:players", p->name);
+    set(&s, "player_listen", text);
+    snprintf(text, sizeof(text), "%s:bus", p->name);
+    set(&s, "bus_listen", text);
+    set(&s, "routers", "router0:link,router1:link");
+    set(&s, "token_keys", "none");
+    set(&s, "token_issuer", "sim");
+    set(&s, "token_audience", "sim");
+    set(&s, "token_hs256_allowed", "true");
+    set(&s, "token_max_lifetime_s", "86400");
+    set(&s, "heartbeat_ms", "5000");
+    set(&s, "max_connections", "1000");
+    load(edge_config_items, edge_config_item_count, &conf, &s);
+    if (edge_app_create(&app, &conf, &msg) != MER_OK) {
+        sim_fail("%s does not start: %s", p->name, msg.text);
+        return;
+    }
+    p->user = app;
+    (void)edge_app_run(app);
+}
+
+static void start_router(struct sim_proc *p)
+{
+    struct sets s = {.count = 0};
+    struct router_config conf = {0};
+    struct router_app *app;
+    struct mer_msg msg;
+    char text[64];
+    common(&s, p);
+    snprintf(text, sizeof(text), "%s:link", p->name);
+    set(&s, "link_listen", text);
+    load(router_config_items, router_config_item_count, &conf, &s);
+    if (router_app_create(&app, &conf, &msg) != MER_OK) {
+        sim_fail("%s does not start: %s", p->name, msg.text);
+        return;
+    }
+    p->user = app;
+    (void)router_app_run(app);
+}
+
+void sim_region_start(struct sim_proc *p)
+{
+    if (strncmp(p->name, "redis", 5) == 0) {
+        sim_redis_start(p);
+        return;
+    }
+    sim_proc_start(p);
+    sim.current = p;
+    if (strncmp(p->name, "edge", 4) == 0)
+        start_edge(p);
+    else if (strncmp(p->name, "router", 6) == 0)
+        start_router(p);
+    sim.current = NULL;
+}
+
+struct edge_app *sim_edge_app(const struct sim_proc *p)
+{
+    return p->alive ? p->user : NULL;
+}
+
+static struct sim_proc *name(unsigned *next, const char *what, unsigned i)
+{
+    struct sim_proc *p = &sim.proc[(*next)++];
+    snprintf(p->name, sizeof(p->name), "%s%u", what, i);
+    return p;
+}
+
+static void later(void *ctx, uint64_t arg)
+{
+    (void)arg;
+    sim_region_start(ctx);
+}
+
+void sim_region_init(unsigned edges)
+{
+    unsigned next = 0;
+    region = (struct sim_region){.edges = edges, .routers = SIM_ROUTERS};
+    sim_redis_init();
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        region.node[i] = name(&next, "redis", i);
+        region.node[i]->user = &sim_node[i];
+        sim_node[i].proc = region.node[i];
+        sim_region_start(region.node[i]);
+    }
+    sim_cluster_init();
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        region.router[i] = name(&next, "router", i);
+    for (unsigned i = 0; i < edges; i++)
+        region.edge[i] = name(&next, "edge", i);
+    region.players = &sim.proc[next++];
+    snprintf(region.players->name, sizeof(region.players->name), "players");
+    sim_proc_start(region.players);
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        sim_at(sim_below(1000000), later, region.router[i], 0);
+    for (unsigned i = 0; i < edges; i++)
+        sim_at(sim_below(1000000), later, region.edge[i], 0);
+}
