@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * app.c - one edge put together (C24). Players are let in when Redis is there; until then the process is STARTING and /readyz says 503.
  *
- * The end: SIGTERM stops listening, tells every client to come back (1012) and leaves when they are gone, or after 3 s. Redis is destroyed
- * before the parts whose calls are under way, because it gives each of them its last answer. Owner: main.c. Next: session/session.h,
- * game/host.h, net/http.h. */
+ * The end (leave.c decides when): Redis is destroyed before the parts whose calls are under way, because it gives each of them its last
+ * answer. Owner: main.c. Next: leave.h, session/session.h, game/host.h, net/http.h. */
 #include "edge/app.h"
 
 #include <stdio.h>
@@ -15,6 +14,9 @@
 #include <meridian/mem.h>
 #include <meridian/tls.h>
 
+#include "edge/game/claims.h"
+#include "edge/game/handover.h"
+#include "edge/leave.h"
 #include "edge/limits.h"
 #include "edge/session/api.h"
 #include "edge/session/deliver.h"
@@ -24,8 +26,7 @@
 enum {
     RESERVED_DESCRIPTORS = 256, /* Redis (3 a primary), links, listeners, files, one accept */
     TICK_MS = 1000,
-    WATCHDOG_S = 5,           /* architecture section 3 */
-    RESTART_SPREAD_MS = 1000, /* the clients of one edge come back over a second, not at once */
+    WATCHDOG_S = 5, /* architecture section 3 */
 };
 
 /* --- start: files
@@ -199,6 +200,12 @@ static enum mer_err create_game(struct edge_app *app)
     enum mer_err err = edge_host_create(&app->host, &hc);
     sc.host = app->host;
     if (err == MER_OK)
+        err = edge_claims_create(&app->claims, &hc, app->host);
+    if (err == MER_OK)
+        err = edge_handover_create(&app->handover, &hc, app->host);
+    if (err == MER_OK)
+        err = edge_leave_create(&app->leave, app);
+    if (err == MER_OK)
         err = edge_seats_create(&app->seats, &sc);
     if (err == MER_OK)
         err = edge_sessions_create(&app->sessions, app);
@@ -294,25 +301,9 @@ static void on_redis_ready(void *ctx)
     MER_LOG(&app->log, MER_INFO, "edge.ready", KV_STR("address", edge_http_address(app->http, 0)), KV_STR("incarnation", app->incarnation));
 }
 
-static void on_stopping(struct mer_timer *t)
-{
-    struct edge_app *app = MER_CONTAINER_OF(t, struct edge_app, stopping);
-    if (edge_net_connections(app->net) == 0 || app->loop.now_ms >= app->stop_at_ms)
-        mer_process_stop(&app->process);
-    else
-        mer_loop_arm(&app->loop, &app->stopping, EDGE_STOP_CHECK_MS);
-}
-
 static void on_drain(void *ctx)
 {
-    struct edge_app *app = ctx;
-    edge_http_stop_listening(app->http);
-    edge_http_refuse_new(app->http, true);
-    edge_routers_report_now(app->routers);
-    edge_store_live_stop(app->store);
-    edge_sessions_close_all(app->sessions, EDGE_CLOSE_RESTART, "restart", RESTART_SPREAD_MS);
-    app->stop_at_ms = app->loop.now_ms + EDGE_STOP_WAIT_MS;
-    mer_loop_arm(&app->loop, &app->stopping, EDGE_STOP_CHECK_MS);
+    edge_leave_start(((struct edge_app *)ctx)->leave);
 }
 
 static void name_process(struct edge_app *app)
@@ -356,7 +347,6 @@ enum mer_err edge_app_create(struct edge_app **out, struct edge_config *conf, st
     app->process.on_reload = on_reload;
     app->process.ctx = app;
     mer_timer_init(&app->tick, on_tick);
-    mer_timer_init(&app->stopping, on_stopping);
     mer_metrics_add_process(&app->metrics, &app->loop);
     enum mer_err err = read_password(app, msg);
     if (err == MER_OK)
@@ -396,7 +386,6 @@ void edge_app_destroy(struct edge_app *app)
     if (app == NULL)
         return;
     mer_loop_disarm(&app->loop, &app->tick);
-    mer_loop_disarm(&app->loop, &app->stopping);
     if (app->admin != NULL)
         mer_admin_close(app->admin);
     if (app->sessions != NULL)
@@ -412,7 +401,10 @@ void edge_app_destroy(struct edge_app *app)
     edge_sessions_destroy(app->sessions);
     edge_tickets_destroy(app->tickets);
     edge_api_destroy(app->api);
+    edge_leave_destroy(app->leave);
     edge_seats_destroy(app->seats);
+    edge_handover_destroy(app->handover);
+    edge_claims_destroy(app->claims);
     edge_host_destroy(app->host);
     edge_routers_destroy(app->routers);
     edge_bus_destroy(app->bus);

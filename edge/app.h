@@ -19,6 +19,9 @@
 
 struct edge_tickets;
 struct edge_api;
+struct edge_claims;
+struct edge_handover;
+struct edge_leave;
 
 struct edge_app {
     struct edge_config conf;
@@ -38,17 +41,18 @@ struct edge_app {
     struct edge_bus *bus;
     struct edge_routers *routers;
     struct edge_host *host;
+    struct edge_claims *claims;
+    struct edge_handover *handover;
+    struct edge_leave *leave;
     struct edge_seats *seats;
     struct edge_sessions *sessions;
     struct edge_tickets *tickets;
     struct edge_api *api;
     struct edge_net *net;
     struct edge_http *http;
-    struct mer_timer tick;     /* every second: readiness, load, watchdog */
-    struct mer_timer stopping; /* SIGTERM: close frames have so long to leave */
+    struct mer_timer tick; /* every second: readiness, load, watchdog */
     uint64_t busy_us_before, tick_us_before;
     uint32_t load_permille;
-    uint64_t stop_at_ms; /* when waiting for close frames ends */
     int exit_code;
     char hostname[64], ws_url[320];
     struct edge_upgrade_route upgrades[2];

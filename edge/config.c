@@ -53,6 +53,7 @@ const struct mer_conf_item edge_config_items[] = {
     U32(messages_per_second, 1, 1000000, "20", "messages of one connection, and of one user (R18)"),
     U32(messages_burst, 1, 1000000, "40", "and at once"),
     U32(ring_pool_bytes, 65536, 1073741824, "67108864", "memory for replay to reconnecting clients, all sessions together"),
+    U32(drain_deadline_ms, 0, 86400000, "60000", "a drain gives up waiting after this and leaves the rest to crash recovery (R22)"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */

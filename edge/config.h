@@ -32,6 +32,7 @@ struct edge_config {
     uint32_t connections_per_address;
     uint32_t messages_per_second, messages_burst;
     uint32_t ring_pool_bytes;
+    uint32_t drain_deadline_ms;
     uint32_t log_level; /* enum mer_level */
 };
 

@@ -277,8 +277,8 @@ static void on_request(void *ctx, const IM(BusMessage) * m)
     IM(SeatRequest) *r = m->seat_request;
     struct edge_hosted *g = edge__host_find(h, r->game_id);
     struct edge_game_ask ask;
-    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || (g && g->phase == EDGE_HOSTED_CREATING))
-        return;
+    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || (g && (g->phase == EDGE_HOSTED_CREATING || g->handing_since_ms != 0)))
+        return; /* the proxy asks again, here or the new owner */
     unsigned seat = g ? edge_game_seat_of(&g->core, r->user) : EDGE_RULES_NO_SEAT;
     if (seat == EDGE_RULES_NO_SEAT) {
         turn_away(h, m->from, r->game_id, r->user, g ? REFUSAL(NOT_YOURS) : REFUSAL(NO_SUCH_GAME), r);

@@ -98,7 +98,8 @@ struct edge_hosted {
     struct edge_birth *birth; /* CREATING */
     struct edge_attach *attach;
     uint8_t attach_count, attach_cap;
-    char taken_by[EDGE_GAME_SESSION_MAX + 1]; /* LOST: the new owner, where known */
+    uint64_t handing_since_ms;                /* handover.c: being given away, takes no step; 0: not */
+    char taken_by[EDGE_GAME_SESSION_MAX + 1]; /* LOST: the new owner, where known; being given away: to whom */
 };
 
 /* What is needed until the create is confirmed. */

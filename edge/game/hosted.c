@@ -264,6 +264,8 @@ void edge__hosted_sweep(struct edge_hosted *g)
 {
     struct edge_host *h = g->host;
     edge__host_sweep_later(g);
+    if (g->handing_since_ms != 0)
+        return;
     if (g->verify) {
         g->verify = false;
         edge_game_verify(&g->core, edge__host_time(h));

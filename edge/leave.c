@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * leave.c - see leave.h. The order matters: not ready and not listening first, so that nobody new comes; games go to the targets of the
+ * router's plan while their players are still connected here; players are told when to come back, each at his own time, and take their
+ * sessions along (session/take.c); the liveness key goes last, because until then others must reach this process. What is left at the
+ * deadline is a crash to the others, and recovered like one.
+ *
+ * Timer: every 100 ms while leaving: asks for a plan once a second, looks whether all is done.
+ * Owner: the app. Next: game/handover.h, session/drain.h. */
+#include "edge/leave.h"
+
+#include <meridian/mem.h>
+
+#include "edge/game/handover.h"
+#include "edge/limits.h"
+#include "edge/session/drain.h"
+
+#define IM(x) Meridian__Internal__V1__##x
+#define ROUTER(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
+
+enum { TICK_MS = 100, ASK_MS = 1000, PLAN_WAIT_MS = 2000, SPREAD_MIN_MS = 1000, TAKE_WAIT_MS = 5000, LAST_MS = 300 };
+
+#define LEAVE_STATES(X) X(IDLE) X(ASKING) X(MOVING) X(LAST)
+#define X(name) LEAVE_##name,
+enum leave_state { LEAVE_STATES(X) LEAVE_NSTATES };
+#undef X
+
+struct edge_leave {
+    struct edge_app *app;
+    enum leave_state state;
+    struct mer_timer timer;
+    struct edge_drain *players;
+    bool targets; /* somebody takes the games */
+    uint64_t since_ms, asked_ms, empty_ms, last_ms;
+};
+
+static void ask(struct edge_leave *l)
+{
+    struct edge_app *app = l->app;
+    IM(DrainAsk) a = MERIDIAN__INTERNAL__V1__DRAIN_ASK__INIT;
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    a.games = edge_handover_left(app->handover);
+    a.sessions = edge_sessions_count(app->sessions);
+    m.body_case = ROUTER(DRAIN_ASK);
+    m.drain_ask = &a;
+    l->asked_ms = app->loop.now_ms;
+    if (edge_routers_send(app->routers, &m) != MER_OK)
+        MER_LOG(&app->log, MER_DEBUG, "drain.no_leader", KV_U64("games", a.games));
+}
+
+static void move_players(struct edge_leave *l, uint32_t per_second)
+{
+    struct edge_app *app = l->app;
+    uint64_t spread = per_second == 0 ? SPREAD_MIN_MS : (uint64_t)edge_sessions_count(app->sessions) * 1000 / per_second;
+    uint64_t room = app->conf.drain_deadline_ms - app->conf.drain_deadline_ms / 4; /* the rest is for coming back and taking sessions */
+    spread = spread < SPREAD_MIN_MS ? SPREAD_MIN_MS : spread;
+    spread = spread > room ? room : spread;
+    l->state = LEAVE_MOVING;
+    MER_LOG(&app->log, MER_INFO, "drain.players", KV_U64("sessions", edge_sessions_count(app->sessions)), KV_U64("spread_ms", spread));
+    if (edge_drain_start(&l->players, app, (uint32_t)spread) != MER_OK)
+        edge_sessions_close_all(app->sessions, EDGE_CLOSE_RESTART, "restart", SPREAD_MIN_MS);
+}
+
+static void on_plan(void *ctx, const IM(RouterMessage) * m)
+{
+    struct edge_leave *l = ctx;
+    const IM(DrainPlan) *p = m->drain_plan;
+    if (l->state != LEAVE_ASKING && l->state != LEAVE_MOVING)
+        return;
+    l->targets = p->n_targets > 0;
+    edge_handover_start(l->app->handover, (const char *const *)p->targets, p->n_targets, p->games_per_second);
+    if (l->state == LEAVE_ASKING)
+        move_players(l, p->sessions_per_second);
+}
+
+static void last(struct edge_leave *l)
+{
+    struct edge_app *app = l->app;
+    uint32_t games = edge_handover_left(app->handover);
+    MER_LOG(&app->log, games > 0 && l->targets ? MER_WARN : MER_INFO, "drain.done", KV_U64("games_left", games),
+            KV_U64("connections_left", edge_net_connections(app->net)), KV_U64("took_ms", app->loop.now_ms - l->since_ms));
+    l->state = LEAVE_LAST;
+    l->last_ms = app->loop.now_ms;
+    edge_sessions_close_all(app->sessions, EDGE_CLOSE_RESTART, "restart", SPREAD_MIN_MS);
+    edge_store_live_stop(app->store);
+}
+
+static bool empty(struct edge_leave *l)
+{
+    struct edge_app *app = l->app;
+    if (edge_net_connections(app->net) > 0 || (l->targets && edge_handover_left(app->handover) > 0)) {
+        l->empty_ms = 0;
+        return false;
+    }
+    if (l->empty_ms == 0)
+        l->empty_ms = app->loop.now_ms;
+    return !l->targets || edge_sessions_count(app->sessions) == 0 || app->loop.now_ms - l->empty_ms >= TAKE_WAIT_MS;
+}
+
+static void on_timer(struct mer_timer *t)
+{
+    struct edge_leave *l = MER_CONTAINER_OF(t, struct edge_leave, timer);
+    struct edge_app *app = l->app;
+    uint64_t now = app->loop.now_ms;
+    if (l->state == LEAVE_LAST && now - l->last_ms >= LAST_MS) {
+        mer_process_stop(&app->process);
+        return;
+    }
+    if (l->state != LEAVE_LAST && now - l->asked_ms >= ASK_MS)
+        ask(l);
+    if (l->state == LEAVE_ASKING && edge_handover_left(app->handover) == 0 && edge_sessions_count(app->sessions) == 0)
+        last(l); /* nobody was here */
+    if (l->state == LEAVE_ASKING && now - l->since_ms >= PLAN_WAIT_MS)
+        move_players(l, 0);
+    if (l->state == LEAVE_MOVING && (empty(l) || now - l->since_ms >= app->conf.drain_deadline_ms))
+        last(l);
+    mer_loop_arm(&app->loop, &l->timer, TICK_MS);
+}
+
+void edge_leave_start(struct edge_leave *l)
+{
+    struct edge_app *app = l->app;
+    if (l->state != LEAVE_IDLE)
+        return;
+    l->state = LEAVE_ASKING;
+    l->since_ms = app->loop.now_ms;
+    edge_http_stop_listening(app->http);
+    edge_http_refuse_new(app->http, true);
+    edge_routers_report_now(app->routers);
+    ask(l);
+    mer_loop_arm(&app->loop, &l->timer, TICK_MS);
+}
+
+enum mer_err edge_leave_create(struct edge_leave **out, struct edge_app *app)
+{
+    struct edge_leave *l = mer_try_calloc(1, sizeof(*l));
+    if (l == NULL)
+        return MER_ENOMEM;
+    l->app = app;
+    mer_timer_init(&l->timer, on_timer);
+    edge_routers_on(app->routers, ROUTER(DRAIN_PLAN), on_plan, l);
+    *out = l;
+    return MER_OK;
+}
+
+void edge_leave_destroy(struct edge_leave *l)
+{
+    if (l == NULL)
+        return;
+    mer_loop_disarm(&l->app->loop, &l->timer);
+    edge_drain_destroy(l->players);
+    mer_free(&l);
+}
