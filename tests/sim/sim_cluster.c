@@ -23,6 +23,7 @@ enum {
 
 static struct {
     bool ticking, well;
+    unsigned ticks;
 } cluster;
 
 static bool runs(const struct sim_node *n)
@@ -217,7 +218,10 @@ static void on_tick(void *ctx, uint64_t arg)
         replicas_report(n);
         if (n->master != i && !n->up && sim_now_ms() >= n->attach_at_ms)
             sim_node_attach(n);
+        if (n->online && (cluster.ticks + i) % (1000 / TICK_MS) == 0)
+            sim_node_acknowledge(n);
     }
+    cluster.ticks++;
     cluster.well = all_well();
     cluster.ticking = !cluster.well;
     if (cluster.well)

@@ -23,7 +23,7 @@ struct client {
     struct sim_node *node;
     struct sim_end *end; /* NULL: gone */
     redisReader *reader;
-    size_t written; /* offset of its last write */
+    size_t seen; /* the offset after its last command, reads too: what WAIT waits for */
     bool blocked;
     long long want;
     uint64_t wait_serial;
@@ -123,7 +123,7 @@ static void unblock(struct client *c, const char *error)
     if (error)
         say(c, error);
     else {
-        snprintf(text, sizeof(text), ":%lld\r\n", confirmed(c->node, c->written));
+        snprintf(text, sizeof(text), ":%lld\r\n", confirmed(c->node, c->seen));
         say(c, text);
     }
     run_commands(c);
@@ -133,7 +133,7 @@ static void check_waits(struct sim_node *n)
 {
     MER_LIST_EACH_SAFE (it, &n->clients) {
         struct client *c = MER_LIST_ENTRY(it, struct client, list);
-        if (c->blocked && confirmed(n, c->written) >= c->want)
+        if (c->blocked && confirmed(n, c->seen) >= c->want)
             unblock(c, NULL);
     }
 }
@@ -223,8 +223,10 @@ static void on_replica(void *ctx, struct sim_end *end)
     sim_net_take(end, &ops, r);
 }
 
-static void acknowledge(struct sim_node *n)
+void sim_node_acknowledge(struct sim_node *n)
 {
+    if (!n->up)
+        return;
     struct message m = {.kind = ACK, .from = n->index, .offset = n->log_count};
     post(n->up, &m, NULL);
 }
@@ -268,7 +270,7 @@ static void from_primary(void *ctx, const uint8_t *data, size_t len)
         apply(n, e);
     }
     n->online = true;
-    acknowledge(n);
+    sim_node_acknowledge(n);
 }
 
 static void primary_lost(void *ctx, bool clean, const char *why)
@@ -366,7 +368,7 @@ static void do_wait(struct client *c, long long want, uint64_t ms)
         c->blocked = false;
         say(c, "-ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be "
                "writable (which is not the default) writes to replicas are just local and are not propagated.\r\n");
-    } else if (confirmed(c->node, c->written) >= want)
+    } else if (confirmed(c->node, c->seen) >= want)
         unblock(c, NULL);
     else
         sim_post(c->node->proc, ms * 1000, on_wait_timeout, c, c->wait_serial);
@@ -376,7 +378,6 @@ static void on_effect(void *ctx, struct sim_effect *e)
 {
     struct client *c = ctx;
     log_append(c->node, e);
-    c->written = c->node->log_count;
 }
 
 static void say_reply(struct client *c, const struct sim_reply *r)
@@ -516,6 +517,8 @@ static void run_commands(struct client *c)
         for (size_t i = 0; i < r->elements; i++)
             argv[i] = sim_str_new(r->element[i]->str, (size_t)r->element[i]->len);
         command(c, (int)r->elements, argv);
+        if (!sim_str_is(argv[0], "WAIT"))
+            c->seen = c->node->log_count;
         for (size_t i = 0; i < r->elements; i++)
             sim_str_unref(argv[i]);
         freeReplyObject(r);

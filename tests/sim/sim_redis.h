@@ -62,6 +62,8 @@ unsigned sim_redis_shard(const char *key);
 void sim_node_demote(struct sim_node *n);
 void sim_node_detach(struct sim_node *n);
 void sim_node_attach(struct sim_node *n);
+/* Once a second: that is how a replica finds out that its primary was started again. */
+void sim_node_acknowledge(struct sim_node *n);
 
 /* sim_cluster.c */
 void sim_cluster_init(void);
