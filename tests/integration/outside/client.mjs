@@ -16,7 +16,7 @@ export class Client {
     }
 
     // where: address of /v1/ws. token in the query, or with `first: true` in `auth`. views may be handed on from an earlier connection.
-    constructor(where, { token, device, first = false, views = new Map() }) {
+    constructor(where, { token, device, first = false, views = new Map(), resume }) {
         this.where = where;
         this.views = views;
         this.problems = [];
@@ -24,6 +24,8 @@ export class Client {
         this.waiting = new Set();
         this.listeners = new Set();
         this.received = 0;
+        this.resumed = resume;
+        this.resuming = resume !== undefined; // until the second `connected`: what comes before it belongs to a session that is given up
         open.add(this);
         const query = new URLSearchParams(first ? {} : { token, ...(device ? { device } : {}) });
         this.socket = new WebSocket(`${where}?${query}`, ["meridian.v1.json"]);
@@ -39,17 +41,18 @@ export class Client {
         if (first) this.socket.on("open", () => this.send("auth", { token, ...(device ? { device } : {}) }));
     }
 
-    // Connected and told so; with `resume` it continues that client's session and returns the second `connected`.
     static async connect(where, options) {
         const client = new Client(where, options);
-        client.connected = await client.next("connected");
-        if (options.resume) {
-            const { session, epoch, offset } = options.resume;
-            client.resumed = { session, offset };
-            client.send("resume", { session, epoch, offset });
-            client.connected = await client.next("connected");
-        }
+        await client.begin();
         return client;
+    }
+
+    // Connected and told so; with `resume` (another client's state) continuing that session.
+    async begin() {
+        this.connected = await this.next("connected");
+        if (!this.resumed) return;
+        this.send("resume", this.resumed);
+        this.connected = await this.next("connected");
     }
 
     get state() {
@@ -68,11 +71,13 @@ export class Client {
     }
 
     take(message) {
+        if (message.type === "connected") this.resuming &&= this.offset === undefined;
         if (message.type === "connected") this.offset = message.resume === "replayed" ? this.resumed.offset : message.offset;
         if (isNumbered(message.type)) {
             if (message.offset !== this.offset + 1) this.problems.push(`${message.type}: offset ${message.offset} after ${this.offset}`);
             this.offset = message.offset;
         }
+        if (this.resuming && message.type !== "connected") return;
         if (message.gameId !== undefined && isNumbered(message.type)) this.view(message.gameId).apply(message);
         for (const waiter of this.waiting) if (waiter.take(message)) return;
         this.unread.push(message);
