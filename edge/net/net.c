@@ -200,7 +200,7 @@ enum mer_err edge_net_create(struct edge_net **out, const struct edge_net_conf *
     getrlimit(RLIMIT_NOFILE, &limit);
     n->descriptor_limit = limit.rlim_cur > INT32_MAX ? INT32_MAX : (int)limit.rlim_cur;
     n->ended_tail = &n->ended;
-    mer_slab_init(&n->slab, sizeof(struct edge_conn), 64);
+    mer_slab_init(&n->slab, sizeof(struct edge_conn), EDGE__CONNS_A_CHUNK);
     mer_timer_init(&n->ended_timer, on_more_ends);
     n->hook.cb = on_turn_end;
     mer_list_init(&n->hook.node);

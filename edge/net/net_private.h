@@ -32,6 +32,7 @@ enum {
     EDGE__IN_BYTES = 64 * 1024,    /* one receive: a TCP window of small messages */
     EDGE__AREA_BYTES = 128 * 1024, /* corked writes of all connections */
     EDGE__CORKS = 1024,            /* connections corked at a time */
+    EDGE__CONNS_A_CHUNK = 500,     /* 64 KiB: aligning smaller chunks wastes a page of each */
     EDGE__EVENTS = 256,            /* of one epoll_wait */
     EDGE__EVENT_ROUNDS = 4,        /* epoll_waits a turn */
     EDGE__ENDS = 256,              /* closed callbacks and releases a turn (architecture, section 3) */

@@ -42,7 +42,7 @@ struct server {
     double syscalls;         /* a message, under strace */
 };
 
-static int connections = 200, rounds = 9, round_ms = 1000;
+static int connections = 200, rounds = 31, round_ms = 300; /* many short rounds: the machine's other work comes and goes */
 static double min_ratio, max_syscalls;
 
 static _Noreturn void die(const char *fmt, ...)
@@ -146,13 +146,24 @@ static void send_one(struct client *c)
         die("send: %s", strerror(errno));
 }
 
+static _Noreturn void lost(const struct server *s, const struct client *c, ssize_t got)
+{
+    const char *how = got == 0 ? "closed" : strerror(errno);
+    int status = 0;
+    if (waitpid(s->pid, &status, WNOHANG) == s->pid)
+        die("%s: ended, wait status %#x", s->program, (unsigned)status);
+    if (c->have >= 4 && c->in[0] == 0x88)
+        die("%s: closed with code %u", s->program, (unsigned)(c->in[2] << 8 | c->in[3]));
+    die("%s: %s", s->program, how);
+}
+
 /* True when the answer is whole; what differs from what was sent ends the bench. */
-static bool take_answer(struct client *c)
+static bool take_answer(const struct server *s, struct client *c)
 {
     uint8_t expected[FRAME_IN] = {0x82, PAYLOAD};
     ssize_t got = recv(c->fd, c->in + c->have, sizeof(c->in) - c->have, 0);
     if (got <= 0)
-        die("recv: %s", got == 0 ? "closed" : strerror(errno));
+        lost(s, c, got);
     c->have += (size_t)got;
     if (c->have >= 2 && c->in[0] == 0x89 && c->in[1] == 0) { /* a heartbeat */
         c->have -= 2;
@@ -163,6 +174,7 @@ static bool take_answer(struct client *c)
     fill(c, expected + 2);
     if (memcmp(expected, c->in, sizeof(expected)) != 0)
         die("an echo differs from what was sent");
+    c->have = 0; /* a heartbeat may come next */
     return true;
 }
 
@@ -180,7 +192,7 @@ static uint64_t play(struct server *s, uint64_t ns)
             die("%s: no answers any more", s->program);
         bool go_on = now_ns() < end;
         for (int i = 0; i < n; i++) {
-            if (!take_answer(ev[i].data.ptr))
+            if (!take_answer(s, ev[i].data.ptr))
                 continue;
             done++;
             if (go_on)
