@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Client } from "../outside/client.mjs";
-import { player, sleep } from "../outside/footprint.mjs";
+import { metrics, player, sleep } from "../outside/footprint.mjs";
 import { Crowd } from "./crowd.mjs";
 import { Footprint, lives, until } from "./own.mjs";
 
@@ -28,6 +28,14 @@ async function crowd(board = { rows: 4, cols: 5 }) {
     return all;
 }
 
+// A slot with a game in it, of the primary that has most of them.
+function busiest(games) {
+    const slots = [...print.slotsOf(games).values()];
+    const homes = slots.map((slot) => print.primaryOf(slot).id);
+    const most = (id) => homes.filter((home) => home === id).length;
+    return slots.reduce((best, slot, i) => (best === undefined || most(homes[i]) > most(homes[slots.indexOf(best)]) ? slot : best), undefined);
+}
+
 async function kill(pid) {
     process.kill(pid, "SIGKILL");
     await until("its end", () => !lives(pid), 5000);
@@ -43,6 +51,9 @@ describe("while ten games run", { timeout: 800_000 }, () => {
     test("the leading router is killed: the next match is made within 3 s, games do not notice", async (t) => {
         const all = await crowd();
         const leader = print.leader();
+        const standby = print.region.routers.find((router) => router.id !== leader.id);
+        const leads = async (router) => (await metrics(router.admin)).meridian_router_leader;
+        assert.deepEqual([await leads(leader), await leads(standby)], [1, 0]);
         await kill(leader.pid);
         const began = Date.now();
         const pair = await Promise.all(edges.map((edge) => Client.connect(edge, player(undefined, { dir: print.state }))));
@@ -50,6 +61,7 @@ describe("while ten games run", { timeout: 800_000 }, () => {
         const took = Date.now() - began;
         assert.equal(views[0].gameId, views[1].gameId);
         assert.ok(took < 3000, `${took} ms until the match`);
+        assert.equal(await leads(standby), 1);
         pair[0].send("leave_game", { gameId: views[0].gameId });
         await Promise.all(pair.map((client) => client.next("game_over")));
         await Promise.all(pair.map((client) => client.close()));
@@ -61,7 +73,7 @@ describe("while ten games run", { timeout: 800_000 }, () => {
 
     test("a replica hangs for three seconds", async (t) => {
         const all = await crowd();
-        const [slot] = print.slotsOf(all.games).values();
+        const slot = busiest(all.games);
         const [replica] = print.replicasOf(print.primaryOf(slot));
         const pid = print.redisPid(replica.port);
         process.kill(pid, "SIGSTOP");
@@ -73,9 +85,12 @@ describe("while ten games run", { timeout: 800_000 }, () => {
 
     test("a replica is killed, and started again", async (t) => {
         const all = await crowd();
-        const [slot] = print.slotsOf(all.games).values();
+        const slot = busiest(all.games);
         const [, replica] = print.replicasOf(print.primaryOf(slot));
+        const primary = print.primaryOf(slot);
         await kill(print.redisPid(replica.port));
+        await until("the primary notices", () => /connected_slaves:1/.test(print.redis(primary.port, "info", "replication")));
+        await all.moves(4); // the other shards' games go on
         await sleep(1500);
         print.startRedis(replica.port);
         t.diagnostic(JSON.stringify(calm(await all.judge())));
@@ -101,7 +116,7 @@ describe("while ten games run", { timeout: 800_000 }, () => {
 
     test("a replica takes over from its primary when told to", async (t) => {
         const all = await crowd();
-        const [slot] = print.slotsOf(all.games).values();
+        const slot = busiest(all.games);
         const before_ = print.primaryOf(slot);
         const [replica] = print.replicasOf(before_);
         assert.equal(print.redis(replica.port, "cluster", "failover"), "OK");
