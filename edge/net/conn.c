@@ -59,6 +59,7 @@ void edge__conn_queue_end(struct edge_conn *c)
     c->next = NULL;
     *c->net->ended_tail = c;
     c->net->ended_tail = &c->next;
+    edge__net_work(c->net);
 }
 
 void edge__conn_drop(struct edge_conn *c)

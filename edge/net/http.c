@@ -373,6 +373,7 @@ void edge_http_destroy(struct edge_http *h)
     if (h == NULL)
         return;
     uv_loop_t *uv = &h->net->conf.loop->uv;
+    h->destroying = true;
     edge__listen_stop(h);
     while (!mer_list_empty(&h->pending) || !mer_list_empty(&h->proxied)) {
         edge__listen_drop_all(h);

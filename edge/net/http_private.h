@@ -57,7 +57,7 @@ struct edge_http {
     struct mer_list listeners, pending, proxied;
     uint32_t refusals; /* of the pending */
     int spare_fd;      /* given up at EMFILE to accept and close one */
-    bool refuse_new, listening_stopped;
+    bool refuse_new, listening_stopped, destroying;
 };
 
 /* What is being answered. */

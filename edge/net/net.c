@@ -143,6 +143,11 @@ static bool on_turn_end(struct mer_hook *h)
     return n->ended != NULL && end_some(n);
 }
 
+static void on_work(struct mer_deferred *d)
+{
+    (void)d; /* the hook does it */
+}
+
 static void on_more_ends(struct mer_timer *t)
 {
     (void)t; /* that the loop turned is all it is for */
@@ -202,6 +207,7 @@ enum mer_err edge_net_create(struct edge_net **out, const struct edge_net_conf *
     n->ended_tail = &n->ended;
     mer_slab_init(&n->slab, sizeof(struct edge_conn), EDGE__CONNS_A_CHUNK);
     mer_timer_init(&n->ended_timer, on_more_ends);
+    mer_deferred_init(&n->work, on_work);
     n->hook.cb = on_turn_end;
     mer_list_init(&n->hook.node);
     mer_loop_hook_add(conf->loop, MER_PHASE_PLAYER, &n->hook);
@@ -264,6 +270,7 @@ void edge_net_destroy(struct edge_net *n)
         }
     }
     mer_loop_hook_remove(&n->hook);
+    mer_deferred_cancel(&n->work);
     mer_loop_disarm(n->conf.loop, &n->ended_timer);
     mer_metrics_remove(&n->metric_set);
     mer_slab_deinit(&n->slab);

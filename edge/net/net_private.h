@@ -99,6 +99,7 @@ struct edge_net {
     int descriptor_limit;
     uv_poll_t poll;
     struct mer_hook hook;
+    struct mer_deferred work;     /* queued while something is corked or ended: makes the loop run its hooks again before it waits */
     struct mer_timer ended_timer; /* more ended in a turn than may be released: the loop must not wait */
     struct mer_slab slab;
     struct edge_throttle throttle;
@@ -113,6 +114,12 @@ struct edge_net {
     uint64_t values[EDGE__METRICS];
     struct mer_metric_set metric_set;
 };
+
+/* Something is left for the end of the turn, even when that has passed already. */
+static inline void edge__net_work(struct edge_net *n)
+{
+    mer_loop_defer(n->conf.loop, &n->work);
+}
 
 static inline void edge__count(struct edge_net *n, enum edge__metric m)
 {

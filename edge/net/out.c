@@ -276,6 +276,8 @@ static uint8_t *cork_room(struct edge_conn *c, size_t n)
     if (k != NULL) {
         segment_at(net, k->last)->next = at;
     } else {
+        if (net->cork_count == 0)
+            edge__net_work(net);
         k = &net->corks[net->cork_count++];
         k->c = c;
         k->first = at;

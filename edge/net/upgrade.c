@@ -85,7 +85,7 @@ static int take_plain(h2o_socket_export_t *info)
 static int take_over(struct edge__pending *p, h2o_socket_t *sock, SSL **ssl, struct mer_buf *early)
 {
     h2o_socket_export_t info;
-    bool fine = !p->tls || p->ssl != NULL;
+    bool fine = !p->http->destroying && (!p->tls || p->ssl != NULL);
     if (sock->input->size != 0)
         fine = fine && mer_buf_append(early, sock->input->bytes, sock->input->size) == MER_OK;
     if (fine && p->tls) {

@@ -391,6 +391,41 @@ static void no_memory_for_a_connection_costs_that_connection_only(void **state)
     close(good);
 }
 
+struct late {
+    struct mer_hook hook;
+    struct mer_deferred deferred;
+    struct net_fix *f;
+    bool done;
+};
+static void send_late(struct mer_deferred *d)
+{
+    edge_conn_send(MER_CONTAINER_OF(d, struct late, deferred)->f->conn[0], EDGE_TEXT, "late", 4);
+}
+static bool defer_late(struct mer_hook *h)
+{
+    struct late *l = MER_CONTAINER_OF(h, struct late, hook);
+    if (!l->done)
+        mer_loop_defer(&l->f->loop, &l->deferred);
+    l->done = true;
+    return false;
+}
+
+static void what_is_sent_after_the_hooks_leaves_in_the_same_turn(void **state)
+{
+    struct net_fix *f = *state;
+    struct late late = {.hook.cb = defer_late, .f = f};
+    char got[6];
+    int fd = net_open(f);
+    mer_list_init(&late.hook.node);
+    mer_deferred_init(&late.deferred, send_late);
+    mer_loop_hook_add(&f->loop, MER_PHASE_PLAYER, &late.hook); /* after ours */
+    net_step(f);
+    mer_loop_hook_remove(&late.hook);
+    assert_int_equal(recv(fd, got, sizeof(got), 0), 6);
+    assert_memory_equal(got, "\x81\x04late", 6);
+    close(fd);
+}
+
 static void lost_bytes_are_not_sent_to_the_next_connection(void **state)
 {
     struct net_fix *f = *state;
@@ -430,6 +465,7 @@ int main(void)
         T(pings_within_the_rate_go_on_for_ever),
         T(ends_of_a_turn_are_bounded),
         T(no_memory_for_a_connection_costs_that_connection_only),
+        T(what_is_sent_after_the_hooks_leaves_in_the_same_turn),
         T(lost_bytes_are_not_sent_to_the_next_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
