@@ -106,7 +106,7 @@ export async function ask(port, bytes, { ms = 3000, closes = false, echoes = nul
     let result = `${answer.status}${code}`;
     if (answer.status === "426" && answer.headers["sec-websocket-version"] !== "13") result += ", no version told";
     if (answer.status === "405" && !answer.headers.allow) result += ", no Allow";
-    if (echoes !== null && wire.in.includes(echoes)) result += ", echoes the request";
+    if (echoes !== null && answer.body.includes(echoes)) result += ", echoes the request";
     if (closes) {
         await wire.look(() => undefined, 1500);
         if (!wire.over) result += ", still open";
