@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdio.h>
+#include <string.h>
 
 #include <meridian/list.h>
 #include <meridian/loop.h>
@@ -101,6 +102,13 @@ static inline uint32_t sim_between(uint32_t min, uint32_t max)
 static inline uint64_t sim_now_ms(void)
 {
     return sim.now_us / 1000;
+}
+/* A bounded copy, cut at the end. */
+static inline void sim_copy(char *out, size_t size, const char *text)
+{
+    size_t n = strlen(text) < size ? strlen(text) : size - 1;
+    memmove(out, text, n);
+    out[n] = 0;
 }
 uint64_t sim_wall_ms(const struct sim_proc *p);
 bool sim_planted(const char *name);

@@ -43,9 +43,9 @@ void sim_check_sent(const char *user, const char *game, const char *move, uint32
     sim_log.move = grow(sim_log.move, &sim_log.moves_cap, sim_log.moves, sizeof(*sim_log.move));
     struct sim_move *m = &sim_log.move[sim_log.moves++];
     memset(m, 0, sizeof(*m));
-    snprintf(m->user, sizeof(m->user), "%s", user);
-    snprintf(m->game, sizeof(m->game), "%s", game);
-    snprintf(m->id, sizeof(m->id), "%s", move);
+    sim_copy(m->user, sizeof(m->user), user);
+    sim_copy(m->game, sizeof(m->game), game);
+    sim_copy(m->id, sizeof(m->id), move);
     m->card = card;
 }
 
@@ -76,8 +76,8 @@ void sim_check_no_game(const char *user, const char *game)
 {
     sim_log.gone = grow(sim_log.gone, &sim_log.gone_cap, sim_log.gones, sizeof(*sim_log.gone));
     struct sim_gone *g = &sim_log.gone[sim_log.gones++];
-    snprintf(g->user, sizeof(g->user), "%s", user);
-    snprintf(g->game, sizeof(g->game), "%s", game);
+    sim_copy(g->user, sizeof(g->user), user);
+    sim_copy(g->game, sizeof(g->game), game);
     sim_trace("%s: %s is no game any more", user, game);
 }
 
@@ -91,7 +91,7 @@ void sim_check_ticket(const char *ticket, int state)
         sim_log.ticket = grow(sim_log.ticket, &sim_log.tickets_cap, sim_log.tickets, sizeof(*sim_log.ticket));
         t = &sim_log.ticket[sim_log.tickets++];
         memset(t, 0, sizeof(*t));
-        snprintf(t->id, sizeof(t->id), "%s", ticket);
+        sim_copy(t->id, sizeof(t->id), ticket);
     }
     sim_trace("ticket %s state %d", ticket, state);
     t->seen |= 1u << state;
@@ -193,7 +193,7 @@ static bool describe(struct sim_shown *s, const CM(ServerMessage) * m)
     default:
         return false;
     }
-    snprintf(s->game, sizeof(s->game), "%s", game);
+    sim_copy(s->game, sizeof(s->game), game);
     return true;
 }
 
@@ -225,7 +225,7 @@ void sim_check_saw(const char *user, const CM(ServerMessage) * m)
     }
     struct sim_shown *keep = mer_xmalloc(sizeof(*keep));
     memcpy(keep, &s, sizeof(s));
-    snprintf(keep->user, sizeof(keep->user), "%s", user);
+    sim_copy(keep->user, sizeof(keep->user), user);
     keep->next = sim_log.shown[b];
     sim_log.shown[b] = keep;
     sim_counts.shown++;

@@ -303,7 +303,7 @@ static void note(struct games *g, const char *id)
         g->cap = g->cap ? g->cap * 2 : 64;
         g->id = mer_xrealloc(g->id, g->cap * sizeof(*g->id));
     }
-    snprintf(g->id[g->count++], SIM_ID, "%s", id);
+    sim_copy(g->id[g->count++], SIM_ID, id);
 }
 
 static void note_key(void *ctx, const struct sim_key *key)

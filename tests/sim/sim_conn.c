@@ -245,7 +245,7 @@ enum mer_err edge_http_create(struct edge_http **out, const struct edge_http_con
 enum mer_err edge_http_listen(struct edge_http *h, const char *address, SSL_CTX *tls, bool shared, struct mer_msg *msg)
 {
     (void)tls, (void)shared, (void)msg;
-    snprintf(h->address, sizeof(h->address), "%s", address);
+    sim_copy(h->address, sizeof(h->address), address);
     return sim_net_listen(h->proc, address, accepted, h) ? MER_OK : MER_EEXISTS;
 }
 

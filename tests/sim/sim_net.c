@@ -208,7 +208,7 @@ bool sim_net_listen(struct sim_proc *p, const char *address, sim_accept_cb accep
     if (!l) {
         l = mer_xcalloc(1, sizeof(*l));
         mer_list_push_back(&net.listeners, &l->all);
-        snprintf(l->address, sizeof(l->address), "%s", address);
+        sim_copy(l->address, sizeof(l->address), address);
     }
     l->proc = p;
     l->life = p->life;
@@ -274,7 +274,7 @@ struct sim_end *sim_net_connect(struct sim_proc *p, const char *address, const s
     c->end[0].life = p->life;
     c->end[0].ops = ops;
     c->end[0].ctx = ctx;
-    snprintf(c->address, sizeof(c->address), "%s", address);
+    sim_copy(c->address, sizeof(c->address), address);
     snprintf(host, sizeof(host), "%.*s", (int)strcspn(address, ":/"), address);
     struct sim_proc *to = sim_proc_named(host);
     mer_list_push_back(&net.conns, &c->all);

@@ -54,9 +54,11 @@ void __wrap_edge_game_view(const struct edge_game *g, unsigned seat, struct edge
         __real_edge_game_view(g, seat, v);
         return;
     }
-    struct edge_game early = *g;
-    early.now = g->next;
-    __real_edge_game_view(&early, seat, v);
+    struct edge_game *open = (struct edge_game *)(uintptr_t)g; /* the view points into the game, so no copy will do */
+    struct edge_game_state now = g->now;
+    open->now = g->next;
+    __real_edge_game_view(g, seat, v);
+    open->now = now;
 }
 
 typedef void (*replay_cb)(void *ctx, uint64_t offset, const struct edge_msg *m);

@@ -83,7 +83,7 @@ static void lost(struct device *d)
         sim_net_close(d->end);
     d->end = NULL;
     if (d->state == READY) {
-        snprintf(d->old_session, sizeof(d->old_session), "%s", d->session);
+        sim_copy(d->old_session, sizeof(d->old_session), d->session);
         d->old_epoch = d->epoch;
         d->old_offset = d->offset;
         d->lost_ms = sim_now_ms();
@@ -193,7 +193,7 @@ static void sits_in(struct player *p, const char *game)
 {
     if (strcmp(p->game, game) == 0)
         return;
-    snprintf(p->game, sizeof(p->game), "%s", game);
+    sim_copy(p->game, sizeof(p->game), game);
     p->move[0] = p->last_move[0] = p->ticket[0] = 0;
     for (unsigned i = 0; i < CARDS; i++)
         p->face[i] = -1;
@@ -208,7 +208,7 @@ static void on_connected(struct device *d, const CM(Connected) * c)
     bool first = d->state == GREETING;
     if (d->state == RESUMING)
         sim_check_resumed(c->has_resume ? (int)c->resume : 0);
-    snprintf(d->session, sizeof(d->session), "%s", c->session);
+    sim_copy(d->session, sizeof(d->session), c->session);
     d->epoch = c->epoch;
     d->offset = replayed ? d->old_offset : c->offset;
     d->state = READY;
@@ -224,7 +224,7 @@ static void on_ticket(struct player *p, const CM(Ticket) * t)
     bool ended = t->state == MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_CANCELLED ||
                  t->state == MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_EXPIRED;
     if (waiting && strcmp(p->ticket, t->ticket_id) != 0) {
-        snprintf(p->ticket, sizeof(p->ticket), "%s", t->ticket_id);
+        sim_copy(p->ticket, sizeof(p->ticket), t->ticket_id);
         p->ticket_ms = sim_now_ms();
     }
     if (ended && strcmp(p->ticket, t->ticket_id) == 0)
@@ -240,7 +240,7 @@ static void on_state(struct device *d, const CM(GameState) * g)
         return;
     }
     sits_in(p, g->game_id);
-    snprintf(v->game, sizeof(v->game), "%s", g->game_id);
+    sim_copy(v->game, sizeof(v->game), g->game_id);
     v->version = g->version;
     v->rows = g->rows;
     v->cols = g->cols;
@@ -284,7 +284,7 @@ static void on_turn(struct device *d, const CM(TurnChanged) * t)
 
 static void move_over(struct player *p)
 {
-    snprintf(p->last_move, sizeof(p->last_move), "%s", p->move);
+    sim_copy(p->last_move, sizeof(p->last_move), p->move);
     p->last_card = p->move_card;
     p->move[0] = 0;
 }
@@ -354,7 +354,7 @@ static void on_message(struct device *d, const CM(ServerMessage) * m)
         break;
     case FROM(MATCHED):
         sits_in(p, m->matched->game_id);
-        snprintf(v->game, sizeof(v->game), "%s", m->matched->game_id);
+        sim_copy(v->game, sizeof(v->game), m->matched->game_id);
         v->seat = m->matched->seat;
         v->playing = false;
         v->version = UINT64_MAX / 2;
@@ -540,7 +540,7 @@ static void play(struct player *p, struct device *d)
     }
     if (strcmp(v->game, p->game) != 0) {
         if (sim_chance(3) && d->state == READY) {
-            snprintf(v->game, sizeof(v->game), "%s", p->game);
+            sim_copy(v->game, sizeof(v->game), p->game);
             v->version = UINT64_MAX / 2;
             send_get_game(d);
         }

@@ -57,7 +57,7 @@ void __wrap_mer_log_write(struct mer_log *l, enum mer_level level, bool peer_cau
                                               : snprintf(line + n, sizeof(line) - n, " %s=%lld", kv[i].key, (long long)kv[i].v.i);
         n += more > 0 ? (size_t)more : 0;
     }
-    if (level == MER_ERROR)
+    if (level == MER_ERROR && !sim.plant[0]) /* a planted bug must be found without the product's own alarms */
         sim_fail("%s logged an error: %s%s", l->process, event, line);
     if (sim.trace)
         fprintf(sim.trace, "%10.4f   %s %s%s\n", (double)sim.now_us / 1e6, l->process, event, line);

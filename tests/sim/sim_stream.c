@@ -192,7 +192,7 @@ enum mer_err mer_listener_open(struct mer_listener **out, const struct mer_strea
     l->conf = *conf;
     l->on_accept = on_accept;
     l->ctx = ctx;
-    snprintf(l->address, sizeof(l->address), "%s", address);
+    sim_copy(l->address, sizeof(l->address), address);
     if (!sim_net_listen(sim_proc_of(conf->loop), address, accepted, l)) {
         mer_msgf(msg, "%s: in use", address);
         free(l);
