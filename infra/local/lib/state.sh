@@ -67,13 +67,14 @@ ports_all() {
     seq $((first + 10000)) $((first + 10000 + $(redis_node_count) - 1))
 }
 
-# Fails with one line when a port we need has a listener already.
+# Fails with one line when a port we need is taken: by a listener, or by an outgoing connection of our address, which stops a bind as well.
 ports_check() {
     local port holder
     while read -r port holder; do
         fail "port $port is taken${holder:+ by $holder}; end that, or choose others with --port BASE"
-    done < <(ss -H -ltnp | awk -v wanted=" $(ports_all | tr '\n' ' ')" '{
-        port = $4; sub(/.*:/, "", port)
-        if (index(wanted, " " port " ")) { who = $6; gsub(/users:\(\("|"|\)\)$|,fd=[0-9]+/, "", who); sub(/,pid=/, " pid ", who); print port, who }
-    }' | sort -n | head -n 1)
+    done < <(ss -H -tanp | awk -v wanted=" $(ports_all | tr '\n' ' ')" '
+        $1 != "TIME-WAIT" && $4 ~ /^(127\.0\.0\.1|0\.0\.0\.0|\*|\[::\]):/ {
+            port = $4; sub(/.*:/, "", port)
+            if (index(wanted, " " port " ")) { who = $6; gsub(/users:\(\("|"|\)\)$|,fd=[0-9]+/, "", who); sub(/,pid=/, " pid ", who); print port, who }
+        }' | sort -n | head -n 1)
 }

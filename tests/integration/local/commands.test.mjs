@@ -168,15 +168,29 @@ describe("what can go wrong at the start", () => {
     });
 });
 
-test("in the foreground, Ctrl-C ends everything", async () => {
-    const up = spawn(path.join(root, "infra/local/up"), startOptions, { env, stdio: ["ignore", "pipe", "pipe"] });
+// A terminal's Ctrl-C goes to the whole process group.
+async function interruptWhen(options, words) {
+    const up = spawn(path.join(root, "infra/local/up"), options, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     let said = "";
     up.stdout.on("data", (data) => (said += data));
     up.stderr.on("data", (data) => (said += data));
-    await until("the table", () => said.includes("Ctrl-C ends everything") || up.exitCode !== null, 240_000);
+    await until(words, () => said.includes(words) || up.exitCode !== null, 240_000);
     assert.equal(up.exitCode, null, said);
-    up.kill("SIGINT");
+    process.kill(-up.pid, "SIGINT");
     await until("its end", () => up.exitCode !== null, 60_000);
-    assert.equal(up.exitCode, 0, said);
+    return { code: up.exitCode, said };
+}
+
+test("in the foreground, Ctrl-C ends everything", async () => {
+    const up = await interruptWhen(startOptions, "Ctrl-C ends everything");
+    assert.equal(up.code, 0, up.said);
     assertNothingLeft();
 });
+
+for (const words of ["Redis Cluster", "routers (2)", "edges (2)"]) {
+    test(`Ctrl-C while it starts (${words}) leaves nothing`, async () => {
+        const up = await interruptWhen(["--detach", ...startOptions], words);
+        assert.equal(up.code, 130, up.said);
+        assertNothingLeft();
+    });
+}
