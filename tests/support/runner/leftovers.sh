@@ -30,9 +30,5 @@ leftovers_check() {
         ss -H -ltnp | awk -v base="$base" '{ port = $4; sub(/.*:/, "", port); if ((port >= base && port < base + 1200) || (port >= base + 10250 && port < base + 11200)) print "listener", $4, $6 }' >>"$out"
     done
     find "$work" -mindepth 1 ! -path "$work/tmp" -printf 'file %p\n' >>"$out"
-    if [ -s "$out" ]; then
-        report leftovers "nothing is left behind" 0 1 "$out"
-    else
-        count leftovers 1 0
-    fi
+    [ ! -s "$out" ] || report leftovers "nothing is left behind" 0 1 "$out"
 }
