@@ -90,14 +90,15 @@ struct edge_net_conf {
     uint32_t max_pending;         /* of these, not yet upgraded: h2o may hold 400 KB for each */
     uint32_t reserve_descriptors; /* refused below so many free descriptors: Redis, links, one accept */
     uint32_t max_message_bytes, max_fragments;
-    uint32_t message_ms;                           /* a message must be complete so long after its first byte */
-    struct mer_bucket_rate control;                /* control frames from the peer */
-    uint32_t heartbeat_ms;                         /* ping period; silent for three of them is dead */
-    uint32_t user_timeout_ms;                      /* TCP_USER_TIMEOUT */
-    uint32_t outbox_bytes, outbox_ms;              /* unsent: beyond either, 3004 */
-    uint32_t linger_ms;                            /* how long a closing handshake may take */
-    uint32_t address_connections, address_pending; /* per /32 or /64; 0: no limit */
-    struct mer_bucket_rate address_handshakes;     /* per_second 0: no limit */
+    uint32_t message_ms;                       /* a message must be complete so long after its first byte */
+    struct mer_bucket_rate control;            /* control frames from the peer */
+    uint32_t heartbeat_ms;                     /* ping period; silent for three of them is dead */
+    uint32_t user_timeout_ms;                  /* TCP_USER_TIMEOUT */
+    uint32_t outbox_bytes, outbox_ms;          /* unsent: beyond either, 3004 */
+    uint32_t linger_ms;                        /* how long a closing handshake may take */
+    uint32_t address_connections;              /* per /32 or /64; 0: no limit */
+    uint32_t address_pending;                  /* of these, not yet upgraded; at least a quarter of them; 0: no limit */
+    struct mer_bucket_rate address_handshakes; /* per_second 0: no limit */
 };
 
 void edge_net_conf_default(struct edge_net_conf *c);

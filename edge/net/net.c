@@ -177,6 +177,13 @@ static enum mer_err open_epoll(struct edge_net *n)
     return uv_poll_start(&n->poll, UV_READABLE, on_epoll) == 0 ? MER_OK : MER_EIO;
 }
 
+/* Whoever allows an address more connections means that more of them may come at a time. */
+static uint32_t pending_of(const struct edge_net_conf *c)
+{
+    uint32_t share = c->address_connections / 4;
+    return c->address_pending == 0 || c->address_pending > share ? c->address_pending : share;
+}
+
 enum mer_err edge_net_create(struct edge_net **out, const struct edge_net_conf *conf)
 {
     struct edge_net *n = mer_try_calloc(1, sizeof(*n));
@@ -184,7 +191,7 @@ enum mer_err edge_net_create(struct edge_net **out, const struct edge_net_conf *
         return MER_ENOMEM;
     n->conf = *conf;
     struct edge_throttle_conf throttle = {.connections = conf->address_connections,
-                                          .pending = conf->address_pending,
+                                          .pending = pending_of(conf),
                                           .handshakes = conf->address_handshakes,
                                           .seed = {mer_rng_u64(&conf->rng), mer_rng_u64(&conf->rng)}};
     enum mer_err err = MER_ENOMEM;
