@@ -46,7 +46,7 @@ static const struct option table[] = {
     {"sources", NUMBER, AT(sources), 1, 254, "source addresses 127.0.1.1 and up (200)"},
     {"seed", SEED, AT(seed), 0, 0, "of every choice a player makes (by the clock)"},
     {"json", TEXT, AT(json), 0, 0, "write the result there"},
-    {"strict", FLAG, AT(strict), 0, 0, "any error message, lost connection or unanswered move is a failure too"},
+    {"strict", FLAG, AT(strict), 0, 0, "any error, lost connection, unanswered move, stuck player or missed rate is a failure too"},
     {"quiet", FLAG, AT(quiet), 0, 0, "no line a second"},
 };
 

@@ -14,7 +14,7 @@
 #define CM_BODY(name) MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__BODY_##name
 #define CODE(name) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##name
 
-enum { SILENT_MS = 10 * 1000, AGAIN_MS = 500 };
+enum { SILENT_MS = 10 * 1000, AGAIN_MS = 500, STUCK_US = 10 * 1000 * 1000 };
 
 /* --- saying things ------------------------------------------------------------------------------------------------------------------- */
 
@@ -311,7 +311,7 @@ static void on_ticket(struct load_player *p, const CM(Ticket) * t)
 {
     if (t->state == MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_WAITING) {
         snprintf(p->ticket, sizeof(p->ticket), "%s", t->ticket_id);
-        if (p->run->phase >= LOAD_DRAIN && p->doing == LOAD_SEEKING)
+        if (p->cancelling && p->doing == LOAD_SEEKING)
             send_cancel(p);
     } else if (t->state != MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_MATCHED && p->doing == LOAD_SEEKING) {
         p->run->count.tickets_expired += t->state == MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_EXPIRED;
@@ -436,9 +436,10 @@ void load_play_down(struct load_player *p)
         load_game_cut(p->game, p->seat);
 }
 
-void load_play_wind_down(struct load_player *p)
+void load_play_cancel(struct load_player *p)
 {
-    load_lanes_remove(&p->run->lanes, p);
+    p->cancelling = true;
+    p->run->count.stuck += p->doing == LOAD_SEEKING && p->run->now_us - p->asked_us > STUCK_US;
     if (p->doing == LOAD_SEEKING && p->state == LOAD_UP)
         send_cancel(p);
 }

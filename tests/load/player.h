@@ -30,6 +30,7 @@ struct load_player {
     struct load_lane *lane;
     struct mer_list node; /* in r->ready, or in the lanes' waiting list */
     char ticket[64];
+    bool cancelling;
     uint64_t asked_us; /* WAITING: since; SEEKING: find_match was sent */
     struct {
         bool flying, repeated, refresh; /* refresh: a refusal means the table is not what he thinks */
@@ -61,7 +62,7 @@ void load_play_message(struct load_player *p, const Meridian__Client__V1__Server
 void load_play_ask(struct load_player *p);
 /* Makes the move that was due then. False when it is not his to make any more. */
 bool load_play_move(struct load_player *p, uint64_t due_us);
-/* No new games from here on. */
-void load_play_wind_down(struct load_player *p);
+/* Gives up looking for a game, at the end of a run. */
+void load_play_cancel(struct load_player *p);
 /* At the end of the run: tells what did not end, and checks what is there. */
 void load_play_finish(struct load_run *r);

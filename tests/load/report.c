@@ -10,6 +10,7 @@
 #include "tests/load/report_private.h"
 
 enum { SECOND_US = 1000000 };
+#define RATE_KEPT 0.95 /* of the moves asked for, or the run did not measure what it was to measure */
 
 static double ms(uint64_t us)
 {
@@ -33,8 +34,11 @@ uint64_t load__report_errors(const struct load_count *c)
 bool load_report_fine(const struct load_run *r)
 {
     const struct load_count *c = &r->count;
-    bool strict = load__report_errors(c) == 0 && c->lost == 0 && c->connect_failures == 0 && c->unanswered == 0 && c->tickets_expired == 0;
-    return load_faults_total(&r->faults) == 0 && (strict || !r->o.strict);
+    bool played = r->o.mode != LOAD_PLAY || c->moves_ok > 0;
+    double asked = r->o.mode == LOAD_PLAY ? r->o.rate * load__report_seconds(r) : 0;
+    bool strict = (double)r->steady.moves >= asked * RATE_KEPT && c->stuck == 0 && load__report_errors(c) == 0 && c->lost == 0 &&
+                  c->connect_failures == 0 && c->unanswered == 0 && c->tickets_expired == 0;
+    return load_faults_total(&r->faults) == 0 && played && (strict || !r->o.strict);
 }
 
 void load_report_progress(struct load_run *r)
@@ -109,13 +113,16 @@ static void print_cpu(const struct load_run *r)
 {
     double moves = r->after.counter[LOAD_COUNTER_MOVES] - r->before.counter[LOAD_COUNTER_MOVES];
     double seconds = (double)(r->after.at_us - r->before.at_us) / SECOND_US;
-    printf("\n%-18s %9s %9s %11s %12s\n", "CPU", "processes", "seconds", "of one core", "us a move");
+    printf("\n%-18s %9s %9s %11s%s\n", "CPU", "processes", "seconds", "of one core", moves > 0 ? "    us a move" : "");
     for (int i = 0; i < LOAD_NROLES; i++) {
         unsigned n;
-        uint64_t us = load_sample_cpu_us(&r->before, &r->after, (enum load_role)i, &n);
-        if (n)
-            printf("%-18s %9u %9.2f %9.1f %% %12.1f\n", load_role_name((enum load_role)i), n, (double)us / SECOND_US,
-                   (double)us / SECOND_US / seconds * 100, moves > 0 ? (double)us / moves : 0);
+        double us = (double)load_sample_cpu_us(&r->before, &r->after, (enum load_role)i, &n);
+        if (n == 0)
+            continue;
+        printf("%-18s %9u %9.2f %9.1f %%", load_role_name((enum load_role)i), n, us / SECOND_US, us / SECOND_US / seconds * 100);
+        if (moves > 0)
+            printf(" %12.1f", us / moves);
+        putchar('\n');
     }
     uint64_t all = r->after.machine_all_us - r->before.machine_all_us, busy = r->after.machine_busy_us - r->before.machine_busy_us;
     printf("the machine was busy %.0f %% of the time (everything on it)\n", all ? (double)busy * 100 / (double)all : 0);
@@ -160,18 +167,20 @@ static void print_play(const struct load_run *r)
            c->games_started, c->games_ended, c->matches_same, c->matches_cross, c->moves, c->moves_ok, c->refused, c->repeated,
            c->unanswered);
     printf("           %" PRIu64 " gaps repaired, %" PRIu64 " snapshots, %" PRIu64 " pauses, %" PRIu64 " tickets expired, %" PRIu64
-           " messages for no game\n",
-           c->gaps, c->snapshots, c->pauses, c->tickets_expired, c->stray);
+           " players stuck for 10 s, %" PRIu64 " messages for no game\n",
+           c->gaps, c->snapshots, c->pauses, c->tickets_expired, c->stuck, c->stray);
 }
 
 static void print_connections(const struct load_run *r)
 {
     const struct load_count *c = &r->count;
-    printf("connections: %" PRIu64 " (%.0f/s), %" PRIu64 " failed, %" PRIu64 " cut by us, %" PRIu64 " lost, %" PRIu64 " back (%" PRIu64
-           " replayed, %" PRIu64 " snapshot, %" PRIu64 " gone); %" PRIu64 " messages, %.1f MB in, %.1f MB out\n",
-           c->connects, r->o.mode == LOAD_PLAY ? 0 : (double)r->steady.connects / load__report_seconds(r), c->connect_failures, c->drops,
-           c->lost, c->reconnects, c->replayed, c->snapshot_resumes, c->gone, c->messages, (double)r->net.bytes_in / 1e6,
-           (double)r->net.bytes_out / 1e6);
+    printf("connections: %" PRIu64, c->connects);
+    if (r->o.mode != LOAD_PLAY)
+        printf(" (%.0f/s)", (double)r->steady.connects / load__report_seconds(r));
+    printf(", %" PRIu64 " failed, %" PRIu64 " cut by us, %" PRIu64 " lost, %" PRIu64 " back (%" PRIu64 " replayed, %" PRIu64
+           " snapshot, %" PRIu64 " gone); %" PRIu64 " messages, %.1f MB in, %.1f MB out\n",
+           c->connect_failures, c->drops, c->lost, c->reconnects, c->replayed, c->snapshot_resumes, c->gone, c->messages,
+           (double)r->net.bytes_in / 1e6, (double)r->net.bytes_out / 1e6);
     print_codes("close code", c->closes);
     print_codes("HTTP status", c->statuses);
     for (unsigned i = 0; i < LOAD_ERROR_CODES; i++)
@@ -188,9 +197,14 @@ static void print_faults(const struct load_run *r)
                    load_fault_text((enum load_fault)i));
     for (unsigned i = 0; i < f->texts; i++)
         printf("    %s\n", f->text[i]);
-    printf("\n%s\n", load_report_fine(r)    ? "invariants: none broken"
-                     : load_faults_total(f) ? "INVARIANTS BROKEN"
-                                            : "FAILED (strict): see errors and connections");
+    const char *verdict = "invariants: none broken";
+    if (load_faults_total(f))
+        verdict = "INVARIANTS BROKEN";
+    else if (r->o.mode == LOAD_PLAY && r->count.moves_ok == 0)
+        verdict = "NOTHING WAS PLAYED";
+    else if (!load_report_fine(r))
+        verdict = "FAILED (strict): see errors, connections, stuck players and the rate";
+    printf("\n%s\n", verdict);
 }
 
 void load_report_print(struct load_run *r)

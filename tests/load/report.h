@@ -14,5 +14,6 @@ void load_report_arrived(struct load_run *r);
 void load_report_print(struct load_run *r);
 /* The result as JSON; false (told) when the file cannot be written. */
 bool load_report_write(struct load_run *r, const char *file);
-/* No invariant broken; under --strict also no error, lost connection or unanswered move. */
+/* No invariant broken and something played; under --strict also no error, lost connection, unanswered move or stuck player, and the rate
+ * kept. */
 bool load_report_fine(const struct load_run *r);

@@ -13,7 +13,7 @@
 #include "tests/load/player.h"
 #include "tests/load/report.h"
 
-enum { SECOND_US = 1000000, EXPIRIES = 4096, ARRIVE_WAIT_S = 60, SPARE_FDS = 32 };
+enum { SECOND_US = 1000000, EXPIRIES = 4096, ARRIVE_WAIT_S = 60, SPARE_FDS = 32, CANCEL_AFTER_US = 2 * SECOND_US };
 
 /* --- small things -------------------------------------------------------------------------------------------------------------------- */
 
@@ -274,16 +274,22 @@ static void measured_phase(struct load_run *r, volatile sig_atomic_t *interrupte
     load_sample_take(&r->after, &r->o, &r->endpoints, r->now_us);
 }
 
+/* Games under way go on to their end; nobody asks for another. Who has just asked gets his game: a cancel would only cross it. */
 static void drain(struct load_run *r)
 {
-    uint64_t end_us;
+    uint64_t end_us, cancel_us;
     read_clock(r);
     end_us = r->now_us + (uint64_t)r->o.drain_s * SECOND_US;
     r->next_move_us = r->now_us;
+    cancel_us = r->now_us + CANCEL_AFTER_US;
     for (uint32_t i = 0; i < r->players; i++)
-        load_play_wind_down(&r->player[i]);
-    while ((r->playing > 0 || r->seeking > 0) && r->now_us < end_us)
+        load_lanes_remove(&r->lanes, &r->player[i]);
+    while ((r->playing > 0 || r->seeking > 0) && r->now_us < end_us) {
         play_turn(r, r->now_us + SECOND_US / 10);
+        for (uint32_t i = 0; r->now_us >= cancel_us && i < r->players; i++)
+            if (!r->player[i].cancelling)
+                load_play_cancel(&r->player[i]);
+    }
 }
 
 void load_run_play(struct load_run *r, volatile sig_atomic_t *interrupted)

@@ -47,7 +47,7 @@ struct load_code { /* something counted by a number */
 };
 
 struct load_count {
-    uint64_t moves, moves_ok, repeated, refused, unanswered, starved, missed_pairs;
+    uint64_t moves, moves_ok, repeated, refused, unanswered, starved, missed_pairs, stuck;
     uint64_t matches_same, matches_cross, games_started, games_ended, gaps, snapshots, stray;
     uint64_t connects, connect_failures, drops, lost, reconnects, replayed, gone, snapshot_resumes;
     uint64_t tickets_expired, messages, pauses;
