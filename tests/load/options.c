@@ -46,6 +46,8 @@ static const struct option table[] = {
     {"sources", NUMBER, AT(sources), 1, 254, "source addresses 127.0.1.1 and up (200)"},
     {"seed", SEED, AT(seed), 0, 0, "of every choice a player makes (by the clock)"},
     {"json", TEXT, AT(json), 0, 0, "write the result there"},
+    {"journal", TEXT, AT(journal), 0, 0, "write there what every player did and was told (journal.h)"},
+    {"hurry", FLAG, AT(hurry), 0, 0, "who lost his connection when it was his turn moves as soon as he is back; due when he lost it"},
     {"strict", FLAG, AT(strict), 0, 0, "any error, lost connection, unanswered move, stuck player or missed rate is a failure too"},
     {"quiet", FLAG, AT(quiet), 0, 0, "no line a second"},
 };

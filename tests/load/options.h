@@ -10,11 +10,11 @@ enum load_mode { LOAD_PLAY, LOAD_IDLE, LOAD_CONNECT };
 enum { LOAD_CROSS_ANY = 101, LOAD_EDGES_MAX = 64, LOAD_REDIS_MAX = 64, LOAD_ROUTERS_MAX = 16 };
 
 struct load_options {
-    const char *endpoints, *keys, *issuer, *audience, *ca, *redis_password, *edge, *json;
+    const char *endpoints, *keys, *issuer, *audience, *ca, *redis_password, *edge, *json, *journal;
     enum load_mode mode;
     uint32_t players, rate, ramp_s, warmup_s, seconds, drain_s, cycles, drops, sources;
     uint32_t cross; /* percent of games made across edges; LOAD_CROSS_ANY: as the matchmaker likes */
-    bool proto, strict, quiet;
+    bool proto, strict, quiet, hurry;
     uint64_t seed;
     char default_keys[512], default_ca[512], default_password[512];
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/load/journal.h"
 #include "tests/load/player.h"
 
 #define CM(name) Meridian__Client__V1__##name
@@ -97,6 +98,7 @@ void load_play_ask(struct load_player *p)
 {
     set_doing(p, LOAD_SEEKING);
     p->asked_us = p->run->now_us;
+    load_journal_plain(p, "seek");
     send_find_match(p);
 }
 
@@ -106,8 +108,12 @@ static void consider(struct load_player *p)
     bool ready = p->doing == LOAD_PLAYING && p->state == LOAD_UP && !p->move.flying && load_game_to_move(p->game, p->seat);
     if (!ready && p->doing == LOAD_PLAYING)
         mer_list_remove(&p->node);
+    else if (ready && p->wanted_us)
+        (void)load_play_move(p, p->wanted_us);
     else if (ready && mer_list_empty(&p->node))
         mer_list_push_back(&p->run->ready, &p->node);
+    if (p->game && !p->game->view[p->seat].lost && p->game->view[p->seat].turn != p->seat)
+        p->wanted_us = 0; /* the turn passed while he was away */
 }
 
 /* The opponent will see it. A sight of the same card that still waits was missed, or its move refused. */
@@ -134,8 +140,10 @@ bool load_play_move(struct load_player *p, uint64_t due_us)
     p->move.due_us = due_us;
     p->move.sent_us = r->clock.mono_us(r->clock.ctx);
     snprintf(p->move.id, sizeof(p->move.id), "%s-%x-%x", r->tag, p->conn.id, p->move_number++);
+    p->wanted_us = 0;
     expect_sight(p);
     r->count.moves++;
+    load_journal_move(p, false);
     send_move(p);
     return true;
 }
@@ -148,6 +156,7 @@ static void again(struct mer_timer *t)
     if (p->move.flying) {
         p->move.repeated = true;
         p->run->count.repeated++;
+        load_journal_move(p, true);
         send_move(p);
     } else if (p->doing == LOAD_SEEKING) {
         send_find_match(p);
@@ -189,9 +198,12 @@ static void leave_game(struct load_player *p)
     if (p->move.flying) {
         g->unknown[p->seat]++;
         r->count.unanswered++;
+        load_journal_open_move(p);
         move_ended(p);
     }
     mer_list_remove(&p->node);
+    load_journal_plain(p, "leave");
+    p->wanted_us = 0;
     p->game = NULL;
     if (--g->playing > 0)
         return;
@@ -243,6 +255,7 @@ static void on_matched(struct load_player *p, const CM(Matched) * m)
                    m->players[m->seat]->user, p->user);
     load_game_sit(p->game, p->seat, p);
     p->game->playing++;
+    load_journal_sit(p);
     set_doing(p, LOAD_PLAYING);
     if (opponent(p)) {
         r->count.matches_cross += across(p);
@@ -273,6 +286,7 @@ static void on_flip_seen(struct load_player *p, const CM(CardFlipped) * f)
 static void on_move_ok(struct load_player *p, const CM(MoveOk) * ok)
 {
     struct load_run *r = p->run;
+    load_journal_ok(p, ok);
     if (!p->game || !p->move.flying || strcmp(ok->move_id, p->move.id) != 0) {
         r->count.stray++; /* the second answer to a move that was said twice */
         return;
@@ -295,6 +309,7 @@ static void on_game(struct load_player *p, const char *id, const CM(ServerMessag
         r->count.stray++; /* of a game that is over, for example the answer to a get_game */
         return;
     }
+    load_journal_told(p, m);
     if (m->body_case == SM_BODY(CARD_FLIPPED))
         on_flip_seen(p, m->card_flipped);
     r->count.missed_pairs += m->body_case == SM_BODY(PAIR_MISSED) && m->pair_missed->seat == p->seat;
@@ -309,6 +324,7 @@ static void on_game(struct load_player *p, const char *id, const CM(ServerMessag
 
 static void on_ticket(struct load_player *p, const CM(Ticket) * t)
 {
+    load_journal_ticket(p, t);
     if (t->state == MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_WAITING) {
         snprintf(p->ticket, sizeof(p->ticket), "%s", t->ticket_id);
         if (p->cancelling && p->doing == LOAD_SEEKING)
@@ -334,6 +350,7 @@ static void on_move_refused(struct load_player *p, const CM(Error) * e)
         return;
     }
     r->count.refused++;
+    load_journal_refused(p, e->code);
     move_ended(p);
     p->game->view[p->seat].lost = true; /* the table is not what he thought */
     load_game_cut(p->game, p->seat);
@@ -348,6 +365,7 @@ static void on_error(struct load_player *p, const CM(Error) * e)
         on_move_refused(p, e);
     } else if (p->game && e->code == CODE(NO_SUCH_GAME) && strcmp(re, p->game->id) == 0) {
         load_fault(&r->faults, LOAD_FAULT_GAME_LOST, "%s: game %s is not known any more", p->user, p->game->id);
+        load_journal_plain(p, "gone");
         leave_game(p);
         want_game(p);
     } else if (p->game && passes(e->code) && (strcmp(re, p->game->id) == 0 || strcmp(re, "get_game") == 0)) {
@@ -415,6 +433,7 @@ void load_play_up(struct load_player *p, bool fresh)
         if (p->move.flying) {
             p->move.repeated = true;
             r->count.repeated++;
+            load_journal_move(p, true);
             send_move(p);
         }
         consider(p);
@@ -429,6 +448,8 @@ void load_play_up(struct load_player *p, bool fresh)
 
 void load_play_down(struct load_player *p)
 {
+    if (p->run->o.hurry && p->doing == LOAD_PLAYING && !mer_list_empty(&p->node))
+        p->wanted_us = p->run->now_us;
     load_lanes_remove(&p->run->lanes, p);
     mer_list_remove(&p->node);
     mer_wheel_disarm(&p->run->wheel, &p->again);

@@ -38,6 +38,7 @@ struct load_player {
         uint8_t card;
         uint64_t due_us, sent_us;
     } move;
+    uint64_t wanted_us; /* --hurry: when he lost his connection while it was his turn; else 0 */
     uint32_t move_number;
 };
 

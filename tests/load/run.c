@@ -10,6 +10,7 @@
 #include <meridian/id.h>
 #include <meridian/mem.h>
 
+#include "tests/load/journal.h"
 #include "tests/load/player.h"
 #include "tests/load/report.h"
 
@@ -115,6 +116,10 @@ int load_run_init(struct load_run *r, const struct load_options *o)
     r->net.subprotocol = o->proto ? "meridian.v1.proto" : "meridian.v1.json";
     r->net.rng = &r->rng;
     load_lanes_init(&r->lanes, r->endpoints.edges, o->cross);
+    if (o->journal && !load_journal_open(r, o->journal)) {
+        load_run_deinit(r);
+        return 2;
+    }
     if (make_players(r) == MER_OK)
         return 0;
     load_run_deinit(r);
@@ -131,6 +136,7 @@ void load_run_deinit(struct load_run *r)
     for (struct load_game *g; (g = mer_map_next(&r->games, &pos)) != NULL;)
         load_game_destroy(g);
     mer_map_deinit(&r->games);
+    load_journal_close(r);
     mer_keys_destroy(r->keys);
     mer_buf_deinit(&r->scratch);
     mer_free(&r->player);

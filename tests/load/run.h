@@ -8,6 +8,7 @@
 #pragma once
 
 #include <signal.h>
+#include <stdio.h>
 
 #include <meridian/clock.h>
 #include <meridian/map.h>
@@ -92,6 +93,7 @@ struct load_run {
     } memory[LOAD_MEMORY_SAMPLES];
     unsigned memories;
     uint64_t second_us, second_moves; /* the progress line: when it is due, moves told so far */
+    FILE *journal;                    /* NULL: none is kept */
     struct mer_buf scratch;
 };
 

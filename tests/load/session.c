@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/load/codec.h"
+#include "tests/load/journal.h"
 #include "tests/load/player.h"
 #include "tests/load/ws.h"
 
@@ -74,6 +75,7 @@ static void on_timer(struct mer_timer *t)
     } else if (p->state == LOAD_UP) {
         load_player_ping(p);
     } else {
+        load_journal_down(p, false, 0, 0);
         load_conn_close(&p->conn);
         lost(p, 0);
     }
@@ -175,6 +177,7 @@ static void resumed(struct load_player *p, const CM(Connected) * c)
     take_session(p, c);
     if (replayed)
         p->offset = offset; /* the missed messages follow, numbered on from what we have */
+    load_journal_up(p, c);
     up(p, !replayed);
 }
 
@@ -187,6 +190,7 @@ static void on_connected(struct load_player *p, const CM(Connected) * c)
         send_resume(p);
     } else if (p->state == LOAD_AUTH) {
         take_session(p, c);
+        load_journal_up(p, c);
         up(p, true);
     } else if (p->state == LOAD_RESUMING) {
         resumed(p, c);
@@ -271,6 +275,7 @@ static void on_down(struct load_conn *c, const struct load_end *end)
         load_code_count(r->count.closes, end->close_code);
     if (end->status && end->status != 101)
         load_code_count(r->count.statuses, end->status);
+    load_journal_down(p, p->state == LOAD_UP, end->close_code, end->status);
     if (end->close_code == 1008 && retry_ms < POLICY_BACK_MS)
         retry_ms = POLICY_BACK_MS;
     if (end->close_code >= 3500 && end->close_code <= 3999) /* do not come back */
@@ -301,6 +306,7 @@ void load_player_drop(struct load_player *p, uint32_t back_ms)
     if (p->state != LOAD_UP)
         return;
     load_conn_close(&p->conn);
+    load_journal_down(p, true, 0, 0);
     r->count.drops++;
     p->began_us = r->now_us;
     p->back = true;
