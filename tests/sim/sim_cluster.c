@@ -220,6 +220,8 @@ static void on_tick(void *ctx, uint64_t arg)
             sim_node_attach(n);
         if (n->online && (cluster.ticks + i) % (1000 / TICK_MS) == 0)
             sim_node_acknowledge(n);
+        if ((cluster.ticks + i) % (1000 / TICK_MS) == 0)
+            sim_node_count_replicas(n);
     }
     cluster.ticks++;
     cluster.well = all_well();

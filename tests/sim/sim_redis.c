@@ -97,9 +97,19 @@ static void turn_end(struct sim_proc *p)
         flush(MER_LIST_ENTRY(it, struct client, list));
 }
 
-static void replica_gone(struct sim_replica *r)
+void sim_node_count_replicas(struct sim_node *n)
+{
+    n->good = 0;
+    MER_LIST_EACH (it, &n->replicas) {
+        struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
+        n->good += r->online && (sim_cluster_well() || sim_now_ms() - r->heard_ms <= SIM_REPLICA_LAG_MS);
+    }
+}
+
+static void replica_gone(struct sim_node *n, struct sim_replica *r)
 {
     mer_list_remove(&r->list);
+    sim_node_count_replicas(n);
     if (r->end)
         sim_net_close(r->end);
     free(r);
@@ -163,6 +173,7 @@ static void on_full_sync(void *ctx, uint64_t arg)
     post(f.r->end, &m, NULL);
     f.r->sent = f.n->log_count;
     f.r->online = true;
+    sim_node_count_replicas(f.n);
 }
 
 static void replica_asks(struct sim_replica *r, struct sim_node *n, const struct message *m)
@@ -176,6 +187,7 @@ static void replica_asks(struct sim_replica *r, struct sim_node *n, const struct
         post(r->end, &go, NULL);
         r->sent = r->acked = m->offset;
         r->online = true;
+        sim_node_count_replicas(n);
         return;
     }
     struct full_sync *f = mer_xmalloc(sizeof(*f));
@@ -204,7 +216,7 @@ static void replica_lost(void *ctx, bool clean, const char *why)
     struct sim_replica *r = ctx;
     (void)clean, (void)why;
     r->end = NULL;
-    replica_gone(r);
+    replica_gone(sim.current->user, r);
     sim_cluster_wake();
 }
 
@@ -310,7 +322,7 @@ void sim_node_detach(struct sim_node *n)
 void sim_node_demote(struct sim_node *n)
 {
     while (!mer_list_empty(&n->replicas))
-        replica_gone(MER_LIST_ENTRY(n->replicas.next, struct sim_replica, list));
+        replica_gone(n, MER_LIST_ENTRY(n->replicas.next, struct sim_replica, list));
     MER_LIST_EACH_SAFE (it, &n->clients) {
         struct client *c = MER_LIST_ENTRY(it, struct client, list);
         if (c->blocked)
@@ -424,16 +436,6 @@ static bool is_read(int argc, struct sim_str *const *argv)
     return false;
 }
 
-static bool enough_replicas(const struct sim_node *n)
-{
-    int good = 0;
-    MER_LIST_EACH (it, &n->replicas) {
-        struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
-        good += r->online && (sim_cluster_well() || sim_now_ms() - r->heard_ms <= SIM_REPLICA_LAG_MS);
-    }
-    return good >= MIN_REPLICAS;
-}
-
 /* Whether this node may run a command on that key; answers if not. */
 static bool may_run(struct client *c, const char *key, bool read)
 {
@@ -449,7 +451,7 @@ static bool may_run(struct client *c, const char *key, bool read)
         say(c, text);
         return false;
     }
-    if (!read && !enough_replicas(n)) {
+    if (!read && n->good < MIN_REPLICAS) {
         say(c, "-NOREPLICAS Not enough good replicas to write.\r\n");
         return false;
     }

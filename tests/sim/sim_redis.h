@@ -34,6 +34,7 @@ struct sim_node {
     struct sim_effect **log;
     size_t log_count, log_cap;
     struct mer_list clients, replicas;
+    unsigned good; /* replicas heard of lately, as counted once a second: a node that slept still believes it */
     /* as a replica */
     struct sim_end *up;
     bool online;
@@ -62,6 +63,8 @@ unsigned sim_redis_shard(const char *key);
 void sim_node_demote(struct sim_node *n);
 void sim_node_detach(struct sim_node *n);
 void sim_node_attach(struct sim_node *n);
+/* Once a second. */
+void sim_node_count_replicas(struct sim_node *n);
 /* Once a second: that is how a replica finds out that its primary was started again. */
 void sim_node_acknowledge(struct sim_node *n);
 
