@@ -2,10 +2,10 @@
  * bus.c - messages between the edges of a region over direct links (bus.h).
  *
  *   (no entry) --send--> ASKING --address--> DIALLING --up--> UP --down--> told, (no entry)
- *                          |  ^                 |
- *                  absent  |  +---- 3 s --------+     then still there: told "unreachable"; any --peer dials us--> UP
- *                          v
- *                        DEAD --30 s--> (no entry)
+ *                          |  ^                 |  |
+ *                  absent  |  +---- 3 s --------+  |  then still there: told "unreachable"; any --peer dials us--> UP
+ *                          v                       |
+ *                        DEAD <--nobody there------+    DEAD --30 s--> (no entry)
  *
  * One link serves both directions of a pair; which one stays when both dial at once is the link layer's rule. Messages to oneself are
  * packed and unpacked like all others, in the loopback phase of the same turn.
@@ -26,6 +26,7 @@ enum {
     ASK_AGAIN_MS = 200,             /* the store has no answer */
     ASK_GIVE_UP_MS = 5000,          /* ... for so long: unreachable */
     DIAL_GIVE_UP_MS = MER_LINK_SILENCE_MS,
+    DIAL_LOOK_MS = 50,              /* how soon a process that is gone is told from one that does not answer */
     IDLE_MS = 60 * 1000,            /* architecture section 3 */
     DEAD_REMEMBERED_MS = 30 * 1000, /* spares lookups of an incarnation that never comes back */
     KINDS = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_GAME_HANDED_OVER + 1,
@@ -208,7 +209,7 @@ static void dial(struct bus_peer *p, const char *address)
         return;
     }
     set_state(p, PEER_DIALLING);
-    mer_loop_arm(b->conf.loop, &p->timer, DIAL_GIVE_UP_MS);
+    mer_loop_arm(b->conf.loop, &p->timer, DIAL_LOOK_MS);
 }
 
 static void on_address(void *ctx, enum edge_store_result result, const char *address)
@@ -265,6 +266,21 @@ static void close_if_idle(struct bus_peer *p)
     peer_release(p);
 }
 
+/* Nobody at the address: dead, whatever its liveness key still says; a claim is safe in any case, the fence decides. */
+static void look_at_dial(struct bus_peer *p)
+{
+    struct mer_loop *loop = p->bus->conf.loop;
+    if (mer_link_absent(p->dial)) {
+        peer_lost(p, true);
+    } else if (loop->now_ms - p->since_ms < DIAL_GIVE_UP_MS) {
+        mer_loop_arm(loop, &p->timer, DIAL_LOOK_MS);
+    } else {
+        drop_dial(p);
+        p->tried = true;
+        start_asking(p);
+    }
+}
+
 static void on_timer(struct mer_timer *t)
 {
     struct bus_peer *p = MER_CONTAINER_OF(t, struct bus_peer, timer);
@@ -276,9 +292,7 @@ static void on_timer(struct mer_timer *t)
             ask(p);
         break;
     case PEER_DIALLING:
-        drop_dial(p);
-        p->tried = true;
-        start_asking(p);
+        look_at_dial(p);
         break;
     case PEER_UP:
         close_if_idle(p);

@@ -88,9 +88,15 @@ static void stream_on_data(void *ctx, const uint8_t *data, size_t len)
 static void stream_on_close(void *ctx, enum mer_err why, const char *text)
 {
     struct mer_link *l = ctx;
+    l->absent = l->state == LINK_CONNECTING && why == MER_EREFUSED ? l->absent + (l->absent < UINT8_MAX) : 0;
     mer__link_down(l, l->state == LINK_CONNECTING ? M_DIAL_FAILED : M_CLOSED, text != NULL && *text ? text : mer_err_text(why));
 }
 static const struct mer_stream_cbs stream_cbs = {stream_on_open, stream_on_data, stream_on_close};
+
+bool mer_link_absent(const struct mer_link *l)
+{
+    return l->absent >= ABSENT_DIALS;
+}
 
 static void let_stream_go(struct mer_link *l)
 {

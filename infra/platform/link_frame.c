@@ -150,7 +150,7 @@ static bool name_ok(const char *s)
 }
 
 /* NULL, or why this peer is not wanted. */
-static const char *judge_hello(const struct mer_link *l, const Meridian__Internal__V1__Hello *h)
+static const char *judge_hello(struct mer_link *l, const Meridian__Internal__V1__Hello *h)
 {
     const struct mer_links_conf *c = &l->links->conf;
     if (h->version != VERSION)
@@ -165,8 +165,10 @@ static const char *judge_hello(const struct mer_link *l, const Meridian__Interna
         return "hello: another region";
     if (strcmp(h->incarnation, c->incarnation) == 0)
         return "hello: that is ourselves";
-    if (l->expect != NULL && strcmp(h->incarnation, l->expect) != 0)
+    if (l->expect != NULL && strcmp(h->incarnation, l->expect) != 0) {
+        l->absent = ABSENT_DIALS;
         return "hello: somebody else is at this address";
+    }
     if (h->credit == 0 || h->credit > CREDIT_MAX)
         return "hello: credit out of range";
     return NULL;

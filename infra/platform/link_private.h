@@ -42,6 +42,9 @@ struct mer_links {
 };
 
 /* Timer: DOWN and dialled: next attempt. Else: the tick (heartbeat, silence), armed as long as there is a stream. */
+/* One refused dial may be a process between bind and listen. */
+enum { ABSENT_DIALS = 2 };
+
 struct mer_link {
     struct mer_list node;
     struct mer_links *links;
@@ -52,6 +55,7 @@ struct mer_link {
     char *address, *expect; /* dialled: where to, and who must be there (or NULL) */
     char *twin;             /* dialled: the incarnation another link won for; not dialled again while that is up */
     unsigned attempts;
+    uint8_t absent; /* dials in a row that found nobody there */
     struct mer_timer timer;
     uint64_t heard_ms, sent_ms, ticked_ms, up_ms;
     struct mer_link_reader reader;

@@ -268,7 +268,7 @@ static void on_connect(uv_connect_t *c, int status)
     if (s->closing)
         return;
     if (status < 0)
-        mer__stream_fail(s, MER_EIO, uv_strerror(status));
+        mer__stream_fail(s, status == UV_ECONNREFUSED || status == UV_ENOENT ? MER_EREFUSED : MER_EIO, uv_strerror(status));
     else
         transport_ready(s);
 }

@@ -74,6 +74,8 @@ MER_MUST_CHECK enum mer_err mer_link_expect(struct mer_link *l, const char *inca
  * MER_ERANGE for an empty payload or one over MER_LINK_PAYLOAD_MAX. */
 MER_MUST_CHECK enum mer_err mer_link_send(struct mer_link *l, const void *payload, size_t len);
 bool mer_link_is_up(const struct mer_link *l);
+/* The last two dials found nobody, or somebody else, at the address: the process that was expected there is gone. Not just unreachable. */
+bool mer_link_absent(const struct mer_link *l);
 void *mer_link_user(const struct mer_link *l);
 void mer_link_set_user(struct mer_link *l, void *user);
 const struct mer_link_peer *mer_link_peer(const struct mer_link *l); /* NULL when not up */
