@@ -75,6 +75,7 @@ enum mer_err edge_game_init_rules(struct edge_game *g, const struct edge_rules *
     memcpy(g->id, spec->id, strlen(spec->id));
     memcpy(g->region, spec->region, strlen(spec->region));
     g->now.version = 1;
+    g->present = (uint8_t)((1u << g->seat_count) - 1);
     g->now.deadline_ms = t.store_ms + rules->clock_ms(&g->now.rules);
     g->created_at_ms = t.store_ms;
     return MER_OK;
@@ -171,48 +172,57 @@ bool edge__game_answer_now(struct edge_game *g, const struct edge_game_ask *ask)
 
 /* --- changes ------------------------------------------------------------------------------------------------------- */
 
-static void begin(struct edge_game *g)
+void edge__game_begin(struct edge_game *g)
 {
     MER_DASSERT(!g->has_next);
     g->next = g->now;
     g->next.version++;
     g->asker.kind = EDGE_GAME_ASK_NONE;
+    g->giving_back = false;
     edge_rules_out_init(&g->change);
 }
 
-static void end_game(struct edge_game *g, unsigned reason)
+void edge__game_end(struct edge_game *g, unsigned reason)
 {
     g->next.over = true;
     g->next.reason = (uint8_t)reason;
-    g->next.deadline_ms = 0;
+    g->next.deadline_ms = g->next.paused_at_ms = 0;
+    for (unsigned i = 0; i < g->seat_count; i++)
+        g->next.seat[i].due_ms = 0;
     edge_rules_event(&g->change, EDGE_EVENT_OVER, 0);
 }
 
-/* A seat becomes empty; with one seat left there is nothing to go on with, and only the end is told. */
-static void leave(struct edge_game *g, unsigned seat, unsigned reason)
+void edge__game_leave(struct edge_game *g, struct edge_game_time t, unsigned seat, enum edge_seat_event why, unsigned reason)
 {
+    if (g->rules->seat_bot && g->next.seat[seat].state == EDGE_SEAT_BOT)
+        g->rules->seat_bot(&g->next.rules, seat, false);
+    edge_seat_move(&g->next.seat[seat], why, t.store_ms, &g->env->seats);
     g->next.left |= (uint8_t)(1u << seat);
     unsigned here = (unsigned)g->seat_count - (unsigned)__builtin_popcount(g->next.left);
     if (here < 2) {
         g->change.count = 0;
-        end_game(g, reason);
+        edge__game_end(g, reason);
         return;
     }
     edge_rules_event(&g->change, EDGE_EVENT_LEFT, seat);
     g->rules->seat_left(&g->next.rules, seat, &g->change);
 }
 
-static void complete(struct edge_game *g, struct edge_game_time t)
+void edge__game_complete(struct edge_game *g, struct edge_game_time t)
 {
     if (g->change.finished_turn != EDGE_RULES_NO_SEAT)
         g->next.turns_lost[g->change.finished_turn] = 0;
     unsigned lost = g->change.lost;
-    if (lost != EDGE_RULES_NO_SEAT && !g->seats[lost].bot && ++g->next.turns_lost[lost] >= EDGE_GAME_TURNS_LOST)
-        leave(g, lost, REASON(ABANDONED));
+    /* Who is not there loses his turns to the drop, not to himself: his seat's own clock decides. */
+    bool his_fault = lost != EDGE_RULES_NO_SEAT && !g->seats[lost].bot && g->next.seat[lost].state == EDGE_SEAT_SEATED;
+    if (his_fault && ++g->next.turns_lost[lost] >= EDGE_GAME_TURNS_LOST)
+        edge__game_leave(g, t, lost, EDGE_SEAT_ON_LEAVE, REASON(ABANDONED));
     if (g->change.finished)
-        end_game(g, REASON(FINISHED));
+        edge__game_end(g, REASON(FINISHED));
+    edge__game_pause(g, t);
+    uint64_t from = g->next.paused_at_ms ? g->next.paused_at_ms : t.store_ms; /* what stands begins when it goes on */
     if (g->change.new_clock && !g->next.over)
-        g->next.deadline_ms = t.store_ms + g->rules->clock_ms(&g->next.rules);
+        g->next.deadline_ms = from + g->rules->clock_ms(&g->next.rules);
     g->has_next = true;
 }
 
@@ -220,9 +230,14 @@ void edge__game_by_request(struct edge_game *g, struct edge_game_time t, const s
 {
     if (edge__game_answer_now(g, ask))
         return;
-    begin(g);
+    if (ask->kind == EDGE_GAME_ASK_MOVE && g->now.paused_at_ms) {
+        uint32_t wait = edge_game_paused_for_ms(&g->now, t.store_ms);
+        edge__game_refuse(g, ask, CODE(TRY_AGAIN), wait > 0 ? wait : 1);
+        return;
+    }
+    edge__game_begin(g);
     if (ask->kind == EDGE_GAME_ASK_LEAVE) {
-        leave(g, ask->seat, REASON(RESIGNED));
+        edge__game_leave(g, t, ask->seat, EDGE_SEAT_ON_LEAVE, REASON(RESIGNED));
     } else {
         Meridian__Client__V1__ErrorCode code = g->rules->apply(&g->next.rules, ask->seat, &ask->action, &g->change);
         if (code != CODE(UNSPECIFIED)) {
@@ -231,32 +246,50 @@ void edge__game_by_request(struct edge_game *g, struct edge_game_time t, const s
         }
     }
     g->asker = *ask;
-    complete(g, t);
+    edge__game_complete(g, t);
 }
 
 void edge__game_by_resume(struct edge_game *g, struct edge_game_time t)
 {
-    begin(g);
-    g->next.deadline_ms += g->owed_ms;
+    edge__game_begin(g);
+    g->giving_back = true;
+    struct edge_game_state *s = &g->next;
+    if (!s->paused_at_ms) {
+        uint64_t full = t.store_ms + g->rules->clock_ms(&s->rules);
+        s->deadline_ms += g->owed_ms;
+        if (g->fresh && s->deadline_ms < full)
+            s->deadline_ms = full;
+    }
+    for (unsigned i = 0; i < g->seat_count; i++) {
+        if (s->seat[i].due_ms == 0)
+            continue;
+        s->seat[i].due_ms += g->owed_ms;
+        if (g->fresh && s->seat[i].due_ms < t.store_ms + EDGE_SEAT_ATTACH_MS)
+            s->seat[i].due_ms = t.store_ms + EDGE_SEAT_ATTACH_MS;
+    }
     g->owed_ms = 0;
-    edge_rules_event(&g->change, EDGE_EVENT_RESUMED, 0);
-    complete(g, t);
+    g->fresh = false;
+    if (s->paused_at_ms)
+        edge_rules_event(&g->change, EDGE_EVENT_PAUSED, 0)->for_ms = edge_game_paused_for_ms(s, t.store_ms);
+    else
+        edge_rules_event(&g->change, EDGE_EVENT_RESUMED, 0);
+    edge__game_complete(g, t);
 }
 
 void edge__game_by_clock(struct edge_game *g, struct edge_game_time t)
 {
-    begin(g);
+    edge__game_begin(g);
     g->rules->timeout(&g->next.rules, &g->change);
-    complete(g, t);
+    edge__game_complete(g, t);
 }
 
 void edge__game_by_bot(struct edge_game *g, struct edge_game_time t)
 {
-    begin(g);
+    edge__game_begin(g);
     g->bot_due_ms = 0;
     unsigned seat = g->rules->turn(&g->now.rules);
     if (g->rules->apply(&g->next.rules, seat, &g->bot_action, &g->change) == CODE(UNSPECIFIED))
-        complete(g, t);
+        edge__game_complete(g, t);
     else
         g->env->note(g, EDGE_GAME_NOTE_STRAY, 0); /* a bot that breaks the rules loses its turn to the clock */
 }
@@ -264,11 +297,11 @@ void edge__game_by_bot(struct edge_game *g, struct edge_game_time t)
 void edge__game_plan_bot(struct edge_game *g, struct edge_game_time t)
 {
     g->bot_due_ms = 0;
-    if (g->now.over)
+    if (g->now.over || g->now.paused_at_ms)
         return;
     unsigned seat = g->rules->turn(&g->now.rules);
     struct edge_rules_bot bot;
-    if (!g->seats[seat].bot || !g->rules->bot(&g->now.rules, seat, &g->env->rng, &bot))
+    if (!edge_game_bot_plays(g, seat) || !g->rules->bot(&g->now.rules, seat, &g->env->rng, &bot))
         return;
     g->bot_due_ms = t.mono_ms + bot.think_ms;
     g->bot_action = bot.action;
@@ -310,7 +343,10 @@ void edge__game_confirm(struct edge_game *g, struct edge_game_time t)
         remember(g);
         g->env->note(g, EDGE_GAME_NOTE_ACCEPTED, 0);
     }
-    if (g->paused && (g->now.over || g->change.event[0].kind == EDGE_EVENT_RESUMED)) {
+    for (unsigned i = 0; i < g->change.count && !g->giving_back; i++)
+        if (g->change.event[i].kind >= EDGE_EVENT_LEFT && g->change.event[i].kind <= EDGE_EVENT_PAUSED)
+            g->env->note(g, EDGE_GAME_NOTE_SEAT, g->change.event[i].kind);
+    if (g->paused && (g->now.over || g->giving_back)) {
         g->paused = false;
         g->env->note(g, EDGE_GAME_NOTE_RESUMED, 0);
     }

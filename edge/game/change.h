@@ -9,6 +9,18 @@ void edge__game_by_request(struct edge_game *g, struct edge_game_time t, const s
 void edge__game_by_resume(struct edge_game *g, struct edge_game_time t);
 void edge__game_by_clock(struct edge_game *g, struct edge_game_time t);
 void edge__game_by_bot(struct edge_game *g, struct edge_game_time t);
+/* absence.c; false: there is none of the kind. */
+bool edge__game_by_return(struct edge_game *g, struct edge_game_time t);
+bool edge__game_by_seat_clock(struct edge_game *g, struct edge_game_time t);
+bool edge__game_by_drop(struct edge_game *g, struct edge_game_time t);
+/* Between these two `next` is changed. */
+void edge__game_begin(struct edge_game *g);
+void edge__game_complete(struct edge_game *g, struct edge_game_time t);
+void edge__game_end(struct edge_game *g, unsigned reason);
+/* A seat becomes empty; with one seat left there is nothing to go on with, and only the end is told. */
+void edge__game_leave(struct edge_game *g, struct edge_game_time t, unsigned seat, enum edge_seat_event why, unsigned reason);
+/* The turn's clock stands as long as a seat of `next` is PAUSED. */
+void edge__game_pause(struct edge_game *g, struct edge_game_time t);
 /* The store has `next`: it is what happened, and is shown. */
 void edge__game_confirm(struct edge_game *g, struct edge_game_time t);
 /* When a bot has the turn: lets it think. */

@@ -4,8 +4,11 @@
  *   step:  what happened -> move() -> run(): while IDLE, the first of these that applies
  *            a `next` that is not stored yet   -> put (again)
  *            time owed to the players          -> a change: the deadline moves, game_resumed
+ *            a player has come back            -> a change: his seat is his again
  *            a request that waits              -> a change, or an error to who asked
  *            the clock ran out                 -> a change: the rules' timeout
+ *            a seat's clock ran out            -> a change: the game pauses, a bot takes over, or the seat is left
+ *            a player has gone                 -> a change: his seat's grace begins
  *            a bot has thought                 -> a change
  *
  * Invariants: nobody is shown anything of `next`; `next` is `now` + exactly one version; requests are judged in order of arrival, before a
@@ -24,12 +27,12 @@
 static void settle(struct edge_game *g, struct edge_game_time t)
 {
     uint64_t held = t.mono_ms - g->held_since_ms;
-    bool resume = g->change.count > 0 && g->change.event[0].kind == EDGE_EVENT_RESUMED;
     g->held_since_ms = 0;
     g->attempts = 0;
     g->frozen = false;
-    if (!g->now.over && held > (resume ? EDGE_GAME_TELL_MS : EDGE_GAME_HOLD_MS))
+    if (!g->now.over && held > (g->giving_back ? EDGE_GAME_TELL_MS : EDGE_GAME_HOLD_MS))
         g->owed_ms += held;
+    g->giving_back = false;
     g->change.count = 0;
 }
 
@@ -138,14 +141,18 @@ static void run(struct edge_game *g, struct edge_game_time t)
     while (g->store == EDGE_GAME_IDLE) {
         if (g->has_next)
             move(g, t, EDGE_GAME_ON_CHANGE);
-        else if (!g->now.over && g->owed_ms > 0)
+        else if (!g->now.over && (g->owed_ms > 0 || g->fresh))
             edge__game_by_resume(g, t);
+        else if (edge__game_by_return(g, t))
+            continue;
         else if (!mer_list_empty(&g->queue))
             take_request(g, t);
         else if (g->now.over)
             break;
-        else if (t.store_ms >= g->now.deadline_ms)
+        else if (!g->now.paused_at_ms && t.store_ms >= g->now.deadline_ms)
             edge__game_by_clock(g, t);
+        else if (edge__game_by_seat_clock(g, t) || edge__game_by_drop(g, t))
+            continue;
         else if (g->bot_due_ms != 0 && t.mono_ms >= g->bot_due_ms)
             edge__game_by_bot(g, t);
         else
@@ -156,8 +163,10 @@ static void run(struct edge_game *g, struct edge_game_time t)
 void edge_game_start(struct edge_game *g, struct edge_game_time t, bool claimed)
 {
     uint64_t full = t.store_ms + g->rules->clock_ms(&g->now.rules);
-    if (claimed && !g->now.over && full > g->now.deadline_ms)
-        g->owed_ms = full - g->now.deadline_ms;
+    bool short_of = !g->now.paused_at_ms && full > g->now.deadline_ms;
+    for (unsigned i = 0; i < g->seat_count; i++)
+        short_of = short_of || (g->now.seat[i].due_ms && g->now.seat[i].due_ms < t.store_ms + EDGE_SEAT_ATTACH_MS);
+    g->fresh = claimed && !g->now.over && short_of;
     edge__game_plan_bot(g, t);
     run(g, t);
 }
@@ -239,6 +248,14 @@ void edge_game_tick(struct edge_game *g, struct edge_game_time t)
     run(g, t);
 }
 
+void edge_game_present(struct edge_game *g, struct edge_game_time t, unsigned seat, bool present)
+{
+    MER_DASSERT(seat < g->seat_count);
+    g->present = (uint8_t)(present ? g->present | 1u << seat : g->present & ~(1u << seat));
+    if (g->store != EDGE_GAME_LOST)
+        run(g, t);
+}
+
 void edge_game_put_done(struct edge_game *g, struct edge_game_time t, enum edge_game_event outcome)
 {
     move(g, t, outcome);
@@ -278,8 +295,11 @@ uint64_t edge_game_next_ms(const struct edge_game *g, struct edge_game_time t)
     if (g->store == EDGE_GAME_LOST)
         return at;
     if (g->store == EDGE_GAME_IDLE) {
-        if (!g->now.over)
-            at = t.mono_ms + (g->now.deadline_ms > t.store_ms ? g->now.deadline_ms - t.store_ms : 0);
+        uint64_t due = g->now.over || g->now.paused_at_ms ? UINT64_MAX : g->now.deadline_ms;
+        for (unsigned i = 0; i < g->seat_count; i++)
+            due = g->now.seat[i].due_ms ? earlier(due, g->now.seat[i].due_ms) : due;
+        if (due != UINT64_MAX)
+            at = t.mono_ms + (due > t.store_ms ? due - t.store_ms : 0);
         return g->bot_due_ms != 0 ? earlier(at, g->bot_due_ms) : at;
     }
     if (!g->paused && !g->now.over)

@@ -22,6 +22,7 @@
 #include <meridian/list.h>
 
 #include "edge/game/rules.h"
+#include "edge/game/seat.h"
 
 enum {
     EDGE_GAME_ID_MAX = 100,      /* no special reason; ids are the router's, about 20 */
@@ -105,8 +106,10 @@ struct edge_game_state {
     uint64_t deadline_ms; /* Redis' clock; 0 when over */
     bool over;
     uint8_t reason; /* client.v1.OverReason when over */
-    uint8_t left;   /* bit a seat */
+    uint8_t left;   /* bit a seat: LEFT */
     uint8_t turns_lost[EDGE_RULES_SEATS];
+    struct edge_seat seat[EDGE_RULES_SEATS];
+    uint64_t paused_at_ms; /* Redis' clock: since then a seat is PAUSED and the turn's clock stands; 0: it runs */
     struct edge_rules_state rules;
 };
 
@@ -121,6 +124,7 @@ enum edge_game_note {
     EDGE_GAME_NOTE_RESTORED, /* a loss was repaired: alarm */
     EDGE_GAME_NOTE_FROZEN,   /* the key is gone: alarm */
     EDGE_GAME_NOTE_ENDED,    /* arg: client.v1.OverReason */
+    EDGE_GAME_NOTE_SEAT,     /* arg: enum edge_event_kind, what happened to a seat */
     EDGE_GAME_NOTE_STRAY,    /* an answer that could not come */
 };
 
@@ -133,6 +137,7 @@ struct edge_game_put {
 /* Everything a game may do to the world. No function may call a step of the same game. */
 struct edge_game_env {
     struct mer_rng rng;
+    struct edge_seat_policy seats;
     /* Store; exactly one edge_game_put_done follows. false: nothing was sent and nothing follows. */
     bool (*put)(struct edge_game *g, const struct edge_game_put *p);
     /* Read back; exactly one edge_game_read_done follows. */
@@ -158,9 +163,12 @@ struct edge_game {
     struct edge_game_ask asker;   /* of next; kind NONE: nobody */
     struct mer_list queue;        /* of edge_game_ask, in order of arrival */
     uint8_t queued;
-    uint8_t store; /* enum edge_game_store */
-    bool paused;   /* the players were told */
-    bool frozen;   /* the alarm was given */
+    uint8_t store;    /* enum edge_game_store */
+    bool paused;      /* the players were told that the store holds the game */
+    uint8_t present;  /* bit a seat: a device of his is there, as the shell said last */
+    bool fresh;       /* a new owner: who had to wait for one is given time */
+    bool giving_back; /* `next` gives back time that the store, or a dead owner, has cost */
+    bool frozen;      /* the alarm was given */
     uint8_t attempts;
     uint64_t read_version;               /* seen by the last read: what a restore follows */
     uint64_t held_since_ms, retry_at_ms; /* monotonic; 0: not */
@@ -199,6 +207,12 @@ void edge_game_deinit(struct edge_game *g);
 void edge_game_start(struct edge_game *g, struct edge_game_time t, bool claimed);
 void edge_game_request(struct edge_game *g, struct edge_game_time t, const struct edge_game_ask *ask);
 void edge_game_tick(struct edge_game *g, struct edge_game_time t);
+/* Whether any device of the seat's player is there. Until it is said, those who are SEATED are believed to be. */
+void edge_game_present(struct edge_game *g, struct edge_game_time t, unsigned seat, bool present);
+/* Milliseconds until the last PAUSED seat is decided; 0: none is. */
+uint32_t edge_game_paused_for_ms(const struct edge_game_state *s, uint64_t store_ms);
+/* A bot plays this seat: born so, or instead of its player. */
+bool edge_game_bot_plays(const struct edge_game *g, unsigned seat);
 /* STORED, NOT_NOW, UNSURE, FENCED or ABSENT. */
 void edge_game_put_done(struct edge_game *g, struct edge_game_time t, enum edge_game_event outcome);
 /* STORED: something stands there, at `version`, under my fence if `mine`. Else NOT_NOW, UNSURE or ABSENT. */

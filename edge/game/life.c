@@ -56,6 +56,17 @@ void edge_game_check(const struct edge_game *g)
     MER_ASSERT(s->version >= 1 && (!g->has_next || g->next.version == s->version + 1));
     MER_ASSERT(s->over == (s->deadline_ms == 0) && s->over == (s->reason != 0));
     MER_ASSERT(s->over || (here >= 2 && !(s->left >> g->rules->turn(&s->rules) & 1)));
+    bool paused = false;
+    for (unsigned i = 0; i < g->seat_count; i++) {
+        const struct edge_seat *seat = &s->seat[i];
+        bool waits = seat->state == EDGE_SEAT_GRACE || seat->state == EDGE_SEAT_PAUSED;
+        paused = paused || seat->state == EDGE_SEAT_PAUSED;
+        MER_ASSERT((seat->state == EDGE_SEAT_LEFT) == (s->left >> i & 1));
+        MER_ASSERT((seat->due_ms != 0) == (waits && !s->over));
+        MER_ASSERT(!g->seats[i].bot || seat->state == EDGE_SEAT_SEATED || seat->state == EDGE_SEAT_LEFT);
+    }
+    MER_ASSERT((s->paused_at_ms != 0) == (paused && !s->over));
+    MER_ASSERT(!s->paused_at_ms || g->bot_due_ms == 0);
     MER_ASSERT(g->store == EDGE_GAME_LOST || (g->store == EDGE_GAME_IDLE) == (g->held_since_ms == 0));
     MER_ASSERT(g->store != EDGE_GAME_IDLE || (!g->has_next && queued == 0)); /* run() leaves nothing undone */
     bool waits = g->store == EDGE_GAME_PUT_LATER || g->store == EDGE_GAME_READ_LATER || g->store == EDGE_GAME_FROZEN;

@@ -166,6 +166,13 @@ static void seat_left(struct edge_rules_state *s, unsigned seat, struct edge_rul
         pass_turn(m, out);
 }
 
+static void seat_bot(struct edge_rules_state *s, unsigned seat, bool bot)
+{
+    struct edge_memory *m = memory(s);
+    m->bots = (uint8_t)(bot ? m->bots | 1u << seat : m->bots & ~(1u << seat));
+    memset(&m->mind[seat], 0, sizeof(m->mind[seat]));
+}
+
 static uint32_t clock_ms(const struct edge_rules_state *s)
 {
     return memory_const(s)->revealing ? REVEAL_MS : TURN_MS;
@@ -325,4 +332,5 @@ const struct edge_rules edge_memory = {
     .bot = edge__memory_bot,
     .encode = encode,
     .decode = decode,
+    .seat_bot = seat_bot,
 };

@@ -25,7 +25,7 @@ static const char *error_text(Meridian__Client__V1__ErrorCode code)
     case CODE(RATE_LIMITED):
         return "too many moves are waiting";
     case CODE(TRY_AGAIN):
-        return "the move could not be stored in time: send it again";
+        return "the move could not be made now: send it again";
     case CODE(BAD_FIELD):
         return "a field is missing or out of range";
     default:
@@ -59,15 +59,16 @@ void edge__game_move_ok(struct edge_game_answer *a, const struct edge_game *g, c
     a->m.move_ok = ok;
 }
 
-/* Protocol: `winners` holds every seat with the top score. */
+/* Protocol: `winners` holds every seat with the top score; of an abandoned game (R21) every such seat that was not given up. */
 static size_t winners(const struct edge_game *g, const uint32_t scores[EDGE_RULES_SEATS], uint32_t out[EDGE_RULES_SEATS])
 {
+    uint8_t out_of_it = g->now.reason == MERIDIAN__CLIENT__V1__OVER_REASON__OVER_REASON_ABANDONED ? g->now.left : 0;
     uint32_t top = 0;
     size_t n = 0;
     for (unsigned i = 0; i < g->seat_count; i++)
-        top = scores[i] > top ? scores[i] : top;
+        top = scores[i] > top && !(out_of_it >> i & 1) ? scores[i] : top;
     for (unsigned i = 0; i < g->seat_count; i++)
-        if (scores[i] == top)
+        if (scores[i] == top && !(out_of_it >> i & 1))
             out[n++] = i;
     return n;
 }
@@ -133,6 +134,28 @@ void edge__game_message(const struct edge_game *g, const struct edge_event *e, s
         out->m.seat_left = BODY(out, SEAT_LEFT, seat, seat_event);
         out->body.seat.seat = e->seat;
         break;
+    case EDGE_EVENT_DROPPED:
+        out->m.player_dropped = BODY(out, PLAYER_DROPPED, seat, seat_event);
+        out->body.seat.seat = e->seat;
+        break;
+    case EDGE_EVENT_RECONNECTED:
+        out->m.player_reconnected = BODY(out, PLAYER_RECONNECTED, seat, seat_event);
+        out->body.seat.seat = e->seat;
+        break;
+    case EDGE_EVENT_TAKEN_OVER:
+        out->m.seat_taken_over = BODY(out, SEAT_TAKEN_OVER, seat, seat_event);
+        out->body.seat.seat = e->seat;
+        break;
+    case EDGE_EVENT_HANDED_BACK:
+        out->m.seat_handed_back = BODY(out, SEAT_HANDED_BACK, seat, seat_event);
+        out->body.seat.seat = e->seat;
+        break;
+    case EDGE_EVENT_PAUSED:
+        out->m.game_paused = BODY(out, GAME_PAUSED, paused, game_paused);
+        out->body.paused.reason = MERIDIAN__CLIENT__V1__PAUSE_REASON__PAUSE_REASON_PLAYER;
+        out->body.paused.has_until_ms = true;
+        out->body.paused.until_ms = e->for_ms;
+        break;
     case EDGE_EVENT_RESUMED:
         out->m.game_resumed = BODY(out, GAME_RESUMED, resumed, game_resumed);
         out->body.resumed.deadline_at_ms = g->now.deadline_ms;
@@ -153,9 +176,15 @@ void edge__game_paused(const struct edge_game *g, struct edge_game_message *out)
 
 static Meridian__Client__V1__SeatState seat_state(const struct edge_game *g, unsigned seat)
 {
-    if (g->now.left >> seat & 1)
-        return MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_LEFT;
-    return g->seats[seat].bot ? MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_BOT : MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_SEATED;
+    static const Meridian__Client__V1__SeatState shown[EDGE_SEAT_NSTATES] = {
+        [EDGE_SEAT_SEATED] = MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_SEATED,
+        [EDGE_SEAT_GRACE] = MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_GRACE,
+        [EDGE_SEAT_PAUSED] = MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_PAUSED,
+        [EDGE_SEAT_BOT] = MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_BOT,
+        [EDGE_SEAT_LEFT] = MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_LEFT,
+    };
+    bool bot = g->seats[seat].bot && g->now.seat[seat].state == EDGE_SEAT_SEATED;
+    return bot ? MERIDIAN__CLIENT__V1__SEAT_STATE__SEAT_STATE_BOT : shown[g->now.seat[seat].state];
 }
 
 static void view_cards(const struct edge_game *g, unsigned seat, struct edge_game_view *v)
@@ -185,7 +214,7 @@ static void view_status(const struct edge_game *g, struct edge_game_view *v)
         v->result.n_winners = winners(g, v->scores, v->winners), v->result.winners = v->winners;
         v->result.reason = (Meridian__Client__V1__OverReason)g->now.reason;
         s->result = &v->result;
-    } else if (g->paused) {
+    } else if (g->paused || g->now.paused_at_ms) {
         s->status = MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_PAUSED;
     } else {
         s->status = MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_PLAYING;

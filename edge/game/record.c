@@ -59,6 +59,12 @@ static void pack_move(struct seat_pack *p, const char *move_id, uint64_t version
     p->moves[i] = m;
 }
 
+static const Meridian__State__V1__SeatAbsence absences[EDGE_SEAT_NSTATES] = {
+    [EDGE_SEAT_GRACE] = MERIDIAN__STATE__V1__SEAT_ABSENCE__SEAT_ABSENCE_GRACE,
+    [EDGE_SEAT_PAUSED] = MERIDIAN__STATE__V1__SEAT_ABSENCE__SEAT_ABSENCE_PAUSED,
+    [EDGE_SEAT_BOT] = MERIDIAN__STATE__V1__SEAT_ABSENCE__SEAT_ABSENCE_BOT,
+};
+
 /* pending: the move that `s` answers, to be remembered with it; NULL when there is none of this seat. */
 static void pack_seat(struct seat_pack *p, const struct edge_game *g, const struct edge_game_state *s, unsigned i,
                       const struct edge_game_ask *pending)
@@ -70,6 +76,10 @@ static void pack_seat(struct seat_pack *p, const struct edge_game *g, const stru
     r->name = seat->name;
     r->kind = seat->bot ? MERIDIAN__STATE__V1__SEAT_KIND__SEAT_KIND_BOT : MERIDIAN__STATE__V1__SEAT_KIND__SEAT_KIND_HUMAN;
     r->phase = s->left >> i & 1 ? MERIDIAN__STATE__V1__SEAT_PHASE__SEAT_PHASE_LEFT : MERIDIAN__STATE__V1__SEAT_PHASE__SEAT_PHASE_SEATED;
+    r->has_absence = absences[s->seat[i].state] != 0;
+    r->absence = absences[s->seat[i].state];
+    r->has_due_at_ms = s->seat[i].due_ms != 0;
+    r->due_at_ms = s->seat[i].due_ms;
     r->turns_lost = s->turns_lost[i];
     r->answered = p->moves;
     for (unsigned k = pending ? 1 : 0; k < EDGE_GAME_ANSWERED; k++) { /* oldest first; a pending one takes the oldest's place */
@@ -104,6 +114,8 @@ enum mer_err edge_game_encode(const struct edge_game *g, bool restore, struct me
     r.has_over_reason = s->over;
     r.over_reason = s->reason;
     r.created_at_ms = g->created_at_ms;
+    r.has_paused_at_ms = s->paused_at_ms != 0;
+    r.paused_at_ms = s->paused_at_ms;
     size_t size = meridian__state__v1__game_record__get_packed_size(&r);
     enum mer_err err = mer_buf_reserve(out, size);
     if (err == MER_OK)
@@ -116,6 +128,21 @@ enum mer_err edge_game_encode(const struct edge_game *g, bool restore, struct me
 static bool text_ok(const char *s, size_t max)
 {
     return mer_id_is_text(s, strlen(s), max);
+}
+
+static bool restore_absence(struct edge_game *g, unsigned i, const Meridian__State__V1__SeatRecord *r, bool over)
+{
+    struct edge_seat *seat = &g->now.seat[i];
+    bool left = r->phase == MERIDIAN__STATE__V1__SEAT_PHASE__SEAT_PHASE_LEFT;
+    seat->state = left ? EDGE_SEAT_LEFT : EDGE_SEAT_SEATED;
+    for (unsigned s = 0; r->has_absence && s < EDGE_SEAT_NSTATES; s++)
+        if (absences[s] != 0 && absences[s] == r->absence)
+            seat->state = (uint8_t)s;
+    bool away = seat->state != EDGE_SEAT_LEFT && seat->state != EDGE_SEAT_SEATED;
+    bool waits = (seat->state == EDGE_SEAT_GRACE || seat->state == EDGE_SEAT_PAUSED) && !over;
+    seat->due_ms = r->has_due_at_ms ? r->due_at_ms : 0;
+    g->present |= (uint8_t)((seat->state == EDGE_SEAT_SEATED) << i);
+    return r->has_absence == away && !(left && r->has_absence) && !(away && g->seats[i].bot) && waits == (seat->due_ms != 0);
 }
 
 static enum mer_err restore_seat(struct edge_game *g, unsigned i, const Meridian__State__V1__SeatRecord *r)
@@ -158,12 +185,22 @@ static enum mer_err restore(struct edge_game *g, const Meridian__State__V1__Game
 {
     if (!head_ok(r))
         return MER_EINVALID;
+    bool paused = false;
     enum mer_err err = edge__game_seats(g, (unsigned)r->n_seats);
     for (unsigned i = 0; err == MER_OK && i < r->n_seats; i++)
         err = restore_seat(g, i, r->seats[i]);
     if (err != MER_OK)
         return err;
     struct edge_rules_spec spec = {.seats = g->seat_count, .bots = g->bots, .left = g->now.left};
+    for (unsigned i = 0; i < g->seat_count; i++) {
+        if (!restore_absence(g, i, r->seats[i], r->over))
+            return MER_EINVALID;
+        paused = paused || (g->now.seat[i].state == EDGE_SEAT_PAUSED && !r->over);
+        spec.bots |= (uint8_t)((g->now.seat[i].state == EDGE_SEAT_BOT) << i);
+    }
+    g->now.paused_at_ms = r->has_paused_at_ms ? r->paused_at_ms : 0;
+    if (paused != (g->now.paused_at_ms != 0))
+        return MER_EINVALID;
     err = g->rules->decode(&g->now.rules, &spec, r->rules_state.data, r->rules_state.len);
     if (err != MER_OK)
         return err;

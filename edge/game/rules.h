@@ -47,14 +47,20 @@ enum edge_event_kind {
     EDGE_EVENT_FOUND,   /* seat, cards, scores */
     EDGE_EVENT_MISSED,  /* seat, cards, scores */
     EDGE_EVENT_TURN,    /* seat; the hosted game adds the deadline */
-    EDGE_EVENT_LEFT,    /* seat */
-    EDGE_EVENT_RESUMED, /* by the hosted game */
-    EDGE_EVENT_OVER,    /* by the hosted game; scores */
+    EDGE_EVENT_LEFT,    /* seat; this and what follows by the hosted game */
+    EDGE_EVENT_DROPPED,
+    EDGE_EVENT_RECONNECTED,
+    EDGE_EVENT_TAKEN_OVER,
+    EDGE_EVENT_HANDED_BACK,
+    EDGE_EVENT_PAUSED, /* for_ms */
+    EDGE_EVENT_RESUMED,
+    EDGE_EVENT_OVER, /* scores */
 };
 struct edge_event {
     uint8_t kind, seat;
     uint32_t face;
     uint32_t cards[2];
+    uint32_t for_ms;
 };
 
 /* What a change brings. Zeroed by the caller, but for the two seats (EDGE_RULES_NO_SEAT). */
@@ -105,6 +111,8 @@ struct edge_rules {
     size_t (*encode)(const struct edge_rules_state *s, uint8_t out[EDGE_RULES_RECORD_MAX]);
     /* MER_EINVALID unless it is a state this game can be in. spec: seats, bots, left. */
     enum mer_err (*decode)(struct edge_rules_state *s, const struct edge_rules_spec *spec, const uint8_t *data, size_t len);
+    /* A bot plays this seat from now on, and remembers from now on; or does so no more. NULL: nothing is remembered. */
+    void (*seat_bot)(struct edge_rules_state *s, unsigned seat, bool bot);
 };
 
 extern const struct edge_rules edge_memory;
