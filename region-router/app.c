@@ -172,6 +172,26 @@ static enum mer_err create_standby(struct router_app *app)
     return router_standby_create(&app->standby, &sc);
 }
 
+static uint64_t lead_epoch(void *ctx)
+{
+    return router__lead_epoch(ctx);
+}
+
+static enum mer_err create_keeper(struct router_app *app)
+{
+    struct router_keeper_conf kc = {.loop = &app->loop,
+                                    .log = &app->log,
+                                    .metrics = &app->metrics,
+                                    .redis = app->redis,
+                                    .region = app->conf.region,
+                                    .incarnation = app->incarnation,
+                                    .replicas = app->conf.redis_replicas,
+                                    .act = app->conf.redis_durability == MER_DURABILITY_ALL,
+                                    .epoch = lead_epoch,
+                                    .ctx = app};
+    return router_keeper_create(&app->keeper, &kc);
+}
+
 static void name_process(struct router_app *app)
 {
     char id[64];
@@ -188,7 +208,7 @@ static enum mer_err create_parts(struct router_app *app, struct mer_msg *msg)
         err = create_redis(app, msg);
     if (err == MER_OK)
         err = create_links(app, msg);
-    if (err == MER_OK && (err = create_standby(app)) != MER_OK)
+    if (err == MER_OK && ((err = create_standby(app)) != MER_OK || (err = create_keeper(app)) != MER_OK))
         mer_msgf(msg, "%s", mer_err_text(err));
     if (err == MER_OK)
         err = mer_admin_open(&app->admin, &app->loop, &app->process, &app->metrics, app->conf.admin_listen, msg);
@@ -250,6 +270,7 @@ void router_app_destroy(struct router_app *app)
     router_edges_close(&app->edges);
     mer_links_destroy(app->links);
     router_standby_destroy(app->standby);
+    router_keeper_destroy(app->keeper);
     router_edges_deinit(&app->edges);
     mer_loop_hook_remove(&app->match_hook);
     mer_loop_disarm(&app->loop, &app->match_timer);

@@ -9,6 +9,7 @@
 
 #include "region-router/config.h"
 #include "region-router/edges.h"
+#include "region-router/electable_shell.h"
 #include "region-router/match.h"
 #include "region-router/standby.h"
 
@@ -26,6 +27,7 @@ struct router_app {
     struct mer_redis *redis;
     struct mer_links *links;
     struct router_standby *standby;
+    struct router_keeper *keeper;
     struct router_edges edges;
     struct mer_link *to_leader; /* dialled to the holder of the lease; NULL: none, or we are it */
     char leader[ROUTER_HOLDER_BYTES];

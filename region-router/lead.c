@@ -241,12 +241,14 @@ void router__lead_start(struct router_app *app)
     app->matcher.waited = waited;
     app->leading = true;
     router_edges_tell_role(&app->edges);
+    router_keeper_start(app->keeper);
 }
 
 void router__lead_stop(struct router_app *app)
 {
     if (!app->leading)
         return;
+    router_keeper_stop(app->keeper);
     router_match_deinit(&app->matcher);
     for (int i = ROUTER_M_MATCHES + 1; i < ROUTER_M_COUNT; i++) /* behind the gauges: counters go on */
         app->matcher_totals[i] += app->matcher.counts[i];
@@ -300,6 +302,10 @@ int router__status(void *ctx, const char *query, struct mer_buf *out)
         comma = ",";
     }
     if (err == MER_OK)
-        err = mer_buf_appends(out, "]}\n");
+        err = mer_buf_appends(out, "],\"redis\":");
+    if (err == MER_OK)
+        err = router_keeper_status(app->keeper, out);
+    if (err == MER_OK)
+        err = mer_buf_appends(out, "}\n");
     return err == MER_OK ? 200 : 500;
 }

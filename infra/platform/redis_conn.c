@@ -241,6 +241,7 @@ static bool got_wait(struct redis_conn *c, const redisReply *reply)
     struct mer_list done;
     mer_list_init(&done);
     mer_list_move_all(&done, &c->answered);
+    c->owner->doubt = !whole;
     if (!whole)
         wait_short(c, reply, most);
     while (!mer_list_empty(&done)) {
@@ -249,6 +250,15 @@ static bool got_wait(struct redis_conn *c, const redisReply *reply)
         mer__redis_finish(call, stored ? call->err : MER_EUNKNOWN, stored ? call->reply : NULL);
     }
     return whole;
+}
+
+/* The batch is answered and its WAIT was held back. false: it could not be sent. */
+static bool wait_now(struct redis_conn *c)
+{
+    if (!c->wait_due || c->state != CONN_UP || !mer_list_empty(&c->expected))
+        return true;
+    c->wait_due = false;
+    return mer_list_empty(&c->answered) || mer__redis_conn_wait(c, batch_needs(c)) == MER_OK;
 }
 
 /* One reply (taken). false: out of step or useless, the connection must go. */
@@ -261,7 +271,7 @@ static bool got_reply(struct redis_conn *c, redisReply *reply)
     struct redis_expect *e = MER_LIST_ENTRY(c->expected.next, struct redis_expect, node);
     mer_list_remove(&e->node);
     if (e->kind == EXPECT_CALL)
-        return mer__redis_answered(c, MER_CONTAINER_OF(e, struct redis_call, expect), reply);
+        return mer__redis_answered(c, MER_CONTAINER_OF(e, struct redis_call, expect), reply) && wait_now(c);
     bool ok = true;
     switch (e->kind) {
     case EXPECT_AUTH:

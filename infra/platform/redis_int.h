@@ -125,7 +125,7 @@ struct redis_conn {
     size_t reply_bytes;            /* fed since the last whole reply */
     struct mer_timer timer;        /* DOWN: backoff; otherwise: oldest expected reply overdue */
     uint32_t attempts, wait_asked; /* wait_asked: of the WAIT in flight */
-    bool durable;
+    bool durable, wait_due;        /* wait_due: the WAIT follows when the batch is answered */
     uint8_t state;
 };
 
@@ -142,6 +142,7 @@ struct redis_node {
     uint64_t up_ms;      /* soft connection up, and primary, since then; 0: not */
     char run_id[REDIS_RUN_ID_BYTES];
     uint8_t next_durable;
+    bool doubt;                           /* the last WAIT was short: ask for what the replies say, not for what they said last */
     bool library_ok, library_asked, seed; /* seed: wanted as a source of topology until there is one */
 };
 

@@ -3,7 +3,10 @@
  *
  * A batch is what one flush puts on one durable connection: calls, then one WAIT. A durable connection carries one batch at a time; while
  * both are busy calls gather, so batches grow by themselves when Redis is slow. Nodes without slots, calls or replies due are closed and
- * forgotten (reap). */
+ * forgotten (reap).
+ *
+ * After a WAIT that came back short the next one is sent behind the replies, not with the calls: they say how many replicas are needed now,
+ * and asking for one that was taken out meanwhile would cost the WAIT's whole time. */
 #include "redis_int.h"
 
 #include <stdio.h>
@@ -136,11 +139,16 @@ static void send_batch(struct redis_node *n, struct redis_conn *c)
     struct mer_redis *r = n->r;
     struct mer_list *queue = &n->queue[1];
     enum mer_err err = MER_OK;
-    for (int i = 0; i < REDIS_BATCH_CALLS && !mer_list_empty(queue) && err == MER_OK; i++)
-        err = mer__redis_conn_send_call(c, MER_LIST_ENTRY(queue->next, struct redis_call, expect.node));
-    if (err == MER_OK && r->wait_count > 0) {
-        err = mer__redis_conn_wait(c, n->wait_count);
+    uint32_t wait = 0;
+    for (int i = 0; i < REDIS_BATCH_CALLS && !mer_list_empty(queue) && err == MER_OK; i++) {
+        struct redis_call *call = MER_LIST_ENTRY(queue->next, struct redis_call, expect.node);
+        uint32_t k = call->replicas ? call->replicas : n->wait_count;
+        wait = k > wait ? k : wait;
+        err = mer__redis_conn_send_call(c, call);
     }
+    c->wait_due = n->doubt && r->wait_count > 0;
+    if (err == MER_OK && r->wait_count > 0 && !c->wait_due)
+        err = mer__redis_conn_wait(c, wait);
     mer__redis_count(r, RM_BATCHES);
     if (err == MER_OK)
         mer_stream_flush(c->stream);

@@ -37,6 +37,7 @@ struct fake_redis {
     unsigned accepted, largest_batch, open;
     struct fake_conn conn[FAKE_CONNS];
     char slots[256], moved[64], ask[64];
+    char waited_for[16]; /* replicas the last WAIT asked for */
 };
 
 static inline enum fake_command fake__which(const redisReply *command)
@@ -87,7 +88,7 @@ static inline void fake__command(struct fake_conn *c, const redisReply *command)
     if (which == FAKE_CALL && ++c->calls_since_wait > f->largest_batch)
         f->largest_batch = c->calls_since_wait;
     if (which == FAKE_WAIT)
-        c->calls_since_wait = 0, c->batches++;
+        c->calls_since_wait = 0, c->batches++, snprintf(f->waited_for, sizeof(f->waited_for), "%s", command->element[1]->str);
     fake__reply(c, script[i]);
 }
 

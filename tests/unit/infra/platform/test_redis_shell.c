@@ -504,6 +504,28 @@ static void a_call_may_be_content_with_fewer_replicas(void **state)
     stop(&f);
 }
 
+static void after_a_short_wait_the_replies_say_what_to_ask_for(void **state)
+{
+    (void)state;
+    start_fake(&f);
+    f.fake.script[FAKE_CALL][0] = SAYS("$1\r\n2\r\n");
+    f.fake.script[FAKE_CALL][1] = SAYS("$1\r\n1\r\n");
+    fake_set(&f.fake, FAKE_WAIT, ":1\r\n");
+    start_client(&f, MER_DURABILITY_ALL, NULL);
+    assert_int_equal(call(&f, true), MER_OK);
+    WAIT_FOR(&f, f.answers == 1);
+    assert_int_equal(f.last, MER_EUNKNOWN);
+    assert_string_equal(f.fake.waited_for, "2");
+    for (unsigned n = 2; n <= 3; n++) {
+        assert_int_equal(call(&f, true), MER_OK);
+        WAIT_FOR(&f, f.answers == n);
+        assert_int_equal(f.last, MER_OK);
+        assert_string_equal(f.fake.waited_for, "1");
+    }
+    assert_int_equal(f.fake.seen[FAKE_WAIT], 3);
+    stop(&f);
+}
+
 static void a_call_to_a_node_gets_whatever_it_says(void **state)
 {
     static const char *const argv[] = {"CLIENT", "LIST"};
@@ -744,6 +766,7 @@ int main(void)
         cmocka_unit_test(the_setting_one_takes_one_replica_for_enough),
         cmocka_unit_test(the_reply_says_how_many_replicas_are_needed),
         cmocka_unit_test(a_call_may_be_content_with_fewer_replicas),
+        cmocka_unit_test(after_a_short_wait_the_replies_say_what_to_ask_for),
         cmocka_unit_test(a_call_to_a_node_gets_whatever_it_says),
         cmocka_unit_test(a_node_that_is_down_costs_the_deadline_not_more),
         cmocka_unit_test(more_than_64_ki_waiting_calls_are_refused),
