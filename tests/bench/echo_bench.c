@@ -52,6 +52,7 @@ static _Noreturn void die(const char *fmt, ...)
     vfprintf(stderr, fmt, args);
     va_end(args);
     fputc('\n', stderr);
+    signal(SIGTERM, SIG_IGN);
     kill(0, SIGTERM); /* the servers are in our process group, which is our own */
     _exit(2);
 }
