@@ -27,6 +27,7 @@ enum {
     ASK_GIVE_UP_MS = 5000,          /* ... for so long: unreachable */
     DIAL_GIVE_UP_MS = MER_LINK_SILENCE_MS,
     DIAL_LOOK_MS = 50,              /* how soon a process that is gone is told from one that does not answer */
+    DOWN_LISTENERS = 4,             /* seats, sessions */
     IDLE_MS = 60 * 1000,            /* architecture section 3 */
     DEAD_REMEMBERED_MS = 30 * 1000, /* spares lookups of an incarnation that never comes back */
     KINDS = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_GAME_HANDED_OVER + 1,
@@ -105,8 +106,11 @@ struct edge_bus {
         edge_bus_cb cb;
         void *ctx;
     } handler[KINDS];
-    void (*down_cb)(void *ctx, const char *incarnation, bool dead);
-    void *down_ctx;
+    struct {
+        void (*cb)(void *ctx, const char *incarnation, bool dead);
+        void *ctx;
+    } down[DOWN_LISTENERS];
+    unsigned down_count;
     uint8_t *scratch; /* one packed message */
     struct mer_buf loopback, loopback_now;
     struct mer_hook hook;
@@ -190,8 +194,8 @@ static void peer_lost(struct bus_peer *p, bool dead)
     MER_LOG(b->conf.log, dead ? MER_WARN : MER_INFO, "bus.peer_down", KV_STR("peer", p->incarnation), KV_BOOL("dead", dead));
     if (dead)
         mer_loop_arm(b->conf.loop, &p->timer, DEAD_REMEMBERED_MS);
-    if (b->down_cb != NULL)
-        b->down_cb(b->down_ctx, p->incarnation, dead);
+    for (unsigned i = 0; i < b->down_count; i++)
+        b->down[i].cb(b->down[i].ctx, p->incarnation, dead);
     if (p->state == PEER_IDLE)
         peer_release(p);
 }
@@ -462,8 +466,9 @@ void edge_bus_on(struct edge_bus *b, Meridian__Internal__V1__BusMessage__BodyCas
 
 void edge_bus_on_peer_down(struct edge_bus *b, void (*cb)(void *ctx, const char *incarnation, bool dead), void *ctx)
 {
-    b->down_cb = cb;
-    b->down_ctx = ctx;
+    MER_ASSERT(b->down_count < DOWN_LISTENERS);
+    b->down[b->down_count].cb = cb;
+    b->down[b->down_count++].ctx = ctx;
 }
 
 /* Packs m behind its length. */

@@ -76,6 +76,7 @@ struct edge_sessions {
     struct mer_map by_serial, users;
     struct edge_ring_pool pool;
     struct mer_buf out;            /* one message being encoded */
+    struct mer_list asking;        /* take.c: resumes that another edge was asked about */
     struct mer_list registrations; /* registry.c: under way, or waiting to be repeated */
     struct mer_timer sweep;        /* every second: what is too old to replay */
     struct mer_bucket_rate rate;

@@ -26,6 +26,7 @@
 enum { GAMES = 4 /* a user sits in one; a rematch may follow within the minute */ };
 
 struct edge_back {
+    struct mer_list node; /* asked: in sessions->asking */
     struct edge_session *s;
     struct mer_timer timer;
     struct mer_buf later;                 /* messages the client sent behind its resume: length (4 bytes, host order), opcode (1), bytes */
@@ -34,6 +35,7 @@ struct edge_back {
     char session[EDGE_SESSION_ID_BYTES];  /* of the resume */
     char previous[EDGE_SESSION_ID_BYTES]; /* the registry's, "" when it had none */
     char previous_edge[EDGE_SESSION_ID_BYTES];
+    char holder[EDGE_SESSION_ID_BYTES]; /* asked: who */
 };
 
 void edge__take_forget(struct edge_session *s)
@@ -41,6 +43,7 @@ void edge__take_forget(struct edge_session *s)
     if (s->back == NULL)
         return;
     mer_loop_disarm(&s->all->app->loop, &s->back->timer);
+    mer_list_remove(&s->back->node);
     mer_buf_deinit(&s->back->later);
     mer_free(&s->back);
     s->holding = false;
@@ -267,6 +270,7 @@ static struct edge_back *back_of(struct edge_session *s)
 {
     if (s->back == NULL && (s->back = mer_try_calloc(1, sizeof(*s->back))) != NULL) {
         s->back->s = s;
+        mer_list_init(&s->back->node);
         mer_buf_init(&s->back->later, EDGE_LATER_BYTES);
         mer_timer_init(&s->back->timer, on_timer);
         mer_loop_arm(&s->all->app->loop, &s->back->timer, EDGE_BACK_KEPT_MS);
@@ -298,6 +302,8 @@ static void ask(struct edge_session *s)
     bm.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKE;
     bm.session_take = &take;
     b->asked = true;
+    strcpy(b->holder, holder); /* not longer than the two it comes from */
+    mer_list_push_back(&s->all->asking, &b->node);
     if (edge_bus_send(app->bus, holder, &bm) != MER_OK)
         end_unanswered(s);
 }
@@ -351,6 +357,24 @@ static void on_taken(void *ctx, const IM(BusMessage) * m)
         end_replayed(s, t);
     else
         end_snapshot(s);
+}
+
+/* Whoever is asked and has ended will not answer. A link that was only lost is repaired, or the timer decides. */
+static void on_peer_down(void *ctx, const char *incarnation, bool dead)
+{
+    struct edge_app *app = ctx;
+    struct mer_list mine;
+    if (!dead)
+        return;
+    mer_list_init(&mine);
+    MER_LIST_EACH_SAFE (it, &app->sessions->asking) {
+        if (strcmp(MER_LIST_ENTRY(it, struct edge_back, node)->holder, incarnation) == 0) {
+            mer_list_remove(it);
+            mer_list_push_back(&mine, it);
+        }
+    }
+    while (!mer_list_empty(&mine)) /* each one leaves the list as it ends, and may end others */
+        end_unanswered(MER_LIST_ENTRY(mine.next, struct edge_back, node)->s);
 }
 
 /* --- the other side: giving up a session
@@ -409,6 +433,8 @@ static void on_take(void *ctx, const IM(BusMessage) * m)
 
 void edge__take_init(struct edge_app *app)
 {
+    mer_list_init(&app->sessions->asking);
     edge_bus_on(app->bus, MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKE, on_take, app);
     edge_bus_on(app->bus, MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKEN, on_taken, app);
+    edge_bus_on_peer_down(app->bus, on_peer_down, app);
 }
