@@ -125,7 +125,7 @@ add('5.18', 'text in two fragments, the second called text too', async (p) => {
   await p.send([begin(TEXT, both[0]), frame(TEXT, both[1])]);
   await p.failed(1002);
 });
-['frame', 'octet'].forEach((how, i) =>
+['one', 'frame'].forEach((how, i) =>
   add(`5.${19 + i}`, `text in five fragments with two pings and a pause, by ${how}`, async (p) => {
     await p.send([begin(TEXT, 'fragment1'), more('fragment2'), frame(PING, 'pongme 1!')], how);
     await sleep(1000);
@@ -165,29 +165,25 @@ add('6.3.2', 'invalid text in fragments of an octet', async (p) => {
   await p.failed(1007);
 });
 
-// Must fail before the rest is sent. The bad part: a whole character beyond U+10FFFF, or only its first two octets, which suffice.
-const early = [
-  ['f4908080', ''],
-  ['f4', '90'],
-];
-early.forEach(([second, third], i) => {
+// Must fail before the rest is sent. The parts: valid so far, what makes it wrong (a character beyond U+10FFFF whole, or only its second
+// octet, which suffices), the rest, which never has to be sent.
+[
+  [KOSME, 'f4908080', '656469746564'],
+  [`${KOSME}f4`, '90', '8080656469746564'],
+].forEach((parts, i) => {
+  const [valid, wrong, rest] = parts.map(hex);
   add(`6.4.${i + 1}`, 'invalid text in fragments is refused at the first bad octet', async (p) => {
-    await p.send([begin(TEXT, hex(KOSME))], 'frame');
-    await p.silence(100);
-    await p.send([more(hex(second))], 'frame');
-    if (third) {
-      await p.silence(100);
-      await p.send([more(hex(third))], 'frame');
-    }
+    await p.send([begin(TEXT, valid)]);
+    await p.silence(200);
+    await p.send([more(wrong)]);
     await p.failed(1007);
   });
   add(`6.4.${i + 3}`, 'invalid text inside a frame is refused at the first bad octet', async (p) => {
-    const payload = Buffer.concat([hex(KOSME), hex(second), hex(third), hex('8080656469746564')]);
-    const whole = frame(TEXT, payload);
-    const cut = whole.length - payload.length + KOSME.length / 2;
+    const whole = frame(TEXT, Buffer.concat([valid, wrong, rest]));
+    const cut = whole.length - wrong.length - rest.length;
     await p.write(whole.subarray(0, cut));
-    await p.silence(100);
-    await p.write(whole.subarray(cut, cut + second.length / 2 + third.length / 2));
+    await p.silence(200);
+    await p.write(whole.subarray(cut, cut + wrong.length));
     await p.failed(1007);
   });
 });
