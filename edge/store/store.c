@@ -214,6 +214,14 @@ uint64_t edge_store_live_seen_ms(const struct edge_store *s)
     return s->live_seen_ms;
 }
 
+/* A key that is not there says something only when its owner had the chance to renew it: an outage of its shard that is longer than the
+ * lifetime must not make a living edge dead. */
+static bool had_a_lifetime(const struct edge_store *s, const char *key)
+{
+    uint64_t since = mer_redis_up_since_ms(s->conf.redis, key);
+    return since != UINT64_MAX && s->conf.loop->now_ms - since >= EDGE_STORE_LIVE_TTL_MS;
+}
+
 static void on_live_get(void *ctx, enum mer_err err, const redisReply *reply)
 {
     struct edge_store_op *op = ctx;
@@ -225,6 +233,9 @@ static void on_live_get(void *ctx, enum mer_err err, const redisReply *reply)
         result = EDGE_STORE_OK, value = reply->str;
     else if (reply->type != REDIS_REPLY_NIL)
         result = edge__store_malformed(op->s, reply);
+    else if (!had_a_lifetime(op->s, op->live_key))
+        result = EDGE_STORE_AGAIN;
+    free(op->live_key);
     struct edge_store_op was = edge__store_done(op, result);
     was.cb.text(was.ctx, result, value);
 }
@@ -238,10 +249,16 @@ enum mer_err edge_store_live_get(struct edge_store *s, const char *incarnation, 
         return err;
     edge__store_arg_text(&c, "GET");
     edge__store_arg_text(&c, key);
-    struct edge_store_op *op = edge__store_op(s, ctx);
-    if (op)
+    char *live_key = mer_try_strdup(key);
+    struct edge_store_op *op = live_key ? edge__store_op(s, ctx) : NULL;
+    if (op) {
         op->cb.text = cb;
-    return edge__store_send(s, &c, key, false, on_live_get, op);
+        op->live_key = live_key;
+    }
+    err = edge__store_send(s, &c, key, false, on_live_get, op);
+    if (err != MER_OK)
+        free(live_key);
+    return err;
 }
 
 /* --- life --- */

@@ -177,5 +177,6 @@ void edge_store_live_start(struct edge_store *s, const char *bus_address);
 void edge_store_live_stop(struct edge_store *s);
 /* When a renewal was last answered, on the loop's clock; 0: never. */
 uint64_t edge_store_live_seen_ms(const struct edge_store *s);
-/* Bus address of an incarnation: OK, or ABSENT (it is dead, or has not been up for a TTL). */
+/* Bus address of an incarnation: OK; ABSENT (it is dead: its key is gone although its shard has been up for a lifetime); AGAIN also when
+ * the key is gone and nobody can know why. */
 MER_MUST_CHECK enum mer_err edge_store_live_get(struct edge_store *s, const char *incarnation, edge_store_text_cb cb, void *ctx);

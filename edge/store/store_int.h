@@ -31,6 +31,7 @@ struct edge_store_op {
         edge_store_gids_cb gids;
     } cb;
     void *ctx;
+    char *live_key; /* live_get: what was asked for */
 };
 struct edge_store_op *edge__store_op(struct edge_store *s, void *ctx);
 
