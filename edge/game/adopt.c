@@ -81,7 +81,8 @@ static enum mer_err take_over(struct adoption *a, const struct edge_stored *stor
     }
     g->fence = stored->fence;
     h->values[EDGE_HOST_M_ADOPTED]++;
-    MER_LOG(h->c.log, MER_INFO, "game.adopt", KV_STR("game", a->gid), KV_STR("from", a->owner), KV_U64("version", g->core.now.version));
+    MER_LOG(h->c.log, MER_INFO, "game.adopt", KV_STR("game", a->gid), KV_STR("from", a->owner), KV_U64("version", g->core.now.version),
+            KV_U64("epoch", g->fence.epoch));
     edge__hosted_live(g, true);
     return MER_OK;
 }
