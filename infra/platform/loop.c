@@ -76,8 +76,8 @@ static void finish_turn(struct mer_loop *l)
     for (int round = 0; again && round < ROUNDS; round++) {
         run_deferred(l);
         again = run_hooks(l);
+        again |= !mer_list_empty(&l->deferred); /* what is done now may queue work for the hooks */
         run_deferred(l);
-        again |= !mer_list_empty(&l->deferred);
     }
     arm_uv_timer(l, again);
 }
