@@ -16,6 +16,7 @@ enum {
     ELECT_RANDOM_MS = 500,
     ELECT_RANK_MS = 1000,
     ELECT_AGAIN_MS = 8000,
+    FORGET_MS = 60 * 1000,
     VOTE_ONCE_MS = 2 * SIM_NODE_TIMEOUT_MS,
     REJOIN_MS = 2000,
     MAJORITY = 2,
@@ -38,7 +39,7 @@ static bool linked(const struct sim_node *a, const struct sim_node *b)
 
 static bool suspects(const struct sim_node *x, const struct sim_node *y)
 {
-    return x != y && sim_now_ms() - x->heard_ms[y->index] > SIM_NODE_TIMEOUT_MS;
+    return x != y && x->knows[y->index] && sim_now_ms() - x->heard_ms[y->index] > SIM_NODE_TIMEOUT_MS;
 }
 
 /* --- what a node learns ------------------------------------------------------------------------------------------------------------------
@@ -48,7 +49,7 @@ static void learn(struct sim_node *x, const struct sim_node *y)
 {
     bool was_primary = x->master == x->index;
     for (unsigned s = 0; s < SIM_SHARDS; s++) {
-        if (y->epoch[s] <= x->epoch[s])
+        if (y->epoch[s] <= x->epoch[s] || (y->owner[s] != x->index && !x->knows[y->owner[s]]))
             continue;
         x->epoch[s] = y->epoch[s];
         x->owner[s] = y->owner[s];
@@ -67,16 +68,31 @@ static void learn(struct sim_node *x, const struct sim_node *y)
         x->current_epoch = y->current_epoch;
 }
 
+/* Gossip: of whom y knows and x does not, unless x was told to forget him. */
+static void get_to_know(struct sim_node *x, const struct sim_node *y)
+{
+    for (unsigned k = 0; k < SIM_NODES; k++) {
+        bool banned = x->forgot_ms[k] != 0 && sim_now_ms() - x->forgot_ms[k] < FORGET_MS;
+        if (k == x->index || x->knows[k] || !y->knows[k] || y->failed[k] || banned || !linked(x, &sim_node[k]))
+            continue;
+        sim_trace("redis%u knows redis%u again", x->index, k);
+        x->knows[k] = true;
+        x->heard_ms[k] = sim_now_ms();
+    }
+}
+
 static void hear(struct sim_node *x)
 {
     for (unsigned i = 0; i < SIM_NODES; i++) {
         struct sim_node *y = &sim_node[i];
-        if (y == x || !linked(x, y))
+        if (y == x || !linked(x, y) || !x->knows[i])
             continue;
         x->heard_ms[i] = sim_now_ms();
         x->failed[i] = false;
-        if (sim_chance(SPREAD_PERCENT))
+        if (sim_chance(SPREAD_PERCENT)) {
             learn(x, y);
+            get_to_know(x, y);
+        }
     }
 }
 
@@ -106,8 +122,9 @@ static void judge(struct sim_node *x)
             continue;
         sim_trace("redis%u: redis%u has failed", x->index, i);
         for (unsigned k = 0; k < SIM_NODES; k++)
-            if (linked(x, &sim_node[k]))
+            if (linked(x, &sim_node[k]) && sim_node[k].knows[i] && sim_node[k].knows[x->index])
                 sim_node[k].failed[i] = k != i;
+        x->failed[i] = true;
     }
 }
 
@@ -126,7 +143,7 @@ static unsigned rank_of(const struct sim_node *r)
 
 static bool votes_for(struct sim_node *p, const struct sim_node *r, uint64_t epoch)
 {
-    if (!linked(p, r) || epoch <= p->voted_epoch || epoch < p->current_epoch || !p->failed[r->master] ||
+    if (!linked(p, r) || !p->knows[r->index] || epoch <= p->voted_epoch || epoch < p->current_epoch || !p->failed[r->master] ||
         p->epoch[r->shard] > r->epoch[r->shard])
         return false;
     if (p->voted_ms[r->shard] != 0 && sim_now_ms() - p->voted_ms[r->shard] < VOTE_ONCE_MS)
@@ -145,7 +162,7 @@ static void promote(struct sim_node *r, uint64_t epoch)
     r->epoch[r->shard] = epoch;
     r->elect_at_ms = 0;
     for (unsigned i = 0; i < SIM_NODES; i++)
-        if (&sim_node[i] != r && linked(r, &sim_node[i]))
+        if (&sim_node[i] != r && linked(r, &sim_node[i]) && sim_node[i].knows[r->index])
             learn(&sim_node[i], r);
 }
 
@@ -189,7 +206,7 @@ static bool all_well(void)
         if (!runs(n) || !n->ok || (n->master != i && !n->online))
             return false;
         for (unsigned k = 0; k < SIM_NODES; k++)
-            if (!linked(n, &sim_node[k]) || n->failed[k] || suspects(n, &sim_node[k]))
+            if (!linked(n, &sim_node[k]) || n->failed[k] || suspects(n, &sim_node[k]) || n->user_off[k] || (k != i && !n->knows[k]))
                 return false;
         for (unsigned s = 0; s < SIM_SHARDS; s++)
             if (n->owner[s] != sim_node[0].owner[s] || n->epoch[s] != sim_node[0].epoch[s])
@@ -275,8 +292,10 @@ void sim_cluster_init(void)
             n->epoch[s] = s + 1;
         }
         n->current_epoch = SIM_SHARDS;
-        for (unsigned k = 0; k < SIM_NODES; k++)
+        for (unsigned k = 0; k < SIM_NODES; k++) {
             n->heard_ms[k] = sim_now_ms();
+            n->knows[k] = k != i;
+        }
     }
     sim_cluster_wake();
 }

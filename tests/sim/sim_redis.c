@@ -115,6 +115,11 @@ static void replica_gone(struct sim_node *n, struct sim_replica *r)
     free(r);
 }
 
+void sim_node_drop_replica(struct sim_node *n, struct sim_replica *r)
+{
+    replica_gone(n, r);
+}
+
 static long long confirmed(const struct sim_node *n, size_t offset)
 {
     long long count = 0;
@@ -180,6 +185,10 @@ static void replica_asks(struct sim_replica *r, struct sim_node *n, const struct
 {
     r->node = &sim_node[m->from];
     r->heard_ms = sim_now_ms();
+    if (n->user_off[m->from]) {
+        replica_gone(n, r);
+        return;
+    }
     bool same = m->offset <= n->log_count && (m->offset == 0 || n->log[m->offset - 1] == m->last);
     sim_trace("redis%u follows redis%u from %zu of %zu%s", m->from, n->index, m->offset, n->log_count, same ? "" : ", everything anew");
     if (same) {
@@ -203,7 +212,7 @@ static void from_replica(void *ctx, const uint8_t *data, size_t len)
     const struct message *m = (const void *)data;
     (void)len;
     r->heard_ms = sim_now_ms();
-    if (m->kind == SYNC)
+    if (m->kind == SYNC) /* it may be gone then */
         replica_asks(r, n, m);
     else if (m->kind == ACK && r->online) {
         r->acked = m->offset;
@@ -340,8 +349,6 @@ unsigned sim_redis_shard(const char *key)
     return mer_redis_slot(key, strlen(key)) * SIM_SHARDS / SLOTS;
 }
 
-static void say_reply(struct client *c, const struct sim_reply *r);
-
 static void say_slots(struct client *c)
 {
     char text[128];
@@ -352,16 +359,6 @@ static void say_slots(struct client *c)
         snprintf(text, sizeof(text), "*3\r\n:%u\r\n:%u\r\n*2\r\n$6\r\nredis%u\r\n:6379\r\n", first, last, c->node->owner[s]);
         say(c, text);
     }
-}
-
-/* A process that was started again says so by its run id. */
-static void say_info(struct client *c)
-{
-    char text[128];
-    int n = snprintf(text, sizeof(text), "# Server\r\nrun_id:%08x%032x\r\n", c->node->index, c->node->proc->life);
-    struct sim_reply r = {.kind = SIM_STR, .str = sim_str_new(text, (size_t)n)};
-    say_reply(c, &r);
-    sim_reply_clear(&r);
 }
 
 static void on_wait_timeout(void *ctx, uint64_t serial)
@@ -496,13 +493,11 @@ static void command(struct client *c, int argc, struct sim_str *const *argv)
         say(c, "+PONG\r\n");
     else if (strcmp(name, "FUNCTION") == 0)
         say(c, "*1\r\n$9\r\nmeridian1\r\n");
-    else if (strcmp(name, "INFO") == 0)
-        say_info(c);
     else if (strcmp(name, "CLUSTER") == 0 && argc > 1 && sim_str_is(argv[1], "SLOTS"))
         say_slots(c);
     else if (strcmp(name, "WAIT") == 0 && argc == 3)
         do_wait(c, atoll(argv[1]->data), strtoull(argv[2]->data, NULL, 10));
-    else
+    else if (!sim_cluster_command(c->node, argc, argv, &c->out))
         keyed(c, argc, argv);
 }
 

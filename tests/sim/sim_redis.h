@@ -47,6 +47,9 @@ struct sim_node {
     uint64_t current_epoch, voted_epoch, voted_ms[SIM_SHARDS];
     uint64_t heard_ms[SIM_NODES];
     bool failed[SIM_NODES];
+    bool knows[SIM_NODES];         /* is in its table */
+    uint64_t forgot_ms[SIM_NODES]; /* CLUSTER FORGET: for a minute gossip does not bring it back */
+    bool user_off[SIM_NODES];      /* the user as which that node replicates */
     bool ok;
     uint64_t minority_ms; /* when it last did not see a majority */
     uint64_t elect_at_ms;
@@ -63,6 +66,7 @@ unsigned sim_redis_shard(const char *key);
 void sim_node_demote(struct sim_node *n);
 void sim_node_detach(struct sim_node *n);
 void sim_node_attach(struct sim_node *n);
+void sim_node_drop_replica(struct sim_node *n, struct sim_replica *r);
 /* Once a second. */
 void sim_node_count_replicas(struct sim_node *n);
 /* Once a second: that is how a replica finds out that its primary was started again. */
@@ -75,3 +79,6 @@ void sim_cluster_wake(void);
 /* Every node lives, every replica is attached, everybody agrees. */
 bool sim_cluster_well(void);
 void sim_cluster_restarted(struct sim_node *n);
+/* What an operator, or the router's leader, may say to a node; the reply is appended. false: no such command. */
+struct mer_buf;
+bool sim_cluster_command(struct sim_node *n, int argc, struct sim_str *const *argv, struct mer_buf *out);

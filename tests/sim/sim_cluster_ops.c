@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_cluster_ops.c - the commands with which a cluster is looked at and changed: CLUSTER NODES, INFO, FORGET, MEET, REPLICATE, ACL, CLIENT
+ * KILL. Texts are as Redis writes them, with what the product reads. */
+#include <stdlib.h>
+#include <strings.h>
+
+#include <meridian/buf.h>
+
+#include "tests/sim/sim_redis.h"
+
+enum { TEXT = 4096, ID_BYTES = 41 };
+
+static void id_of(unsigned i, char out[ID_BYTES])
+{
+    snprintf(out, ID_BYTES, "%032x%08x", 0xab, i);
+}
+
+static unsigned node_of(const char *id)
+{
+    unsigned i = strlen(id) == ID_BYTES - 1 ? (unsigned)strtoul(id + 32, NULL, 16) : SIM_NODES;
+    return i < SIM_NODES ? i : SIM_NODES;
+}
+
+static void ok(struct mer_buf *out)
+{
+    MER_ASSERT(mer_buf_appends(out, "+OK\r\n") == MER_OK);
+}
+
+static void error(struct mer_buf *out, const char *text)
+{
+    MER_ASSERT(mer_buf_appendf(out, "-ERR %s\r\n", text) == MER_OK);
+}
+
+static void bulk(struct mer_buf *out, const char *text)
+{
+    MER_ASSERT(mer_buf_appendf(out, "$%zu\r\n%s\r\n", strlen(text), text) == MER_OK);
+}
+
+/* --- looking
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void say_nodes(const struct sim_node *n, struct mer_buf *out)
+{
+    char text[TEXT], id[ID_BYTES], master[ID_BYTES];
+    size_t len = 0;
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        const struct sim_node *o = &sim_node[i];
+        if (i != n->index && !n->knows[i])
+            continue;
+        bool primary = n->owner[o->shard] == i;
+        id_of(i, id);
+        id_of(i == n->index ? n->master : n->owner[o->shard], master);
+        bool own = i == n->index ? n->master == i : primary;
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s redis%u:6379@16379 %s%s%s %s 0 0 %llu connected", id, i,
+                                i == n->index ? "myself," : "", own ? "master" : "slave", n->failed[i] ? ",fail" : "", own ? "-" : master,
+                                (unsigned long long)n->epoch[o->shard]);
+        if (primary)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, " %u-%u", o->shard * 5461, o->shard * 5461 + 5460);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "\n");
+    }
+    bulk(out, text);
+}
+
+static void say_replication(const struct sim_node *n, struct mer_buf *out)
+{
+    char text[TEXT];
+    bool primary = n->master == n->index;
+    size_t len = (size_t)snprintf(text, sizeof(text), "# Replication\r\nrole:%s\r\n", primary ? "master" : "slave");
+    unsigned k = 0;
+    MER_LIST_EACH (it, &n->replicas) {
+        const struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
+        if (!r->node)
+            continue;
+        uint64_t lag = sim_cluster_well() ? 0 : (sim_now_ms() - r->heard_ms) / 1000;
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "slave%u:ip=redis%u,port=6379,state=%s,offset=%zu,lag=%llu\r\n", k++,
+                                r->node->index, r->online ? "online" : "wait_bgsave", r->online ? r->acked : 0, (unsigned long long)lag);
+    }
+    snprintf(text + len, sizeof(text) - len, "%s:%zu\r\n", primary ? "master_repl_offset" : "slave_repl_offset", n->log_count);
+    bulk(out, text);
+}
+
+static void say_server(const struct sim_node *n, struct mer_buf *out)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "# Server\r\nrun_id:%08x%032x\r\n", n->index, n->proc->life);
+    bulk(out, text);
+}
+
+static void say_users(const struct sim_node *n, struct mer_buf *out)
+{
+    char text[64];
+    MER_ASSERT(mer_buf_appendf(out, "*%d\r\n", SIM_NODES + 1) == MER_OK);
+    bulk(out, "user default on nopass ~* &* +@all");
+    for (unsigned i = 0; i < SIM_NODES; i++) {
+        snprintf(text, sizeof(text), "user repl-%u %s +psync +replconf +ping", i, n->user_off[i] ? "off" : "on");
+        bulk(out, text);
+    }
+}
+
+/* --- changing
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void forget(struct sim_node *n, unsigned who, struct mer_buf *out)
+{
+    if (who == n->index || who >= SIM_NODES || !n->knows[who] || n->master == who) {
+        error(out, who < SIM_NODES && n->master == who ? "Can't forget my master!" : "Unknown node");
+        return;
+    }
+    sim_trace("redis%u forgets redis%u", n->index, who);
+    n->knows[who] = n->failed[who] = false;
+    n->forgot_ms[who] = sim_now_ms();
+    sim_cluster_wake();
+    ok(out);
+}
+
+/* A handshake: each knows the other afterwards, where they can talk. */
+static void meet(struct sim_node *n, const char *host, struct mer_buf *out)
+{
+    struct sim_proc *p = sim_proc_named(host);
+    ok(out);
+    if (!p || !p->alive || p->paused || !sim_net_passes(n->proc, p) || !sim_net_passes(p, n->proc))
+        return;
+    struct sim_node *o = p->user;
+    sim_trace("redis%u meets redis%u", n->index, o->index);
+    n->knows[o->index] = o->knows[n->index] = true;
+    n->forgot_ms[o->index] = 0;
+    n->heard_ms[o->index] = o->heard_ms[n->index] = sim_now_ms();
+    sim_cluster_wake();
+}
+
+static void replicate(struct sim_node *n, unsigned primary, struct mer_buf *out)
+{
+    if (primary >= SIM_NODES || !n->knows[primary]) {
+        error(out, "Unknown node");
+    } else if (n->owner[n->shard] == n->index) {
+        error(out, "To set a master the node must be empty and without assigned slots.");
+    } else if (n->owner[sim_node[primary].shard] != primary) {
+        error(out, "I can only replicate a master, not a replica.");
+    } else {
+        n->master = primary;
+        sim_node_detach(n);
+        sim_cluster_wake();
+        ok(out);
+    }
+}
+
+static unsigned user_of(const struct sim_str *name)
+{
+    unsigned i = strncmp(name->data, "repl-", 5) == 0 ? (unsigned)strtoul(name->data + 5, NULL, 10) : SIM_NODES;
+    return i < SIM_NODES ? i : SIM_NODES;
+}
+
+static void set_user(struct sim_node *n, unsigned who, bool off, struct mer_buf *out)
+{
+    if (who >= SIM_NODES) {
+        error(out, "no such user");
+        return;
+    }
+    if (n->user_off[who] != off)
+        sim_trace("redis%u: user of redis%u %s", n->index, who, off ? "off" : "on");
+    n->user_off[who] = off;
+    sim_cluster_wake();
+    ok(out);
+}
+
+static void kill_user(struct sim_node *n, unsigned who, struct mer_buf *out)
+{
+    unsigned gone = 0;
+    MER_LIST_EACH_SAFE (it, &n->replicas) {
+        struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
+        if (r->node && r->node->index == who) {
+            sim_node_drop_replica(n, r);
+            gone++;
+        }
+    }
+    MER_ASSERT(mer_buf_appendf(out, ":%u\r\n", gone) == MER_OK);
+    sim_cluster_wake();
+}
+
+static bool is(int argc, struct sim_str *const *argv, const char *a, const char *b, int args)
+{
+    return argc >= args && strcasecmp(argv[0]->data, a) == 0 && strcasecmp(argv[1]->data, b) == 0;
+}
+
+bool sim_cluster_command(struct sim_node *n, int argc, struct sim_str *const *argv, struct mer_buf *out)
+{
+    if (is(argc, argv, "INFO", "server", 2))
+        say_server(n, out);
+    else if (is(argc, argv, "INFO", "replication", 2))
+        say_replication(n, out);
+    else if (is(argc, argv, "CLUSTER", "NODES", 2))
+        say_nodes(n, out);
+    else if (is(argc, argv, "CLUSTER", "INFO", 2)) {
+        char text[64];
+        snprintf(text, sizeof(text), "cluster_current_epoch:%llu\r\n", (unsigned long long)n->current_epoch);
+        bulk(out, text);
+    } else if (is(argc, argv, "CLUSTER", "FORGET", 3))
+        forget(n, node_of(argv[2]->data), out);
+    else if (is(argc, argv, "CLUSTER", "MEET", 4))
+        meet(n, argv[2]->data, out);
+    else if (is(argc, argv, "CLUSTER", "REPLICATE", 3))
+        replicate(n, node_of(argv[2]->data), out);
+    else if (is(argc, argv, "ACL", "LIST", 2))
+        say_users(n, out);
+    else if (is(argc, argv, "ACL", "SETUSER", 4))
+        set_user(n, user_of(argv[2]), sim_str_is(argv[3], "off"), out);
+    else if (is(argc, argv, "ACL", "SAVE", 2))
+        ok(out);
+    else if (is(argc, argv, "CLIENT", "KILL", 4))
+        kill_user(n, user_of(argv[3]), out);
+    else if (is(argc, argv, "CONFIG", "GET", 3)) {
+        char text[16];
+        snprintf(text, sizeof(text), "repl-%u", n->index);
+        MER_ASSERT(mer_buf_appends(out, "*2\r\n$10\r\nmasteruser\r\n") == MER_OK);
+        bulk(out, text);
+    } else
+        return false;
+    return true;
+}
