@@ -18,7 +18,7 @@ report() { # KIND NAME PASSED FAILED LOG
     count "$1" "$3" "$4"
     if [ "$4" = 0 ]; then
         line "$2" "$3 passed"
-        [ "$verbose" = 0 ] || sed 's/^/    /' "$5"
+        [ "$verbose" = 0 ] || sed 's/^/    /' "${5%.failures}"
     else
         line "$2" "$3 passed, $4 FAILED"
         tail -n 200 "$5" | sed 's/^/    /'
@@ -56,6 +56,15 @@ failures_ctest() {
 # node --test's TAP -> "PASSED FAILED"; a file that did not come to its summary counts as one failure.
 count_tap() {
     awk '/^# pass [0-9]+$/ { p = $3; seen = 1 } /^# fail [0-9]+$/ { f += $3 } /^# cancelled [0-9]+$/ { f += $3 } END { if (!seen) f = 1; print p + 0, f + 0 }' "$1"
+}
+
+# What failed of it, with its reasons; all of it when node said nothing of the kind.
+failures_tap() {
+    if grep -q '^ *not ok ' "$1"; then
+        awk '/^ *(not )?ok / { shown = /^ *not ok / } /^ *# Subtest/ { shown = 0 } shown || /^# [^ ]*(Error|Warning)/' "$1"
+    else
+        cat "$1"
+    fi
 }
 
 # A program of ours closes with "N passed, N failed"; else its exit code counts as one test.

@@ -8,11 +8,12 @@
 node_tests() { find "tests/$1" -name node_modules -prune -o -name '*.test.mjs' -print 2>/dev/null | sort; }
 programs() { find "tests/$1" -mindepth 2 -maxdepth 2 -name run -type f -perm -u+x 2>/dev/null | sort; }
 c_tests() { find "tests/$1" -name 'test_*.c' -print -o -name 'fuzz_*.c' -print 2>/dev/null | sort; }
+has_ctests() { grep -qs "LABELS $1 " "tests/$1/CMakeLists.txt"; }
 
 kind_exists() {
     case $1 in
     conformance) [ -e tests/conformance/run.mjs ] ;;
-    *) [ -n "$(node_tests "$1")$(programs "$1")$(c_tests "$1")" ] ;;
+    *) has_ctests "$1" || [ -n "$(node_tests "$1")$(programs "$1")" ] ;;
     esac
 }
 kind_list() {
@@ -33,7 +34,7 @@ wanted() {
 
 run_ctest() { # KIND
     local out=$log/$1.ctest
-    [ -n "$(c_tests "$1")" ] || return 0
+    has_ctests "$1" || return 0
     local names=()
     [ -z "$filter" ] || names=(-R "$(ctest_names "$1")")
     ctest --test-dir "$build" -L "^$1\$" "${names[@]}" -j 2 -V --no-tests=ignore --timeout 300 >"$out" 2>&1 || true
@@ -44,10 +45,13 @@ run_ctest() { # KIND
     report "$1" "C programs" "$passed" "$failed" "$out.failures"
 }
 
-# tests/unit/infra/platform/test_json.c -> unit.infra.platform.json; tests/fuzz/fuzz_json.c -> anything ending so.
+# Programs whose name contains the filter, or whose source's text does: unit/infra/platform/test_json.c is unit.infra.platform.json.
 ctest_names() {
-    c_tests "$1" | wanted | sed 's,.*/test_,,; s,.*/fuzz_,,; s,\.c$,,; s,.*,[._]&$,' | paste -sd'|' | sed 's/^$/no test/'
+    printf '%s' "$(quoted "$filter")"
+    c_tests "$1" | wanted | sed 's,.*/test_,,; s,.*/fuzz_,,; s,\.c$,,; s,.*,|[._]&$,' | tr -d '\n'
 }
+# shellcheck disable=SC2016
+quoted() { sed 's/[][\.*^$(){}?+|/]/\\&/g' <<<"$1"; }
 
 # The nearest package.json above a test says which npm packages it needs; those without one may use the browser tests'.
 packages_of() {
@@ -77,12 +81,12 @@ run_node() { # KIND
             printf 'the npm packages of %s could not be installed\n' "$dir" >"$out"
         else
             local pattern=()
-            # shellcheck disable=SC2016
-            [[ -z $filter || $file == *"$filter"* ]] || pattern=(--test-name-pattern "$(sed 's/[][\.*^$(){}?+|/]/\\&/g' <<<"$filter")")
+            [[ -z $filter || $file == *"$filter"* ]] || pattern=(--test-name-pattern "$(quoted "$filter")")
             timeout -k 10 900 node --test --test-reporter=tap "${pattern[@]}" "$file" >"$out" 2>&1 || true
         fi
         read -r passed failed < <(count_tap "$out")
-        report "$1" "${file#tests/}" "$passed" "$failed" "$out"
+        failures_tap "$out" >"$out.failures"
+        report "$1" "${file#tests/}" "$passed" "$failed" "$out.failures"
     done
 }
 
