@@ -124,6 +124,11 @@ static bool user_online(void *ctx, const char *user)
     return edge_sessions_online(((struct edge_app *)ctx)->sessions, user);
 }
 
+static bool user_present(void *ctx, const char *user)
+{
+    return edge_sessions_present(((struct edge_app *)ctx)->sessions, user);
+}
+
 static void seated(void *ctx, const char *user, const char *ticket_id, const char *game_id)
 {
     (void)game_id;
@@ -137,7 +142,7 @@ static void unseated(void *ctx, const char *user, const char *game_id)
     MER_LOG(&app->log, MER_DEBUG, "player.unseat", KV_STR("game", game_id));
 }
 
-static const struct edge_seats_cbs seats_cbs = {to_user, to_session, user_online, seated, unseated};
+static const struct edge_seats_cbs seats_cbs = {to_user, to_session, user_online, user_present, seated, unseated};
 
 static enum mer_err create_store(struct edge_app *app, struct mer_msg *msg)
 {
@@ -195,7 +200,9 @@ static enum mer_err create_peers(struct edge_app *app, struct mer_msg *msg)
 
 static enum mer_err create_game(struct edge_app *app)
 {
-    struct edge_host_conf hc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->routers, app->store, app->conf.region};
+    const struct edge_config *c = &app->conf;
+    struct edge_seat_policy seats = {c->seat_grace_ms, c->seat_pause_ms, c->drop_policy == EDGE_DROP_ABANDON};
+    struct edge_host_conf hc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->routers, app->store, c->region, seats};
     struct edge_seats_conf sc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->store, NULL, &seats_cbs, app};
     enum mer_err err = edge_host_create(&app->host, &hc);
     sc.host = app->host;

@@ -8,6 +8,7 @@
 #include <meridian/id.h>
 
 static const char *const durabilities[] = {"all", "one", "primary", NULL};
+static const char *const drop_policies[] = {"bot", "abandon", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define STR(f, lo, hi, d, h) MER_CONF_ROW_STR(struct edge_config, f, lo, hi, d, h)
@@ -54,6 +55,9 @@ const struct mer_conf_item edge_config_items[] = {
     U32(messages_burst, 1, 1000000, "40", "and at once"),
     U32(ring_pool_bytes, 65536, 1073741824, "67108864", "memory for replay to reconnecting clients, all sessions together"),
     U32(drain_deadline_ms, 0, 86400000, "60000", "a drain gives up waiting after this and leaves the rest to crash recovery (R22)"),
+    ENUM(drop_policy, drop_policies, "bot", "who stays away longer than the pause: bot plays for him until he is back, or his seat is given up (R21)"),
+    U32(seat_grace_ms, 100, 3600000, "30000", "a lost player's seat is kept so long while the game goes on (R20)"),
+    U32(seat_pause_ms, 100, 3600000, "120000", "then the game waits so long for him (R21)"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */

@@ -4,6 +4,8 @@
 
 #include <meridian/conf.h>
 
+enum edge_drop_policy { EDGE_DROP_BOT, EDGE_DROP_ABANDON };
+
 struct edge_config {
     char *region, *id;
     struct mer_strs player_listen;
@@ -33,6 +35,8 @@ struct edge_config {
     uint32_t messages_per_second, messages_burst;
     uint32_t ring_pool_bytes;
     uint32_t drain_deadline_ms;
+    uint32_t drop_policy; /* enum edge_drop_policy */
+    uint32_t seat_grace_ms, seat_pause_ms;
     uint32_t log_level; /* enum mer_level */
 };
 

@@ -24,6 +24,9 @@ enum { SLAB_CHUNK = 64 }; /* games allocated at once */
     { \
         "meridian_edge_game_puts_total", "changes of games handed to the store, by its answer", MER_COUNTER, "result=\"" result "\"" \
     }
+#define SEAT(kind, word) \
+    [EDGE_HOST_M_SEAT + EDGE_EVENT_##kind - \
+        EDGE_EVENT_LEFT] = {"meridian_edge_seat_changes_total", "what became of seats (R20, R21)", MER_COUNTER, "change=\"" word "\""}
 #define CODE(name) [EDGE_HOST_M_REFUSED + MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##name]
 static const struct mer_metric_def metrics[EDGE_HOST_M_COUNT] = {
     [EDGE_HOST_M_GAMES] = {"meridian_edge_games", "games owned by this edge, just ended ones included", MER_GAUGE},
@@ -70,6 +73,12 @@ static const struct mer_metric_def metrics[EDGE_HOST_M_COUNT] = {
     [EDGE_HOST_M_PUT + EDGE_STORE_AGAIN] = PUT("again"),
     [EDGE_HOST_M_PUT + EDGE_STORE_UNKNOWN] = PUT("unknown"),
     [EDGE_HOST_M_READ] = {"meridian_edge_game_reads_total", "games read back because an outcome was not known, or to verify them"},
+    SEAT(LEFT, "left"),
+    SEAT(DROPPED, "dropped"),
+    SEAT(RECONNECTED, "reconnected"),
+    SEAT(TAKEN_OVER, "taken_over"),
+    SEAT(HANDED_BACK, "handed_back"),
+    SEAT(PAUSED, "paused"),
     [EDGE_HOST_M_PAUSED] = {"meridian_edge_games_storage_paused_total", "times players were told that the store holds their game"},
     [EDGE_HOST_M_RESUMED] = {"meridian_edge_games_storage_resumed_total", "times such a game went on"},
     [EDGE_HOST_M_RESTORED] = {"meridian_edge_games_restored_total", "confirmed versions that the store had lost and got again"},
@@ -271,6 +280,7 @@ enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_con
     h->c = *conf;
     edge__hosted_env(&h->env);
     h->env.rng = conf->rng;
+    h->env.seats = conf->seats;
     mer_slab_init(&h->slab, sizeof(struct edge_hosted), SLAB_CHUNK);
     mer_map_init(&h->games, game_key, seed);
     mer_list_init(&h->sweep);

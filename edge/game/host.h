@@ -9,6 +9,7 @@
 
 #include "edge/bus/bus.h"
 #include "edge/bus/routers.h"
+#include "edge/game/seat.h"
 #include "edge/store/store.h"
 
 struct edge_host;
@@ -22,6 +23,7 @@ struct edge_host_conf {
     struct edge_routers *routers;
     struct edge_store *store;
     const char *region; /* kept */
+    struct edge_seat_policy seats;
 };
 
 MER_MUST_CHECK enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_conf *conf);

@@ -116,6 +116,46 @@ static struct edge_attach *add_attach(struct edge_hosted *g, unsigned seat, cons
     return a;
 }
 
+/* Bit a seat: at least one device is there. */
+static uint8_t present_seats(const struct edge_hosted *g)
+{
+    uint8_t present = 0;
+    for (unsigned i = 0; i < g->attach_count; i++)
+        if (g->attach[i].present && g->attach[i].until_ms >= g->host->c.loop->now_ms)
+            present |= (uint8_t)(1u << g->attach[i].seat);
+    return present;
+}
+
+/* Seats of people whose presence is known here: they have been here, or have had the time to come. */
+static uint8_t known_seats(const struct edge_hosted *g)
+{
+    uint8_t known = 0;
+    bool all = g->host->c.loop->now_ms >= g->fresh_until_ms;
+    for (unsigned i = 0; i < g->core.seat_count; i++)
+        if (!g->core.seats[i].bot && (all || (g->seen >> i & 1)))
+            known |= (uint8_t)(1u << i);
+    return known;
+}
+
+void edge__host_presence(struct edge_hosted *g)
+{
+    uint8_t present = present_seats(g), news = (uint8_t)((present ^ g->core.present) & known_seats(g));
+    for (unsigned i = 0; !g->lost && i < g->core.seat_count; i++)
+        if (news >> i & 1)
+            edge_game_present(&g->core, edge__host_time(g->host), i, present >> i & 1);
+}
+
+uint64_t edge__host_presence_ms(const struct edge_hosted *g)
+{
+    uint64_t now = g->host->c.loop->now_ms, at = UINT64_MAX;
+    if ((present_seats(g) ^ g->core.present) & known_seats(g))
+        return now;
+    for (unsigned i = 0; i < g->attach_count; i++)
+        if (g->attach[i].present && g->attach[i].until_ms + 1 < at)
+            at = g->attach[i].until_ms + 1;
+    return g->fresh_until_ms > now && g->fresh_until_ms < at ? g->fresh_until_ms : at;
+}
+
 /* --- what goes out ------------------------------------------------------------------------------------------------------------------- */
 
 static void send_events(struct edge_hosted *g, const char *edge, char **users, size_t user_count, IM(Reply) * reply,
@@ -195,6 +235,14 @@ static void send_snapshot(struct edge_hosted *g, const char *edge, unsigned seat
 
 /* --- what comes in ------------------------------------------------------------------------------------------------------------------- */
 
+static void look(struct edge_hosted *g)
+{
+    if (g->handing_since_ms != 0 || g->over_armed)
+        return;
+    edge__host_presence(g);
+    edge__hosted_after(g);
+}
+
 static void on_attach(void *ctx, const IM(BusMessage) * m)
 {
     struct edge_host *h = ctx;
@@ -218,8 +266,11 @@ static void on_attach(void *ctx, const IM(BusMessage) * m)
         return;
     at->until_ms = h->c.loop->now_ms + EDGE_HOST_LEASE_MS;
     at->seen_version = g->core.now.version;
+    at->present = !a->has_present || a->present;
+    g->seen |= (uint8_t)(1u << seat);
     if (missed || a->session)
         send_snapshot(g, m->from, seat, a->version == 0 || a->session, a->session);
+    look(g);
 }
 
 static void on_detach(void *ctx, const IM(BusMessage) * m)
@@ -229,8 +280,10 @@ static void on_detach(void *ctx, const IM(BusMessage) * m)
     if (!g || g->phase != EDGE_HOSTED_LIVE)
         return;
     struct edge_attach *at = find_attach(g, edge_game_seat_of(&g->core, m->seat_detach->user), m->from);
-    if (at)
-        remove_attach(g, (unsigned)(at - g->attach));
+    if (!at)
+        return;
+    remove_attach(g, (unsigned)(at - g->attach));
+    look(g);
 }
 
 static void get_game(struct edge_hosted *g, const char *edge, const IM(SeatRequest) * r, unsigned seat)

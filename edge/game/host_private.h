@@ -40,7 +40,8 @@ enum edge_host_metric {
     EDGE_HOST_M_REFUSED,                        /* by client.v1.ErrorCode */
     EDGE_HOST_M_PUT = EDGE_HOST_M_REFUSED + 18, /* by enum edge_store_result */
     EDGE_HOST_M_READ = EDGE_HOST_M_PUT + EDGE_STORE_UNKNOWN + 1,
-    EDGE_HOST_M_PAUSED,
+    EDGE_HOST_M_SEAT, /* by enum edge_event_kind, from LEFT to PAUSED */
+    EDGE_HOST_M_PAUSED = EDGE_HOST_M_SEAT + 6,
     EDGE_HOST_M_RESUMED,
     EDGE_HOST_M_RESTORED,
     EDGE_HOST_M_FROZEN,
@@ -74,6 +75,7 @@ struct edge_host {
 /* An edge where devices of a seat's user are. */
 struct edge_attach {
     uint8_t seat;
+    bool present;          /* not only a session that waits for its client */
     uint64_t until_ms;     /* of the lease */
     uint64_t seen_version; /* sent there before the last renewal came: a renewal that knows less has missed something */
     char edge[EDGE_GAME_SESSION_MAX + 1];
@@ -98,6 +100,8 @@ struct edge_hosted {
     struct edge_birth *birth; /* CREATING */
     struct edge_attach *attach;
     uint8_t attach_count, attach_cap;
+    uint8_t seen;                             /* bit a seat: it was attached here, so its absence is known */
+    uint64_t fresh_until_ms;                  /* until then an unseen seat may still be on its way here */
     uint64_t handing_since_ms;                /* handover.c: being given away, takes no step; 0: not */
     char taken_by[EDGE_GAME_SESSION_MAX + 1]; /* LOST: the new owner, where known; being given away: to whom */
 };
@@ -155,6 +159,10 @@ MER_MUST_CHECK bool edge__hosted_encode(struct edge_hosted *g, bool restore, str
 
 /* host_bus.c: what it hears and says */
 void edge__host_bus_init(struct edge_host *h);
+/* Who is there, by the leases: tells the core what has changed. */
+void edge__host_presence(struct edge_hosted *g);
+/* When that has to be looked at again, on the loop's clock. */
+uint64_t edge__host_presence_ms(const struct edge_hosted *g);
 /* messages to the edges where players are; with `reply`, first, to the session that asked. */
 void edge__host_publish(struct edge_hosted *g, const struct edge_game_ask *from, const Meridian__Client__V1__ServerMessage *reply,
                         const Meridian__Client__V1__ServerMessage *const *messages, size_t count);

@@ -168,6 +168,9 @@ static void env_note(struct edge_game *core, enum edge_game_note note, uint32_t 
         v[EDGE_HOST_M_ENDED + arg]++;
         MER_LOG(g->host->c.log, MER_DEBUG, "game.end", KV_STR("game", core->id), KV_U64("version", core->now.version));
         break;
+    case EDGE_GAME_NOTE_SEAT:
+        v[EDGE_HOST_M_SEAT + arg - EDGE_EVENT_LEFT]++;
+        break;
     case EDGE_GAME_NOTE_STRAY:
         v[EDGE_HOST_M_STRAY]++;
         break;
@@ -218,7 +221,8 @@ void edge__hosted_after(struct edge_hosted *g)
         return;
     }
     struct edge_game_time t = edge__host_time(h);
-    uint64_t at = edge_game_next_ms(&g->core, t);
+    uint64_t at = edge_game_next_ms(&g->core, t), look = edge__host_presence_ms(g);
+    at = look < at ? look : at;
     if (at == UINT64_MAX)
         mer_loop_disarm(h->c.loop, &g->timer);
     else
@@ -233,6 +237,7 @@ static void on_timer(struct mer_timer *t)
         return;
     }
     edge_game_tick(&g->core, edge__host_time(g->host));
+    edge__host_presence(g);
     edge__hosted_after(g);
 }
 
@@ -241,6 +246,7 @@ void edge__hosted_live(struct edge_hosted *g, bool fresh_turn)
     g->phase = EDGE_HOSTED_LIVE;
     mer_loop_disarm(g->host->c.loop, &g->timer);
     mer_timer_init(&g->timer, on_timer);
+    g->fresh_until_ms = g->host->c.loop->now_ms + EDGE_SEAT_ATTACH_MS;
     edge__host_sweep_later(g);
     edge_game_start(&g->core, edge__host_time(g->host), fresh_turn);
     edge__hosted_after(g);

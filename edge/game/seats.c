@@ -152,6 +152,8 @@ static bool send_attach(struct edge_proxy *p, uint64_t version, const char *sess
     a.user = p->user;
     a.version = version;
     a.session = (char *)session;
+    a.has_present = true;
+    a.present = p->seats->c.cbs->user_present(p->seats->c.ctx, p->user);
     m.body_case = BODY(SEAT_ATTACH);
     m.seat_attach = &a;
     return edge__proxy_send(p, &m);
@@ -322,7 +324,8 @@ static void on_snapshot(void *ctx, const IM(BusMessage) * m)
 static void show_events(struct edge_proxy *p, const IM(SeatEvents) * e)
 {
     struct edge_seats *s = p->seats;
-    bool notice = e->messages[0]->body_case == SERVER(GAME_PAUSED);
+    const CM(GamePaused) *paused = e->messages[0]->body_case == SERVER(GAME_PAUSED) ? e->messages[0]->game_paused : NULL;
+    bool notice = paused && paused->reason == MERIDIAN__CLIENT__V1__PAUSE_REASON__PAUSE_REASON_STORAGE; /* no change of the game */
     if (p->state != EDGE_PROXY_ATTACHED)
         return; /* the snapshot that was asked for has it */
     if (e->version > p->version + !notice) {
@@ -428,6 +431,16 @@ void edge_seats_join(struct edge_seats *s, const char *user, const char *session
         if (p->state == EDGE_PROXY_ATTACHED)
             edge__proxy_attach(p);
     }
+}
+
+void edge_seats_present(struct edge_seats *s, const char *user)
+{
+    struct edge_proxy *p = s->destroying ? NULL : edge__proxy_find(s, user, NULL);
+    if (!p || (p->state != EDGE_PROXY_ATTACHED && p->state != EDGE_PROXY_ATTACHING))
+        return; /* it is told with the next attach */
+    uint64_t shown = p->state == EDGE_PROXY_ATTACHED ? p->version : 0;
+    if (!send_attach(p, shown, NULL) && p->state == EDGE_PROXY_ATTACHED)
+        edge__proxy_set(p, EDGE_PROXY_ATTACHED, EDGE_SEATS_RETRY_MIN_MS); /* a renewal tells it */
 }
 
 void edge_seats_leave(struct edge_seats *s, const char *user)

@@ -27,7 +27,8 @@ struct edge_seats_cbs {
     /* To all sessions of a user on this edge / to one session; the message is borrowed. */
     void (*to_user)(void *ctx, const char *user, const Meridian__Client__V1__ServerMessage *m);
     void (*to_session)(void *ctx, const char *session, const Meridian__Client__V1__ServerMessage *m);
-    bool (*user_online)(void *ctx, const char *user);
+    bool (*user_online)(void *ctx, const char *user);  /* has a session here */
+    bool (*user_present)(void *ctx, const char *user); /* ... with a connection */
     /* A seat was opened for the user by a match: his ticket has ended. Before `matched` goes out. ticket_id NULL: it was another edge's. */
     void (*seated)(void *ctx, const char *user, const char *ticket_id, const char *game_id);
     /* The user has no unfinished game any more. */
@@ -50,6 +51,8 @@ MER_MUST_CHECK enum mer_err edge_seats_create(struct edge_seats **out, const str
 /* A session of the user came and his player record names this game: attach (or, when attached already, send `matched` and `game_state` to
  * that session; session may be NULL). When the game turns out not to exist or to be over, the record is cleared and `unseated` comes. */
 void edge_seats_join(struct edge_seats *s, const char *user, const char *session, const char *game_id);
+/* user_present has changed: the owner hears of it. */
+void edge_seats_present(struct edge_seats *s, const char *user);
 /* The user's last session here is gone. */
 void edge_seats_leave(struct edge_seats *s, const char *user);
 /* move, leave_game, get_game of a session. Everything is answered, also what is wrong (no_such_game). */

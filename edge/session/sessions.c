@@ -283,6 +283,19 @@ void edge__user_release(struct edge_sessions *all, struct edge_user *u)
     mer_free(&u);
 }
 
+/* One connection more, or less: his seat hears of the first and the last (R20). */
+static void came(struct edge_sessions *all, struct edge_user *u)
+{
+    if (u->live++ == 0)
+        edge_seats_present(all->app->seats, u->id);
+}
+
+static void went(struct edge_sessions *all, struct edge_user *u)
+{
+    if (--u->live == 0 && !all->stopping)
+        edge_seats_present(all->app->seats, u->id);
+}
+
 /* An earlier session of the same device: its connection goes (3502). The newest is kept, because the next message may be its resume. */
 static void replace_device(struct edge_user *u, struct edge_session *s)
 {
@@ -321,7 +334,7 @@ enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims
     s->state = EDGE_SESSION_LIVE;
     s->fresh = true;
     u->count++; /* before replacing: the user must not be released in between */
-    u->live++;
+    came(all, u);
     replace_device(u, s);
     mer_list_push_back(&u->sessions, &s->in_user);
     edge_tickets_user_back(all->app->tickets, u);
@@ -340,7 +353,8 @@ void edge__session_detach(struct edge_session *s)
     }
     MER_DASSERT(s->state == EDGE_SESSION_LIVE);
     s->state = EDGE_SESSION_DETACHED;
-    if (--s->user->live == 0)
+    went(s->all, s->user);
+    if (s->user->live == 0)
         edge_tickets_user_gone(s->all->app->tickets, s->user);
     mer_loop_arm(&s->all->app->loop, &s->timer, EDGE_SESSION_LINGER_MS);
 }
@@ -360,7 +374,7 @@ void edge__session_destroy(struct edge_session *s)
     mer_list_remove(&s->in_user);
     if (u != NULL) {
         if (s->state == EDGE_SESSION_LIVE)
-            u->live--;
+            went(all, u);
         if (--u->count == 0 && !all->stopping)
             edge_seats_leave(all->app->seats, u->id);
         if (all->stopping)
@@ -384,7 +398,7 @@ void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
     old->exp_s = fresh->exp_s;
     old->rate = fresh->rate;
     old->fresh = old->warned = false;
-    old->user->live++;
+    came(old->all, old->user);
     fresh->conn = NULL; /* the connection stays, its session changes */
     edge__session_destroy(fresh);
     c->user = old;
@@ -495,6 +509,12 @@ bool edge_sessions_online(const struct edge_sessions *all, const char *user)
 {
     const struct edge_user *u = mer_map_gets(&all->users, user);
     return u != NULL && u->count > 0;
+}
+
+bool edge_sessions_present(const struct edge_sessions *all, const char *user)
+{
+    const struct edge_user *u = mer_map_gets(&all->users, user);
+    return u != NULL && u->live > 0;
 }
 
 static void replay_one(void *ctx, uint64_t offset, const struct edge_msg *packed)

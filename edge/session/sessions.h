@@ -21,5 +21,7 @@ void edge_sessions_to_user(struct edge_sessions *s, const char *user, const Meri
 /* To one session (device); nothing happens when it is gone. */
 void edge_sessions_to_session(struct edge_sessions *s, const char *session, const Meridian__Client__V1__ServerMessage *m);
 bool edge_sessions_online(const struct edge_sessions *s, const char *user);
+/* ... with a connection. */
+bool edge_sessions_present(const struct edge_sessions *s, const char *user);
 /* Closes every connection with this code; the reason is "word;retry=MS" with a time of each client's own between 0 and spread_ms. */
 void edge_sessions_close_all(struct edge_sessions *s, uint16_t code, const char *word, uint32_t spread_ms);

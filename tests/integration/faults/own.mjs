@@ -22,8 +22,8 @@ export class Footprint {
         assert.equal(done.status, 0, done.stdout + done.stderr);
     }
     // Also starts again what has ended.
-    up() {
-        this.local("up", "--detach", "--binaries", build, "--port", String(this.base));
+    up(...more) {
+        this.local("up", "--detach", "--binaries", build, "--port", String(this.base), ...more);
         [this.region] = readEndpoints(this.state).regions;
     }
     down() {
