@@ -239,12 +239,14 @@ enum mer_err router_app_create(struct router_app **out, struct router_config *co
     mer_metrics_add_process(&app->metrics, &app->loop);
     router_edges_init(&app->edges, app);
     router__lead_init(app);
+    router_claimer_init(&app->claimer, app);
     enum mer_err err = create_parts(app, msg);
     if (err != MER_OK) {
         router_app_destroy(app);
         return err;
     }
     mer_admin_route(app->admin, "GET", "/status", router__status, app);
+    mer_admin_route(app->admin, "POST", "/claims", router_claimer_allow, &app->claimer);
     mer_redis_on_ready(app->redis, on_redis_ready, app);
     MER_LOG(&app->log, MER_INFO, "router.start", KV_U64("descriptors", descriptors));
     *out = app;
@@ -271,6 +273,7 @@ void router_app_destroy(struct router_app *app)
     mer_links_destroy(app->links);
     router_standby_destroy(app->standby);
     router_keeper_destroy(app->keeper);
+    router_claimer_deinit(&app->claimer);
     router_edges_deinit(&app->edges);
     mer_loop_hook_remove(&app->match_hook);
     mer_loop_disarm(&app->loop, &app->match_timer);

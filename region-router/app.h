@@ -7,6 +7,7 @@
 #include <meridian/process.h>
 #include <meridian/redis.h>
 
+#include "region-router/claims_shell.h"
 #include "region-router/config.h"
 #include "region-router/edges.h"
 #include "region-router/electable_shell.h"
@@ -28,6 +29,7 @@ struct router_app {
     struct mer_links *links;
     struct router_standby *standby;
     struct router_keeper *keeper;
+    struct router_claimer claimer;
     struct router_edges edges;
     struct mer_link *to_leader; /* dialled to the holder of the lease; NULL: none, or we are it */
     char leader[ROUTER_HOLDER_BYTES];

@@ -26,6 +26,7 @@ const struct mer_conf_item router_config_items[] = {
     STR(redis_password_file, 0, 4095, "", "file with the password; empty: none"),
     ENUM(redis_durability, durabilities, "all", "what an acknowledgement means: all electable replicas, one, or the primary's log alone"),
     U32(redis_replicas, 0, 5, "2", "replicas a primary; two, because with one no write can be acknowledged after a failover"),
+    U32(edge_handshakes_per_second, 1, 100000, "500", "new players a second that one edge takes over from one that drains (R25)"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */

@@ -149,6 +149,17 @@ static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *who
         router_standby_link(app->standby, end->incarnation, true);
     }
     say_role(es, l);
+    if (is_edge)
+        router_claimer_up(&app->claimer, end->edge);
+}
+
+/* Also over another link than the one that went. */
+static bool incarnation_linked(const struct router_edges *es, const char *incarnation)
+{
+    MER_LIST_EACH (it, &es->edges)
+        if (strcmp(MER_LIST_ENTRY(it, struct router_edge, node)->incarnation, incarnation) == 0)
+            return true;
+    return false;
 }
 
 static void edge_lost(struct router_app *app, struct router_edge *e)
@@ -156,6 +167,8 @@ static void edge_lost(struct router_app *app, struct router_edge *e)
     struct router_edges *es = &app->edges;
     mer_list_remove(&e->node); /* first: nothing is placed here any more */
     es->values[ROUTER_E_EDGES]--;
+    if (!incarnation_linked(es, e->incarnation))
+        router_claimer_down(&app->claimer, e);
     if (app->leading)
         router_match_edge_lost(&app->matcher, e, app->loop.now_ms);
     if (listed(e))

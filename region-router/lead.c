@@ -10,6 +10,7 @@
 #include <meridian/mem.h>
 
 #include "region-router/app.h"
+#include "region-router/drain.h"
 
 #define IM(x) Meridian__Internal__V1__##x
 #define BODY(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
@@ -183,6 +184,25 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
     send_expired_id(app, e, o->ticket_id, err == MER_EINVALID ? "no such game can be played" : "the matchmaker is overloaded");
 }
 
+static void take_drain(struct router_app *app, const struct router_edge *e)
+{
+    struct router_drain_plan plan;
+    char *targets[ROUTER_TARGETS_MAX];
+    IM(DrainPlan) p = MERIDIAN__INTERNAL__V1__DRAIN_PLAN__INIT;
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    router_drain_plan(&plan, e, &app->edges.edges, app->conf.edge_handshakes_per_second, app->loop.now_ms);
+    for (unsigned i = 0; i < plan.target_count; i++)
+        targets[i] = (char *)plan.target[i]->incarnation;
+    p.router_epoch = router__lead_epoch(app);
+    p.n_targets = plan.target_count;
+    p.targets = targets;
+    p.sessions_per_second = plan.sessions_per_second;
+    p.games_per_second = plan.games_per_second;
+    m.body_case = BODY(DRAIN_PLAN);
+    m.drain_plan = &p;
+    instruct(app, e, &m);
+}
+
 bool router__lead_message(struct router_app *app, struct router_edge *e, const IM(RouterMessage) * m)
 {
     uint64_t now = app->loop.now_ms;
@@ -198,6 +218,13 @@ bool router__lead_message(struct router_app *app, struct router_edge *e, const I
         return true;
     case BODY(GAME_CREATED):
         router_match_created(&app->matcher, m->game_created->match_id, m->game_created->created, e, now);
+        return true;
+    case BODY(GAMES_CLAIMED):
+        router_claimer_answer(&app->claimer, e, m->games_claimed);
+        return true;
+    case BODY(DRAIN_ASK):
+        e->draining = true; /* its report may be a second away */
+        take_drain(app, e);
         return true;
     default:
         return false;
@@ -242,6 +269,7 @@ void router__lead_start(struct router_app *app)
     app->leading = true;
     router_edges_tell_role(&app->edges);
     router_keeper_start(app->keeper);
+    router_claimer_start(&app->claimer);
 }
 
 void router__lead_stop(struct router_app *app)
@@ -249,6 +277,7 @@ void router__lead_stop(struct router_app *app)
     if (!app->leading)
         return;
     router_keeper_stop(app->keeper);
+    router_claimer_stop(&app->claimer);
     router_match_deinit(&app->matcher);
     for (int i = ROUTER_M_MATCHES + 1; i < ROUTER_M_COUNT; i++) /* behind the gauges: counters go on */
         app->matcher_totals[i] += app->matcher.counts[i];
@@ -305,6 +334,10 @@ int router__status(void *ctx, const char *query, struct mer_buf *out)
         err = mer_buf_appends(out, "],\"redis\":");
     if (err == MER_OK)
         err = router_keeper_status(app->keeper, out);
+    if (err == MER_OK)
+        err = mer_buf_appends(out, ",\"owners\":");
+    if (err == MER_OK)
+        err = router_claimer_status(&app->claimer, out);
     if (err == MER_OK)
         err = mer_buf_appends(out, "}\n");
     return err == MER_OK ? 200 : 500;

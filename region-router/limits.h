@@ -31,6 +31,20 @@ enum {
     ROUTER_STALE_MS = 3 * 1000, /* three reports missing */
     ROUTER_BUSY_PERMILLE = 950, /* of a core: such an edge hosts no new game */
 
+    /* Dead edges */
+    ROUTER_SILENT_MS = 3 * 1000,    /* without a link: three heartbeats; then its liveness key is looked at */
+    ROUTER_LIVE_TTL_MS = 10 * 1000, /* of that key: architecture section 4 */
+    ROUTER_CHECK_MS = 500,          /* how often it is looked at */
+    ROUTER_BRAKE_MS = 60 * 1000,    /* window of the brake; no special reason */
+    ROUTER_CLAIMS_TICK_MS = 100,
+    ROUTER_SLICES_AN_EDGE = 2,   /* claims are paced: an edge plays meanwhile */
+    ROUTER_SLICE_MS = 10 * 1000, /* far above what 64 reads and some hundred claims take */
+    ROUTER_SLICE_RETRY_MS = 500,
+
+    /* Draining edges */
+    ROUTER_GAMES_A_TARGET = 200, /* games a second that one edge takes over: one durable call each, beside its own moves */
+    ROUTER_TARGETS_MAX = 64,     /* no special reason: games go round */
+
     /* Leadership */
     ROUTER_LEASE_MS = 10 * 1000,     /* architecture section 5 */
     ROUTER_RENEW_MS = 2 * 1000,      /* three tries before the holder stops acting at 2/3 */
