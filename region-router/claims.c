@@ -151,12 +151,13 @@ void router_claims_down(struct router_claims *c, const char *incarnation, bool d
 
 static bool may_die(const struct router_claims *c, const struct router_owner *o, uint64_t now_ms)
 {
-    unsigned known = c->owner_count - router_claims_in(c, ROUTER_CLAIM_REPLACED) - router_claims_in(c, ROUTER_CLAIM_REMOVED), recent = 0;
-    unsigned limit = known / 10 > 1 ? known / 10 : 1;
+    unsigned recent = 0, known = router_claims_in(c, ROUTER_CLAIM_LINKED) + router_claims_in(c, ROUTER_CLAIM_SILENT) +
+                                 router_claims_in(c, ROUTER_CLAIM_CHECKING);
     if (o->leaving || o->allowed)
         return true;
     for (unsigned i = 0; i < c->death_count && i < ROUTER_DEATHS_KEPT; i++)
         recent += now_ms - c->deaths[i] < ROUTER_BRAKE_MS;
+    unsigned limit = (known + recent) / 10 > 1 ? (known + recent) / 10 : 1;
     return recent < limit && recent < ROUTER_DEATHS_KEPT;
 }
 
@@ -227,14 +228,17 @@ static const struct router_edge *claimer(struct router_claims *c, const struct r
 static void claim_slices(struct router_claims *c, struct router_owner *o, uint64_t now_ms)
 {
     unsigned done = 0;
-    for (unsigned i = 0; i < ROUTER_SLICES; i++) {
+    for (unsigned i = 0; i < ROUTER_SLICES; i++) { /* first: who is late gives way to all of them */
         struct router_slice *s = &o->slice[i];
         done += s->done;
-        if (s->done || now_ms < s->until_ms)
+        if (s->done || s->edge[0] == 0 || now_ms < s->until_ms)
             continue;
-        c->counts[ROUTER_C_AGAIN] += s->edge[0] != 0;
+        c->counts[ROUTER_C_AGAIN]++;
         s->edge[0] = 0;
-        const struct router_edge *e = claimer(c, o, now_ms);
+    }
+    for (unsigned i = 0; i < ROUTER_SLICES; i++) {
+        struct router_slice *s = &o->slice[i];
+        const struct router_edge *e = s->done || s->edge[0] != 0 || now_ms < s->until_ms ? NULL : claimer(c, o, now_ms);
         if (e == NULL)
             continue;
         snprintf(s->edge, sizeof s->edge, "%s", e->incarnation);
