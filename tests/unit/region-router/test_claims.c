@@ -115,14 +115,11 @@ static void answer(struct fix *f)
         router_claims_answer(&f->c, f->orders[i].by, f->orders[i].of, f->orders[i].first, true, 3, f->now);
     if (f->edges_answer)
         f->order_count = 0;
-    struct router_owner *checking = NULL;
-    MER_LIST_EACH (it, &f->c.owners) {
+    MER_LIST_EACH_SAFE (it, &f->c.owners) {
         struct router_owner *o = MER_LIST_ENTRY(it, struct router_owner, node);
         if (o->asking)
-            checking = o;
+            router_claims_alive(&f->c, o->incarnation, f->alive, f->now);
     }
-    if (checking != NULL)
-        router_claims_alive(&f->c, checking->incarnation, f->alive, f->now);
 }
 static void run_for(struct fix *f, uint64_t ms)
 {
