@@ -160,7 +160,9 @@ static void apply_over(struct load_game *g, unsigned seat, const struct load_eve
         top = e->scores[i] > top ? e->scores[i] : top;
     for (unsigned i = 0; i < g->seats; i++)
         winners |= (uint8_t)((e->scores[i] == top) << i);
-    if (winners != e->winners)
+    /* Of an abandoned game those who stayed have won, and who they are is not told in one message. */
+    bool abandoned = e->reason == MERIDIAN__CLIENT__V1__OVER_REASON__OVER_REASON_ABANDONED;
+    if (winners != e->winners && !abandoned)
         load_fault(g->faults, LOAD_FAULT_SCORE, "game %s: winners %x, by the scores they are %x", g->id, e->winners, winners);
     if (e->reason != MERIDIAN__CLIENT__V1__OVER_REASON__OVER_REASON_FINISHED)
         return;

@@ -24,7 +24,7 @@ struct fix_said {
     unsigned seat; /* of the event; of the asker for a reply */
     unsigned code; /* errors */
     unsigned reason;
-    uint64_t deadline_ms;
+    uint64_t deadline_ms, until_ms, retry_ms;
     uint32_t face;
     char move_id[EDGE_GAME_MOVE_ID_MAX + 1];
 };
@@ -62,7 +62,7 @@ static inline void fix_hear(struct fix *f, bool reply, unsigned asker, const Mer
         snprintf(s->move_id, sizeof(s->move_id), "%s", m->move_ok->move_id);
         break;
     case SM(ERROR):
-        s->code = m->error->code;
+        s->code = m->error->code, s->retry_ms = m->error->retry_after_ms;
         break;
     case SM(CARD_FLIPPED):
         s->version = m->card_flipped->version, s->seat = m->card_flipped->seat, s->face = m->card_flipped->face;
@@ -79,11 +79,24 @@ static inline void fix_hear(struct fix *f, bool reply, unsigned asker, const Mer
     case SM(SEAT_LEFT):
         s->version = m->seat_left->version, s->seat = m->seat_left->seat;
         break;
+    case SM(SEAT_HANDED_BACK):
+        s->version = m->seat_handed_back->version, s->seat = m->seat_handed_back->seat;
+        break;
+    case SM(SEAT_TAKEN_OVER):
+        s->version = m->seat_taken_over->version, s->seat = m->seat_taken_over->seat;
+        break;
+    case SM(PLAYER_RECONNECTED):
+        s->version = m->player_reconnected->version, s->seat = m->player_reconnected->seat;
+        break;
+    case SM(PLAYER_DROPPED):
+        s->version = m->player_dropped->version, s->seat = m->player_dropped->seat;
+        break;
     case SM(GAME_OVER):
         s->version = m->game_over->version, s->reason = m->game_over->reason;
         break;
     case SM(GAME_PAUSED):
         s->version = m->game_paused->version;
+        s->reason = m->game_paused->reason, s->until_ms = m->game_paused->until_ms;
         break;
     case SM(GAME_RESUMED):
         s->version = m->game_resumed->version, s->deadline_ms = m->game_resumed->deadline_at_ms;
@@ -159,6 +172,7 @@ static inline void fix_init(struct fix *f, const struct edge_rules *rules, const
     memset(f, 0, sizeof(*f));
     f->env = fix_env;
     f->env.rng = mer_rng_seed(&f->seed, seed);
+    f->env.seats = (struct edge_seat_policy){EDGE_SEAT_GRACE_MS, EDGE_SEAT_PAUSE_MS, false};
     f->t = (struct edge_game_time){FIX_T0, 50 * FIX_T0};
     assert_int_equal(edge_game_init_rules(&f->g, rules, spec, &f->env, f->t), MER_OK);
     edge_game_start(&f->g, f->t, false);
@@ -226,6 +240,12 @@ static inline void fix_flip(struct fix *f, unsigned seat, unsigned card, const c
 {
     struct edge_game_ask a = fix_ask(f, seat, EDGE_GAME_ASK_MOVE, card, move_id);
     edge_game_request(&f->g, f->t, &a);
+    edge_game_check(&f->g);
+}
+/* A seat's last device goes, or its first comes. */
+static inline void fix_present(struct fix *f, unsigned seat, bool present)
+{
+    edge_game_present(&f->g, f->t, seat, present);
     edge_game_check(&f->g);
 }
 static inline void fix_leave(struct fix *f, unsigned seat)

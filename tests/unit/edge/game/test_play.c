@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Thousands of games between careless players over a bad store: puts are late, repeated, unknown whether done or not, refused, or lost
- * again after they were confirmed; now and then the owner dies and another one goes on from the record. After every step the promises are
- * checked:
+ * again after they were confirmed; now and then the owner dies and another one goes on from the record. In every other game the players
+ * also come and go. After every step the promises are checked:
  *
  *   - versions shown grow by one, and nothing is shown that the store did not have at that version;
  *   - a move is applied once: one version a moveId, the same in every answer;
@@ -33,6 +33,9 @@ struct play {
     unsigned asks[EDGE_RULES_SEATS];
     unsigned restores, adoptions, unknowns;
     unsigned seed;
+    uint8_t there; /* bit a seat: a device of his is connected */
+    bool come_and_go;
+    unsigned seat_events[EDGE_EVENT_OVER]; /* by enum edge_event_kind */
 };
 
 static unsigned roll(struct play *p, unsigned n)
@@ -128,6 +131,14 @@ static void published(struct edge_game *g, const struct edge_game_ask *from, con
         fix_hear(fix_of(g), false, 0, messages[i]);
 }
 
+static void noted(struct edge_game *g, enum edge_game_note note, uint32_t arg)
+{
+    struct play *p = fix_of(g)->ctx;
+    if (note == EDGE_GAME_NOTE_SEAT)
+        p->seat_events[arg]++;
+    fix_note(g, note, arg);
+}
+
 /* --- the store --- */
 
 static void execute(struct play *p)
@@ -215,14 +226,35 @@ static void owner_dies(struct play *p)
     if (!f->g.now.over)
         edge_game_start(&f->g, f->t, true);
     edge_game_check(&f->g);
+    for (unsigned i = 0; i < f->g.seat_count; i++) /* as the shell finds out again */
+        if (!f->g.seats[i].bot)
+            fix_present(f, i, p->there >> i & 1);
 }
 
 /* --- the players --- */
 
+static void come_and_go(struct play *p, unsigned seat)
+{
+    bool here = p->there >> seat & 1;
+    if (p->f.g.seats[seat].bot || roll(p, here ? 4 : 16) > 0) /* those who go stay away for a while */
+        return;
+    p->there = (uint8_t)(p->there ^ 1u << seat);
+    fix_present(&p->f, seat, p->there >> seat & 1);
+}
+
+/* What is to be seen of a seat follows from who is there, once nothing is on its way. */
+static void assert_presence(const struct play *p)
+{
+    const struct edge_game *g = &p->f.g;
+    for (unsigned i = 0; i < g->seat_count && g->store == EDGE_GAME_IDLE && !g->now.over; i++)
+        if (!g->seats[i].bot && g->now.seat[i].state != EDGE_SEAT_LEFT)
+            assert_int_equal(g->now.seat[i].state == EDGE_SEAT_SEATED, p->there >> i & 1);
+}
+
 static void ask(struct play *p, unsigned seat)
 {
     struct fix *f = &p->f;
-    if (f->g.now.left >> seat & 1 || p->asks[seat] >= ASKS)
+    if (f->g.now.left >> seat & 1 || p->asks[seat] >= ASKS || !(p->there >> seat & 1))
         return;
     unsigned r = roll(p, 200), cards = edge_memory_cards((struct edge_memory *)&f->g.now.rules);
     if (r == 0) {
@@ -254,8 +286,12 @@ static void play_one(unsigned seed, struct play *p)
     fix_init(f, &edge_memory, &spec, seed);
     f->env.reply = answered;
     f->env.publish = published;
+    f->env.note = noted;
+    f->env.seats = (struct edge_seat_policy){2000 + roll(p, 2000), 1000 + roll(p, 8000), roll(p, 2)};
     f->hear = hear;
     f->ctx = p;
+    p->there = UINT8_MAX;
+    p->come_and_go = seed % 2;
     memcpy(p->faces, ((struct edge_memory *)&f->g.now.rules)->face, sizeof(p->faces));
     mer_buf_init(&p->stored, 0);
     mer_buf_init(&p->before, 0);
@@ -269,6 +305,8 @@ static void play_one(unsigned seed, struct play *p)
             store_put(p);
         else if (r < 90 && f->reading)
             store_read(p);
+        else if (r < 91 && p->come_and_go)
+            come_and_go(p, roll(p, seats));
         else if (r < 98)
             fix_run(f, roll(p, 10) == 0 ? roll(p, 15000) : roll(p, 400));
         else if (roll(p, 4) == 0)
@@ -277,6 +315,7 @@ static void play_one(unsigned seed, struct play *p)
             store_forgets(p);
         edge_game_check(&f->g);
         assert_cards(p);
+        assert_presence(p);
         if (i % 8 == 0)
             assert_view_hides(p);
     }
@@ -296,17 +335,21 @@ static void every_promise_holds_in_thousands_of_games_over_a_bad_store(void **st
     struct play *p = malloc(sizeof(*p));
     const char *only = getenv("MERIDIAN_SEED"), *many = getenv("MERIDIAN_SEEDS");
     unsigned first = only ? (unsigned)strtoul(only, NULL, 10) : 1, count = only ? 1 : many ? (unsigned)strtoul(many, NULL, 10) : SEEDS;
-    unsigned restores = 0, adoptions = 0, unknowns = 0, finished = 0;
+    unsigned restores = 0, adoptions = 0, unknowns = 0, finished = 0, seats[EDGE_EVENT_OVER] = {0};
     for (unsigned seed = first; seed < first + count; seed++) {
         playing = seed;
         play_one(seed, p);
         restores += p->restores, adoptions += p->adoptions, unknowns += p->unknowns;
         finished += p->f.g.now.reason == OVER(FINISHED);
+        for (unsigned i = 0; i < EDGE_EVENT_OVER; i++)
+            seats[i] += p->seat_events[i];
     }
     free(p);
     if (only)
         return;
     assert_true(restores > count / 2 && adoptions > count / 2 && unknowns > count && finished > count / 10); /* the store was really bad */
+    for (unsigned i = EDGE_EVENT_LEFT; i <= EDGE_EVENT_PAUSED; i++)
+        assert_true(seats[i] > count / 50); /* and the players were careless */
 }
 
 int main(void)
