@@ -40,6 +40,11 @@ static enum mer_err read_region(struct load_endpoints *out, const json_t *region
         }
         out->tls |= e->url.tls;
     }
+    const char *play = text_of(json_object_get(region, "play"), "ws");
+    if (*play && load_url_parse(&out->play, play) != MER_OK) {
+        mer_msgf(msg, "\"%s\" is no usable ws address", play);
+        return MER_EINVALID;
+    }
     json_array_foreach(json_object_get(region, "routers"), i, o)
     {
         if (out->routers < LOAD_ROUTERS_MAX)

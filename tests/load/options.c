@@ -40,6 +40,7 @@ static const struct option table[] = {
     {"seconds", NUMBER, AT(seconds), 1, 86400, "length of the measured phase (10)"},
     {"drain", NUMBER, AT(drain_s), 1, 3600, "seconds running games get to end afterwards (90)"},
     {"cross", CROSS, AT(cross), 0, 100, "percent of games to be made across edges, or `any`: as the matchmaker likes (50)"},
+    {"shared", FLAG, AT(shared), 0, 0, "connect to the port that all edges share, as behind a balancer; to one edge only when sent there"},
     {"cycles", NUMBER, AT(cycles), 0, 1000, "mode idle: how often half of the players drop and come back (0)"},
     {"drops", NUMBER, AT(drops), 0, 10000, "mode play: connections cut a second, to come back and go on (0)"},
     {"encoding", ENCODING, AT(proto), 0, 0, "json or proto (json)"},

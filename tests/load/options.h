@@ -14,7 +14,7 @@ struct load_options {
     enum load_mode mode;
     uint32_t players, rate, ramp_s, warmup_s, seconds, drain_s, cycles, drops, sources;
     uint32_t cross; /* percent of games made across edges; LOAD_CROSS_ANY: as the matchmaker likes */
-    bool proto, strict, quiet, hurry;
+    bool proto, strict, quiet, hurry, shared;
     uint64_t seed;
     char default_keys[512], default_ca[512], default_password[512];
 };
@@ -32,6 +32,7 @@ struct load_edge {
 };
 struct load_endpoints {
     struct load_edge edge[LOAD_EDGES_MAX];
+    struct load_url play; /* the port that all edges share; authority is empty when there is none */
     struct load_server router[LOAD_ROUTERS_MAX];
     char redis[LOAD_REDIS_MAX][64]; /* host:port */
     unsigned edges, routers, redises;

@@ -22,6 +22,7 @@ struct load_player {
     uint32_t edge;     /* index; where he is, or tries next */
     uint8_t state, doing, tries;
     bool gone_for_good, back; /* back: this is a reconnect */
+    bool sent_there;          /* --shared: to this edge and no other */
     bool measured;            /* mode connect: the pong ends it */
     struct mer_timer timer, again;
 

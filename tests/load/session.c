@@ -263,7 +263,7 @@ static void follow(struct load_player *p, const char *reason)
     const char *at = strstr(reason, "edge=");
     for (uint32_t i = 0; at && i < e->edges; i++)
         if (strncmp(at + 5, e->edge[i].server.id, strcspn(at + 5, ";")) == 0 && strlen(e->edge[i].server.id) == strcspn(at + 5, ";"))
-            p->edge = i;
+            p->edge = i, p->sent_there = true;
 }
 
 static void on_down(struct load_conn *c, const struct load_end *end)
@@ -296,7 +296,9 @@ void load_player_connect(struct load_player *p)
         p->began_us = r->now_us;
     set_state(p, LOAD_CONNECTING);
     load_run_arm(r, &p->timer, CONNECT_MS);
-    if (load_conn_open(&p->conn, &r->endpoints.edge[p->edge].url) != MER_OK)
+    bool shared = r->o.shared && !p->sent_there && r->endpoints.play.authority[0];
+    p->sent_there = false; /* only the next try */
+    if (load_conn_open(&p->conn, shared ? &r->endpoints.play : &r->endpoints.edge[p->edge].url) != MER_OK)
         lost(p, 0);
 }
 
