@@ -32,7 +32,7 @@ enum {
 struct options {
     uint64_t seeds, from;
     unsigned jobs;
-    bool trace, twice, one;
+    bool trace, twice, one, unmanaged;
     const char *plant;
 };
 
@@ -64,6 +64,7 @@ static bool all_done(void)
 static void run_seed(struct result *r, uint64_t seed, const struct options *o)
 {
     sim_world_init(seed, o->plant, o->trace ? stdout : NULL);
+    sim.managed = !o->unmanaged;
     sim_check_init();
     sim_region_init(sim_between(2, SIM_EDGES));
     sim_players_init(sim_between(20, 30), 2);
@@ -154,8 +155,8 @@ static void add(struct totals *t, const struct result *r, const struct options *
     if (!r->failed)
         return;
     t->failed++;
-    printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s\n", (unsigned long long)r->seed, r->why, (unsigned long long)r->seed,
-           o->plant[0] ? " --plant " : "", o->plant);
+    printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s%s\n", (unsigned long long)r->seed, r->why, (unsigned long long)r->seed,
+           o->unmanaged ? " --unmanaged" : "", o->plant[0] ? " --plant " : "", o->plant);
     fflush(stdout);
 }
 
@@ -257,11 +258,14 @@ int main(int argc, char **argv)
             o.trace = true;
         else if (strcmp(argv[i], "--twice") == 0)
             o.twice = true;
+        else if (strcmp(argv[i], "--unmanaged") == 0)
+            o.unmanaged = true;
         else if (strcmp(argv[i], "--plant") == 0 && i + 1 < argc)
             o.plant = argv[++i];
         else {
             bool list = strcmp(argv[i], "--list-plants") == 0;
-            fprintf(list ? stdout : stderr, "sim [--seeds N] [--from S] [--jobs J] [--twice] [--plant BUG] | --seed S [--trace]\n");
+            fprintf(list ? stdout : stderr,
+                    "sim [--seeds N] [--from S] [--jobs J] [--twice] [--unmanaged] [--plant BUG] | --seed S [--trace]\n");
             sim_plant_list(list ? stdout : stderr);
             return list ? 0 : 2;
         }

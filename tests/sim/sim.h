@@ -67,6 +67,7 @@ struct sim_world {
     bool failed;
     char why[512];
     const char *plant; /* the planted bug, "" */
+    bool managed;      /* nodes replicate under users of their own: the router's leader keeps the electable set */
 };
 extern struct sim_world sim;
 

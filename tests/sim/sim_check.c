@@ -172,7 +172,11 @@ static bool describe(struct sim_shown *s, const CM(ServerMessage) * m)
         s->version = m->turn_changed->version;
         s->seat = m->turn_changed->seat;
         break;
-    case FROM(SEAT_LEFT):
+    case FROM(PLAYER_DROPPED):
+    case FROM(PLAYER_RECONNECTED):
+    case FROM(SEAT_TAKEN_OVER):
+    case FROM(SEAT_HANDED_BACK):
+    case FROM(SEAT_LEFT): /* one type: a union */
         game = m->seat_left->game_id;
         s->version = m->seat_left->version;
         s->seat = m->seat_left->seat;

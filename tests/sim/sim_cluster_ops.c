@@ -209,8 +209,9 @@ bool sim_cluster_command(struct sim_node *n, int argc, struct sim_str *const *ar
     else if (is(argc, argv, "CLIENT", "KILL", 4))
         kill_user(n, user_of(argv[3]), out);
     else if (is(argc, argv, "CONFIG", "GET", 3)) {
-        char text[16];
-        snprintf(text, sizeof(text), "repl-%u", n->index);
+        char text[16] = "";
+        if (sim.managed)
+            snprintf(text, sizeof(text), "repl-%u", n->index);
         MER_ASSERT(mer_buf_appends(out, "*2\r\n$10\r\nmasteruser\r\n") == MER_OK);
         bulk(out, text);
     } else

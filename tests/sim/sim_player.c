@@ -385,8 +385,14 @@ static void on_message(struct device *d, const CM(ServerMessage) * m)
         if (m->seat_left->seat == v->seat && strcmp(v->game, m->seat_left->game_id) == 0)
             game_ended(p, m->seat_left->game_id);
         break;
+    case FROM(PLAYER_DROPPED):
+    case FROM(PLAYER_RECONNECTED):
+    case FROM(SEAT_TAKEN_OVER):
+    case FROM(SEAT_HANDED_BACK):
+        (void)follows(d, m->player_dropped->game_id, m->player_dropped->version); /* one type: a union */
+        break;
     case FROM(GAME_PAUSED):
-        if (strcmp(v->game, m->game_paused->game_id) == 0)
+        if (follows(d, m->game_paused->game_id, m->game_paused->version))
             v->playing = false;
         break;
     case FROM(GAME_RESUMED):

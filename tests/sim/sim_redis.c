@@ -478,6 +478,8 @@ static void keyed(struct client *c, int argc, struct sim_str *const *argv)
     struct sim_reply r;
     struct sim_effect *e;
     sim_keys_exec(&c->node->keys, sim_wall_ms(c->node->proc), argc, argv, &r, &e);
+    if (strncmp(argv[at]->data, "live:", 5) == 0)
+        sim_trace("redis%u %s %s: %s", c->node->index, argv[0]->data, argv[at]->data, r.kind == SIM_NIL ? "none" : "done");
     if (e)
         on_effect(c, e);
     say_reply(c, &r);
