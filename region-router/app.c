@@ -41,18 +41,19 @@ static void on_follow(void *ctx, const char *why)
 }
 
 /* A follower keeps a link to the holder: its loss is the first sign of the holder's death. */
-static void on_holder(void *ctx, const char *incarnation, const char *address)
+static bool on_holder(void *ctx, const char *incarnation, const char *address)
 {
     struct router_app *app = ctx;
     if (app->to_leader != NULL && strcmp(app->leader, incarnation) == 0)
-        return;
+        return mer_link_absent(app->to_leader);
     drop_leader_link(app);
     if (address[0] == 0 || mer_link_dial(app->links, address, NULL, &app->to_leader) != MER_OK)
-        return;
+        return false;
     if (mer_link_expect(app->to_leader, incarnation) != MER_OK)
         drop_leader_link(app);
     else
         snprintf(app->leader, sizeof app->leader, "%s", incarnation);
+    return false;
 }
 
 static void on_redis_ready(void *ctx)

@@ -59,18 +59,20 @@ static bool act_forget(struct router_electable *e, struct router_member *m, cons
     return forgot >= e->shard_count / 2 + 1 && news(p, m, now_ms);
 }
 
-/* What OUT members must not do at somebody who comes in. */
-static bool others_off(struct router_electable *e, struct router_member *m, uint64_t now_ms)
+/* At somebody who comes in: OUT members are switched off, and IN ones are on. What happened to those while he was away never reached him,
+ * and if he leads one day, a replica that is off at him is one that no WAIT can count. */
+static bool others_right(struct router_electable *e, struct router_member *m, uint64_t now_ms)
 {
     bool done = true;
     for (unsigned i = 0; i < e->member_count; i++) {
         const struct router_member *z = &e->member[i];
-        if (z == m || strcmp(z->shard, m->shard) != 0 || z->state != ROUTER_MEMBER_OUT)
+        bool off = z->state == ROUTER_MEMBER_OUT;
+        if (z == m || strcmp(z->shard, m->shard) != 0 || z->user[0] == 0 || (!off && z->state != ROUTER_MEMBER_IN))
             continue;
-        bool off = m->viewed && !router_view_user_on(&m->view, z->user);
-        if (!off && may_tell(m, now_ms))
-            e->env.user(e->env.ctx, m, z, false);
-        done = done && off && news(m, m, now_ms);
+        bool right = m->viewed && router_view_user_on(&m->view, z->user) != off;
+        if (!right && may_tell(m, now_ms))
+            e->env.user(e->env.ctx, m, z, !off);
+        done = done && right && news(m, m, now_ms);
     }
     return done;
 }
@@ -87,7 +89,7 @@ static void act_on(struct router_electable *e, struct router_member *m, uint64_t
 /* A replica of p that has everything p had after the count was raised. */
 static bool act_sync(struct router_electable *e, struct router_member *m, const struct router_member *p, uint64_t now_ms)
 {
-    bool off = others_off(e, m, now_ms);
+    bool right = others_right(e, m, now_ms);
     act_on(e, m, now_ms);
     if (strcmp(m->view.primary, p->id) != 0 && may_tell(m, now_ms)) {
         if (router_view_find(&m->view, p->id) == NULL)
@@ -102,7 +104,7 @@ static bool act_sync(struct router_electable *e, struct router_member *m, const 
         m->target = p->view.offset > 0 ? p->view.offset : 1;
     }
     const struct router_attached *a = router_view_attached(&p->view, m->address);
-    return off && news(p, m, now_ms) && news(m, m, now_ms) && strcmp(m->view.primary, p->id) == 0 && router__in_step(p, m) &&
+    return right && news(p, m, now_ms) && news(m, m, now_ms) && strcmp(m->view.primary, p->id) == 0 && router__in_step(p, m) &&
            a->offset >= m->target;
 }
 
@@ -146,6 +148,10 @@ void router__member_act(struct router_electable *e, struct router_member *m, str
 {
     bool done = false;
     switch (m->state) {
+    case ROUTER_MEMBER_IN: /* also after somebody else was told to, or came in without being told */
+        if (m->user[0] != 0)
+            act_on(e, m, now_ms);
+        break;
     case ROUTER_MEMBER_OFF:
         done = act_off(e, m, p, now_ms);
         break;

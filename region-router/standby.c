@@ -139,8 +139,11 @@ static void another_holds_it(struct router_standby *s, const struct answer *a)
 {
     step_down(s, "another router holds the lease");
     see(s, a);
-    s->conf.holder(s->conf.ctx, s->holder, a->address);
-    if (s->holder_linked) {
+    bool nobody_there = s->conf.holder(s->conf.ctx, s->holder, a->address);
+    if (nobody_there && !s->holder_linked) {
+        s->holder_lost = true;
+        ask_in(s, TAKEOVER_MIN_MS + mer_rng_below(&s->conf.rng, TAKEOVER_MAX_MS - TAKEOVER_MIN_MS));
+    } else if (s->holder_linked) {
         ask_in(s, ROUTER_RENEW_MS);
     } else {
         uint32_t ms = ROUTER_CAMPAIGN_MS / 2 + mer_rng_below(&s->conf.rng, ROUTER_CAMPAIGN_MS);

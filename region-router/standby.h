@@ -7,9 +7,9 @@
  *       +---- another holds it, or 2/3 of it without renewal -+
  *
  * The holder renews every 2 s and stops acting at 2/3 of the lease by its own monotonic clock. A follower that had a link to the holder and
- * lost it takes the lease at once by compare-and-set on (holder, epoch), after a short random pause, once a loss: a dead leader is replaced
- * in well under a second; one that lives and only lost that link finds itself replaced (edges refuse its epoch from then on). An outcome
- * that is unknown is not held. */
+ * lost it, or finds nobody at the holder's address (both routers died, and this one is new), takes the lease at once by compare-and-set on
+ * (holder, epoch), after a short random pause, once a loss: a dead leader is replaced in well under a second; one that lives and only lost
+ * that link finds itself replaced (edges refuse its epoch from then on). An outcome that is unknown is not held. */
 #pragma once
 
 #include <meridian/redis.h>
@@ -28,8 +28,8 @@ struct router_standby_conf {
     const char *address;              /* our link address, kept: the lease says where the leader is */
     void (*lead)(void *ctx, uint64_t epoch);
     void (*follow)(void *ctx, const char *why); /* we led until now */
-    /* Somebody else holds it; comes with every answer that says so. */
-    void (*holder)(void *ctx, const char *incarnation, const char *address);
+    /* Somebody else holds it; comes with every answer that says so. True: nobody is at that address any more (its dials are refused). */
+    bool (*holder)(void *ctx, const char *incarnation, const char *address);
     void *ctx;
 };
 struct router_standby;
