@@ -110,6 +110,19 @@ run_with_region() { # KIND
     run_programs "$1"
 }
 
+# Kinds that start servers of their own.
+run_alone() { # KIND
+    local base
+    infra/local/install test || exit 1
+    [ -n "$({ node_tests "$1"; programs "$1"; } | wanted)" ] || return 0
+    free_base
+    used_bases+=("$base")
+    export MERIDIAN_SPARE_PORT=$((base + 300))
+    unset MERIDIAN_ENDPOINTS MERIDIAN_STATE
+    run_node "$1"
+    run_programs "$1"
+}
+
 kind_unit() {
     [ -z "$(node_tests unit)" ] || infra/local/install test || exit 1
     run_ctest unit
@@ -119,7 +132,7 @@ kind_sim() { run_ctest sim; }
 kind_fuzz() { run_ctest fuzz; }
 kind_integration() { run_with_region integration; }
 kind_browser() { run_with_region browser; }
-kind_chaos() { run_with_region chaos; }
+kind_chaos() { run_alone chaos; }
 kind_drills() { run_with_region drills; }
 kind_terraform() { run_programs terraform; }
 
