@@ -15,10 +15,10 @@
 #define S(name) ROUTER_MEMBER_##name
 static const uint8_t next[ROUTER_MEMBER_NSTATES][ROUTER_MEMBER_NEVENTS] = {
     /*             LOST    DONE       BACK      LEADS */
-    [S(IN)] = {S(OFF), S(IN), S(IN), S(IN)},          [S(OFF)] = {S(OFF), S(FORGET), S(SYNC), S(IN)},
-    [S(FORGET)] = {S(OFF), S(LOWER), S(SYNC), S(IN)}, [S(LOWER)] = {S(LOWER), S(OUT), S(LOWER), S(IN)},
-    [S(OUT)] = {S(OUT), S(OUT), S(RAISE), S(IN)},     [S(RAISE)] = {S(OFF), S(SYNC), S(RAISE), S(IN)},
-    [S(SYNC)] = {S(OFF), S(MEET), S(SYNC), S(IN)},    [S(MEET)] = {S(OFF), S(IN), S(MEET), S(IN)},
+    [S(IN)] = {S(OFF), S(IN), S(IN), S(IN)},           [S(OFF)] = {S(OFF), S(FORGET), S(RAISE), S(IN)},
+    [S(FORGET)] = {S(OFF), S(LOWER), S(RAISE), S(IN)}, [S(LOWER)] = {S(LOWER), S(OUT), S(LOWER), S(IN)},
+    [S(OUT)] = {S(OUT), S(OUT), S(RAISE), S(IN)},      [S(RAISE)] = {S(OFF), S(SYNC), S(RAISE), S(IN)},
+    [S(SYNC)] = {S(OFF), S(MEET), S(SYNC), S(IN)},     [S(MEET)] = {S(OFF), S(IN), S(MEET), S(IN)},
 };
 #undef S
 

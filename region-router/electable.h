@@ -5,9 +5,9 @@
  *                                could lead               does not know it             stored
  *        IN ------------> OFF --------------> FORGET ------------------------> LOWER ----------> OUT
  *         ^                |  blocked, and it     |                                               |
- *         |                +-- answers again -----+----+                      answers, and nobody |
- *         |                                            v                      else is lost        |
- *        MEET <---- in step with the primary ------- SYNC <------ count + 1 stored ------ RAISE <-+
+ *         |                +-- answers again -----+------------------+      answers, and nobody   |
+ *         |                                                          v      else is lost          |
+ *        MEET <--- in step with the primary --- SYNC <--- count + 1 stored --- RAISE <------------+
  *          any of RAISE, SYNC, MEET: --silent, or not done in time--> OFF         any --it leads its shard--> IN
  *
  * What is done in a state is compared with what the nodes say and done again until they say it is done (no step is believed to have

@@ -153,6 +153,8 @@ void router__member_act(struct router_electable *e, struct router_member *m, str
             act_on(e, m, now_ms);
         break;
     case ROUTER_MEMBER_OFF:
+        if (m->epoch == 0)
+            m->epoch = router__epoch(e); /* it was noted as out: nobody had answered then */
         done = act_off(e, m, p, now_ms);
         break;
     case ROUTER_MEMBER_FORGET:
@@ -187,6 +189,18 @@ void router__member_act(struct router_electable *e, struct router_member *m, str
         router__member_event(e, m, ROUTER_MEMBER_EV_DONE, now_ms);
 }
 
+/* To lower it, those who remain must have it; to raise it, those who were counted until now. Who comes in need not, and cannot. */
+static unsigned enough(const struct router_electable *e, const struct router_shard *s, unsigned wanted)
+{
+    unsigned coming = 0;
+    for (unsigned i = 0; i < e->member_count; i++)
+        coming += strcmp(e->member[i].shard, s->id) == 0 && e->member[i].state == ROUTER_MEMBER_RAISE;
+    unsigned n = s->stored > 0 && s->stored < wanted ? s->stored : wanted;
+    if (s->stored == 0 && coming > 0) /* an earlier leader stored it, or not */
+        n = wanted - coming;
+    return n > 0 ? n : 1;
+}
+
 void router__shard_store(struct router_electable *e, struct router_shard *s, const struct router_member *p, uint64_t now_ms)
 {
     unsigned wanted = router__count_wanted(e, s->id);
@@ -199,5 +213,5 @@ void router__shard_store(struct router_electable *e, struct router_shard *s, con
     if (s->storing || known || now_ms < s->retry_ms)
         return;
     s->storing = true;
-    e->env.count(e->env.ctx, p, wanted, s->stored > 0 && s->stored < wanted ? s->stored : wanted);
+    e->env.count(e->env.ctx, p, wanted, enough(e, s, wanted));
 }
