@@ -372,6 +372,20 @@ describe("a cluster that changes", () => {
         assert.equal((await two.insist("get", id)).version, seen.acked);
     });
 
+    test("a primary that is started again at the same address counts as changed: its owners verify", async () => {
+        const primary = cluster.primaryOf(slotOf(gid()));
+        const id = gid(primary);
+        await create(one, id);
+        const slot = slotOf(id);
+        const told = one.changes.length;
+        cluster.signal(primary.port, "SIGKILL");
+        await sleep(100);
+        cluster.restart(primary.port);
+        await until("told", () => one.changes.slice(told).some(({ first, last }) => first <= slot && slot <= last));
+        await cluster.whole();
+        assert.equal((await one.insist("get", id)).result, "OK");
+    });
+
     test("without the library nothing durable is sent; loaded again, it goes on", async () => {
         await cluster.whole();
         const id = gid();
