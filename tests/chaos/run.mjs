@@ -2,54 +2,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chaos on real processes: `run.mjs --help`, README.md. Order: region up, players in, faults, everything whole again, players finish their games, the
 // judge reads what they wrote down and what is stored.
-import { spawn, spawnSync } from "node:child_process";
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
 import { Judge } from "./check.mjs";
 import { Cuts } from "./cut.mjs";
 import { Faults, plan } from "./faults.mjs";
 import { Figures, tableText } from "./figures.mjs";
-import { Footprint, nowMs, root, sleep } from "./footprint.mjs";
+import { Footprint, nowMs, sleep } from "./footprint.mjs";
+import { goInside, inside } from "./inside.mjs";
 import { help, parse } from "./options.mjs";
+import { Players } from "./players.mjs";
 
 const RAMP_S = 5;
 const CALM_MS = 8000; // before the first fault, and after the last: figures without any
 const DRAIN_S = 150;
 const FENCES_MS = 2000;
-
-// Everything else runs in a network namespace of its own where that can be had: cuts need it, and ports are then nobody else's.
-function intoNamespace() {
-    if (process.env.MERIDIAN_CHAOS_INSIDE || spawnSync("unshare", ["--net", "true"]).status !== 0) return;
-    const self = fileURLToPath(import.meta.url);
-    const child = spawn("unshare", ["--net", process.execPath, self, ...process.argv.slice(2)], { stdio: "inherit", env: { ...process.env, MERIDIAN_CHAOS_INSIDE: "1" } });
-    for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
-    child.on("close", (code) => process.exit(code ?? 1));
-    return child;
-}
-
-class Players {
-    constructor(o, footprint, out) {
-        const build = footprint.binaries ?? path.join(root, "build/release");
-        this.journal = path.join(out, "journal.ndjson");
-        this.result = path.join(out, "players.json");
-        this.child = spawn(path.join(build, "tests/load/meridian-load"), [
-            "--endpoints", path.join(footprint.state, "endpoints.json"), "--players", String(o.games * 2), "--rate", String(o.rate), "--ramp", String(RAMP_S),
-            "--warmup", "1", "--seconds", "7200", "--drain", String(DRAIN_S), "--seed", String(o.seed + 1), "--cross", "any", "--hurry", "--quiet",
-            "--journal", this.journal, "--json", this.result], { stdio: ["ignore", "pipe", "pipe"] });
-        this.words = "";
-        for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (data) => (this.words += data));
-        this.ended = new Promise((resolve) => this.child.on("close", (code) => resolve((this.code = code ?? 99))));
-    }
-    // No new games; those under way are played to their end.
-    async finish() {
-        this.child.kill("SIGINT");
-        return this.ended;
-    }
-}
 
 async function watchFences(footprint, faults, fences) {
     const over = new Set();
@@ -77,18 +47,8 @@ function adoptions(state) {
 
 async function judge(players, faults, facts) {
     const [check, figures] = [new Judge(), new Figures()];
-    for await (const line of createInterface({ input: createReadStream(players.journal) })) {
-        let said;
-        try {
-            said = JSON.parse(line);
-        } catch {
-            continue; // the last line of players that were killed
-        }
-        check.line(said);
-        figures.line(said);
-    }
-    const verdict = check.verdict(facts);
-    return { verdict, table: figures.table(faults.done, nowMs()) };
+    await players.read(check, figures);
+    return { verdict: check.verdict(facts), table: figures.table(faults.done, nowMs()) };
 }
 
 async function allReady(footprint) {
@@ -102,7 +62,7 @@ async function allReady(footprint) {
 }
 
 async function play(o, footprint, out, say) {
-    const withCuts = o.cuts && process.env.MERIDIAN_CHAOS_INSIDE && spawnSync("nft", ["--version"]).status === 0;
+    const withCuts = o.cuts && inside() && spawnSync("nft", ["--version"]).status === 0;
     if (o.cuts && !withCuts) say("no cuts: they need root, network namespaces and nft");
     footprint.up();
     const cuts = new Cuts(footprint.redisPorts);
@@ -115,7 +75,7 @@ async function play(o, footprint, out, say) {
         redisFaults: o["redis-faults"], redisKinds: o["redis-kinds"]?.split(","), cuts: withCuts,
     });
     const faults = new Faults(footprint, cuts, planned, { seed: o.seed, say });
-    const players = new Players(o, footprint, out);
+    const players = new Players({ players: o.games * 2, rate: o.rate, seed: o.seed + 1, rampS: RAMP_S, drainS: DRAIN_S }, footprint, out);
     const fences = [];
     try {
         await Promise.race([sleep(RAMP_S * 1000 + CALM_MS), players.ended]);
@@ -141,15 +101,13 @@ async function play(o, footprint, out, say) {
 // The last words: table, counts, what broke. True when nothing did.
 function tell(o, result, out) {
     const { verdict, table, faults, players, whole } = result;
-    const own = JSON.parse(readFileSync(players.result, "utf8"));
     const wrongs = [...verdict.violations];
-    for (const text of own.faults.texts) wrongs.push({ kind: "players", game: null, text });
+    for (const text of players.complaints()) wrongs.push({ kind: "players", game: null, text });
     for (const { name } of faults.diedAlone) wrongs.push({ kind: "ended", game: null, text: `${name} ended by itself` });
     if (!whole) wrongs.push({ kind: "whole", game: null, text: "the region did not become whole again" });
-    if (players.code === 3 || players.code === 99) wrongs.push({ kind: "players", game: null, text: `the players did not end well (${players.code})` });
     if (verdict.counts.acknowledged === 0) wrongs.push({ kind: "players", game: null, text: "nothing was played" });
     console.log(`\n${tableText(table)}\n`);
-    console.log(`${verdict.counts.games} games, ${own.games?.average ?? ""}${verdict.counts.moves} moves, ${verdict.counts.acknowledged} acknowledged, ${verdict.counts.told} changes and ${verdict.counts.snapshots} snapshots told, ${faults.done.length} faults`);
+    console.log(`${verdict.counts.games} games, ${verdict.counts.moves} moves, ${verdict.counts.acknowledged} acknowledged, ${verdict.counts.told} changes and ${verdict.counts.snapshots} snapshots told, ${faults.done.length} faults`);
     for (const { kind, game, text } of wrongs.slice(0, 40)) console.log(`  ${kind}${game ? ` ${game}` : ""}: ${text}`);
     console.log(wrongs.length === 0 ? `nothing broken (seed ${o.seed})` : `${wrongs.length} BROKEN (seed ${o.seed}); what there is to see: ${out}`);
     writeFileSync(path.join(out, "result.json"), `${JSON.stringify({ seed: o.seed, options: o, fine: wrongs.length === 0, wrongs, counts: verdict.counts, table, faults: faults.done }, null, 1)}\n`);
@@ -160,8 +118,7 @@ async function main() {
     const args = process.argv.slice(2);
     if (args.includes("--help") || args.includes("-h")) return void process.stdout.write(help);
     const o = parse(args);
-    if (intoNamespace()) return undefined;
-    if (process.env.MERIDIAN_CHAOS_INSIDE) spawnSync("ip", ["link", "set", "lo", "up"]);
+    if (goInside()) return undefined;
     const out = o.out ? path.resolve(o.out) : mkdtempSync(path.join(os.tmpdir(), "chaos-"));
     mkdirSync(out, { recursive: true });
     const began = nowMs();

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network namespace for the whole run, where that can be had (root): cuts need it, and its ports are nobody else's.
+import { spawn, spawnSync } from "node:child_process";
+
+export const inside = () => Boolean(process.env.MERIDIAN_CHAOS_INSIDE);
+
+// True: the program runs again in a namespace, and this process only waits for it and ends with its exit code.
+export function goInside() {
+    if (inside()) {
+        spawnSync("ip", ["link", "set", "lo", "up"]);
+        return false;
+    }
+    if (spawnSync("unshare", ["--net", "true"]).status !== 0) return false;
+    const child = spawn("unshare", ["--net", process.execPath, ...process.argv.slice(1)], { stdio: "inherit", env: { ...process.env, MERIDIAN_CHAOS_INSIDE: "1" } });
+    for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+    child.on("close", (code) => process.exit(code ?? 1));
+    return true;
+}
