@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Two buses in one process over loopback sockets. The store is replaced at the link (edge_store_live_get below): what is tested is the bus.
  */
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -238,10 +242,25 @@ static void a_store_that_cannot_answer_is_asked_again(void **state)
     assert_int_equal(f->a.downs, 0);
 }
 
-static void a_peer_that_cannot_be_reached_is_told_and_what_waited_is_dropped(void **state)
+/* A listener that takes connections and says nothing: a hung process. */
+static int silent_listener(char address[32])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    snprintf(address, 32, "127.0.0.1:%u", ntohs(a.sin_port));
+    return fd;
+}
+
+static void a_peer_that_does_not_answer_is_told_and_what_waited_is_dropped(void **state)
 {
     struct fix *f = *state;
-    know(f, 2, "d.1", "127.0.0.1:1", EDGE_STORE_OK);
+    char address[32];
+    int fd = silent_listener(address);
+    know(f, 2, "d.1", address, EDGE_STORE_OK);
     assert_int_equal(send_text(f->a.bus, "d.1", "x"), MER_OK);
     WAIT_FOR(f, f->a.downs == 1);
     assert_int_equal(f->a.dead, 0);
@@ -250,6 +269,17 @@ static void a_peer_that_cannot_be_reached_is_told_and_what_waited_is_dropped(voi
     assert_int_equal(send_text(f->a.bus, "d.1", "x"), MER_OK);
     WAIT_FOR(f, f->a.downs == 2);
     assert_int_equal(f->a.dead, 1);
+    close(fd);
+}
+
+static void a_peer_whose_address_refuses_is_dead_whatever_its_key_says(void **state)
+{
+    struct fix *f = *state;
+    know(f, 2, "d.1", "127.0.0.1:1", EDGE_STORE_OK);
+    assert_int_equal(send_text(f->a.bus, "d.1", "x"), MER_OK);
+    WAIT_FOR(f, f->a.downs == 1);
+    assert_int_equal(f->a.dead, 1);
+    assert_int_equal(send_text(f->a.bus, "d.1", "x"), MER_ECLOSED);
 }
 
 static void an_incarnation_at_another_ones_address_is_not_talked_to(void **state)
@@ -258,6 +288,7 @@ static void an_incarnation_at_another_ones_address_is_not_talked_to(void **state
     know(f, 2, "d.1", edge_bus_address(f->b.bus), EDGE_STORE_OK);
     assert_int_equal(send_text(f->a.bus, "d.1", "x"), MER_OK);
     WAIT_FOR(f, f->a.downs == 1);
+    assert_int_equal(f->a.dead, 1); /* its successor has the address */
     assert_int_equal(f->b.got, 0);
 }
 
@@ -307,7 +338,8 @@ int main(void)
         T(both_dialling_at_once_lose_nothing),
         T(a_peer_without_liveness_key_is_dead),
         T(a_store_that_cannot_answer_is_asked_again),
-        T(a_peer_that_cannot_be_reached_is_told_and_what_waited_is_dropped),
+        T(a_peer_that_does_not_answer_is_told_and_what_waited_is_dropped),
+        T(a_peer_whose_address_refuses_is_dead_whatever_its_key_says),
         T(an_incarnation_at_another_ones_address_is_not_talked_to),
         T(what_waits_for_a_peer_is_bounded),
         T(the_end_of_a_peer_is_told_once),

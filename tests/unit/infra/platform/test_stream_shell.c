@@ -356,7 +356,7 @@ static void nobody_listening_is_one_close_without_open(void **state)
         connect_client(NULL, NULL);
         WAIT_FOR(f.client.closes == 1);
         assert_int_equal(f.client.opens, 0);
-        assert_int_equal(f.client.why, MER_EIO);
+        assert_int_equal(f.client.why, MER_EREFUSED);
         assert_true(f.client.text[0] != 0);
         finish();
     }
