@@ -17,8 +17,6 @@ static const struct {
     {"no_nonce", "the fence is generation and epoch, without the nonce", "local again = game.n == nonce and game.o == new",
      "local again = game.e == string.format('%.0f', tonumber(e) + 1)"},
     {"no_fence", "a put is not held against the fence", "if not same_fence(game, g, e, n) then", "if false then"},
-    {"claim_any", "a claim does not compare the epoch", "if game.over or game.g ~= g or game.e ~= e or game.o ~= old then",
-     "if game.over then"},
     {"view_tentative", "snapshots are made from the state that is being stored", NULL, NULL},
     {"resume_off_by_one", "a resume replays one message too few", NULL, NULL},
     {"no_dedupe", "a move sent again is judged anew", NULL, NULL},

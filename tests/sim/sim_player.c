@@ -552,7 +552,7 @@ static void play(struct player *p, struct device *d)
         }
         return;
     }
-    if (p->last_move[0] && sim_chance(3))
+    if (p->last_move[0] && sim_chance(6))
         send_move(d, p->last_move, p->last_card); /* a retry nobody asked for */
     if (!v->playing || v->version == UINT64_MAX / 2 || v->turn != v->seat || up_count(v) > 1) {
         if (sim_chance(1))

@@ -57,7 +57,8 @@ void __wrap_mer_log_write(struct mer_log *l, enum mer_level level, bool peer_cau
                                               : snprintf(line + n, sizeof(line) - n, " %s=%lld", kv[i].key, (long long)kv[i].v.i);
         n += more > 0 ? (size_t)more : 0;
     }
-    if (level == MER_ERROR && !sim.plant[0]) /* a planted bug must be found without the product's own alarms */
+    bool expected = strcmp(event, "owners.braked") == 0;  /* two edges of three are away: an operator's alarm, not a broken promise */
+    if (level == MER_ERROR && !expected && !sim.plant[0]) /* a planted bug must be found without the product's own alarms */
         sim_fail("%s logged an error: %s%s", l->process, event, line);
     if (sim.trace)
         fprintf(sim.trace, "%10.4f   %s %s%s\n", (double)sim.now_us / 1e6, l->process, event, line);
