@@ -5,6 +5,7 @@
  * answer. Owner: main.c. Next: leave.h, session/session.h, game/host.h, net/http.h. */
 #include "edge/app.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
@@ -198,11 +199,30 @@ static enum mer_err create_peers(struct edge_app *app, struct mer_msg *msg)
     return err;
 }
 
+/* In run_dir, or beside the bus's socket; where neither is a place, a game that brings down its edges is not found out. */
+static enum mer_err create_blame(struct edge_app *app, struct mer_msg *msg)
+{
+    const struct edge_config *c = &app->conf;
+    const char *socket = strncmp(c->bus_listen, "unix:", 5) == 0 ? c->bus_listen + 5 : "", *slash = strrchr(socket, '/');
+    char path[PATH_MAX];
+    int dir = (int)(c->run_dir[0] != 0 ? strlen(c->run_dir) : slash == NULL ? 0 : (size_t)(slash - socket));
+    struct edge_blame_conf bc = {&app->loop, &app->log, &app->metrics, app->store, app->incarnation, path};
+    if (dir == 0)
+        return MER_OK;
+    int len = snprintf(path, sizeof(path), "%.*s/%s.blame", dir, c->run_dir[0] != 0 ? c->run_dir : socket, c->id);
+    if (len >= (int)sizeof(path)) {
+        mer_msgf(msg, "run_dir: too long");
+        return MER_EINVALID;
+    }
+    return edge_blame_create(&app->blame, &bc, msg);
+}
+
 static enum mer_err create_game(struct edge_app *app)
 {
     const struct edge_config *c = &app->conf;
     struct edge_seat_policy seats = {c->seat_grace_ms, c->seat_pause_ms, c->drop_policy == EDGE_DROP_ABANDON};
-    struct edge_host_conf hc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->routers, app->store, c->region, seats};
+    struct edge_host_conf hc = {&app->loop,   &app->log,  app->rng,  &app->metrics, app->bus,
+                                app->routers, app->store, c->region, seats,         app->blame};
     struct edge_seats_conf sc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->store, NULL, &seats_cbs, app};
     enum mer_err err = edge_host_create(&app->host, &hc);
     sc.host = app->host;
@@ -295,6 +315,7 @@ static void on_redis_ready(void *ctx)
     if (app->process.state != MER_PROCESS_STARTING)
         return;
     edge_store_live_start(app->store, edge_bus_address(app->bus));
+    edge_blame_tell(app->blame);
     for (size_t i = 0; i < app->conf.player_listen.count; i++) {
         if (edge_http_listen(app->http, app->conf.player_listen.item[i], app->tls, true, &msg) == MER_OK)
             continue;
@@ -362,6 +383,8 @@ enum mer_err edge_app_create(struct edge_app **out, struct edge_config *conf, st
         err = create_store(app, msg);
     if (err == MER_OK)
         err = create_peers(app, msg);
+    if (err == MER_OK)
+        err = create_blame(app, msg);
     if (err == MER_OK && (err = create_game(app)) != MER_OK)
         mer_msgf(msg, "%s", mer_err_text(err));
     if (err == MER_OK)
@@ -413,6 +436,7 @@ void edge_app_destroy(struct edge_app *app)
     edge_handover_destroy(app->handover);
     edge_claims_destroy(app->claims);
     edge_host_destroy(app->host);
+    edge_blame_destroy(app->blame);
     edge_routers_destroy(app->routers);
     edge_bus_destroy(app->bus);
     mer_process_deinit(&app->process);

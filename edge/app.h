@@ -19,6 +19,7 @@
 
 struct edge_tickets;
 struct edge_api;
+struct edge_blame;
 struct edge_claims;
 struct edge_handover;
 struct edge_leave;
@@ -40,6 +41,7 @@ struct edge_app {
     struct edge_store *store;
     struct edge_bus *bus;
     struct edge_routers *routers;
+    struct edge_blame *blame;
     struct edge_host *host;
     struct edge_claims *claims;
     struct edge_handover *handover;

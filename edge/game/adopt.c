@@ -68,7 +68,9 @@ static enum mer_err take_over(struct adoption *a, const struct edge_stored *stor
     struct edge_hosted *g = edge__host_new(h);
     if (!g)
         return MER_EBUSY;
+    edge_blame_begin(h->c.blame, a->gid);
     enum mer_err err = edge_game_decode(&g->core, NULL, stored->record, stored->record_len, &h->env);
+    edge_blame_end(h->c.blame);
     if (err == MER_OK && strcmp(g->core.id, a->gid) != 0)
         err = MER_EINVALID;
     if (err == MER_OK)
@@ -105,6 +107,12 @@ static void on_claimed(void *ctx, enum edge_store_result result, const struct ed
     case EDGE_STORE_LOST:
     case EDGE_STORE_FENCED:
         h->values[EDGE_HOST_M_ADOPT_LOST]++;
+        finish_adoption(a, MER_EFENCED);
+        return;
+    case EDGE_STORE_ASIDE:
+        h->values[EDGE_HOST_M_ASIDE]++;
+        MER_LOG(h->c.log, MER_ERROR, "game.set_aside", KV_STR("game", a->gid), KV_STR("from", a->owner),
+                KV_U64("version", stored->version));
         finish_adoption(a, MER_EFENCED);
         return;
     case EDGE_STORE_ABSENT:

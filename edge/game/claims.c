@@ -111,7 +111,7 @@ static void on_game(void *ctx, enum edge_store_result result, const struct edge_
 {
     struct found *f = ctx;
     struct slice *s = f->slice;
-    bool answered = result == EDGE_STORE_OK || result == EDGE_STORE_ABSENT || result == EDGE_STORE_VOIDED;
+    bool answered = result == EDGE_STORE_OK || result == EDGE_STORE_ABSENT || result == EDGE_STORE_VOIDED || result == EDGE_STORE_ASIDE;
     if (!s->all->destroying && result == EDGE_STORE_OK && strcmp(stored->owner, s->dead) == 0) {
         s->games++;
         if (edge_host_adopt(s->all->host, f->gid, &stored->fence, stored->owner, on_adopted, s) == MER_OK) {

@@ -215,7 +215,7 @@ uint32_t edge_game_paused_for_ms(const struct edge_game_state *s, uint64_t store
 bool edge_game_bot_plays(const struct edge_game *g, unsigned seat);
 /* STORED, NOT_NOW, UNSURE, FENCED or ABSENT. */
 void edge_game_put_done(struct edge_game *g, struct edge_game_time t, enum edge_game_event outcome);
-/* STORED: something stands there, at `version`, under my fence if `mine`. Else NOT_NOW, UNSURE or ABSENT. */
+/* STORED: something stands there, at `version`, under my fence if `mine`. Else NOT_NOW, UNSURE, FENCED or ABSENT. */
 void edge_game_read_done(struct edge_game *g, struct edge_game_time t, enum edge_game_event outcome, bool mine, uint64_t version);
 /* Compare the store with what was confirmed (sweep, promotion). Nothing happens when a put is on its way: that compares too. */
 void edge_game_verify(struct edge_game *g, struct edge_game_time t);

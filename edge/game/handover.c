@@ -53,6 +53,7 @@ static void resume(struct edge_handover *h, struct edge_hosted *g, unsigned why)
     h->values[why]++;
     h->handing--;
     g->handing_since_ms = 0;
+    edge__hosted_blame(g);
     edge_game_verify(&g->core, edge__host_time(h->host)); /* it may be somebody else's already */
     edge__hosted_after(g);
 }

@@ -9,6 +9,7 @@
 
 #include "edge/bus/bus.h"
 #include "edge/bus/routers.h"
+#include "edge/game/blame.h"
 #include "edge/game/seat.h"
 #include "edge/store/store.h"
 
@@ -24,6 +25,7 @@ struct edge_host_conf {
     struct edge_store *store;
     const char *region; /* kept */
     struct edge_seat_policy seats;
+    struct edge_blame *blame; /* NULL: crashes are not remembered */
 };
 
 MER_MUST_CHECK enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_conf *conf);

@@ -140,6 +140,8 @@ static uint8_t known_seats(const struct edge_hosted *g)
 void edge__host_presence(struct edge_hosted *g)
 {
     uint8_t present = present_seats(g), news = (uint8_t)((present ^ g->core.present) & known_seats(g));
+    if (news)
+        edge__hosted_blame(g);
     for (unsigned i = 0; !g->lost && i < g->core.seat_count; i++)
         if (news >> i & 1)
             edge_game_present(&g->core, edge__host_time(g->host), i, present >> i & 1);
@@ -338,6 +340,7 @@ static void on_request(void *ctx, const IM(BusMessage) * m)
     } else if (r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_GET_GAME) {
         get_game(g, m->from, r, seat);
     } else if (make_ask(&ask, h, m->from, r, seat)) {
+        edge__hosted_blame(g);
         edge_game_request(&g->core, edge__host_time(h), &ask);
         edge__hosted_after(g);
     } else {

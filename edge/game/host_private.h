@@ -47,6 +47,7 @@ enum edge_host_metric {
     EDGE_HOST_M_FROZEN,
     EDGE_HOST_M_STRAY,
     EDGE_HOST_M_BAD_RECORD,
+    EDGE_HOST_M_ASIDE,
     EDGE_HOST_M_ATTACHES,
     EDGE_HOST_M_SNAPSHOTS,
     EDGE_HOST_M_TURNED_AWAY,
@@ -121,6 +122,11 @@ static inline struct edge_hosted *edge__hosted(struct edge_game *g)
 static inline struct edge_game_time edge__host_time(struct edge_host *h)
 {
     return (struct edge_game_time){h->c.loop->now_ms, edge_store_now_ms(h->c.store)};
+}
+/* Before each step of the core; edge__hosted_after ends it. A crash in between is the game's. */
+static inline void edge__hosted_blame(struct edge_hosted *g)
+{
+    edge_blame_begin(g->host->c.blame, g->core.id);
 }
 /* 50 ms .. 1 s, doubling, half of it jitter. */
 uint64_t edge__host_backoff(struct edge_host *h, unsigned tries);

@@ -40,6 +40,7 @@ static enum edge_game_event put_event(enum edge_store_result r)
     case EDGE_STORE_DUP:
         return EDGE_GAME_ON_STORED;
     case EDGE_STORE_FENCED:
+    case EDGE_STORE_ASIDE:
         return EDGE_GAME_ON_FENCED;
     case EDGE_STORE_ABSENT:
     case EDGE_STORE_VOIDED:
@@ -68,6 +69,7 @@ static void on_put(void *ctx, enum edge_store_result result, const struct edge_s
         note_owner(g, stored);
     if (put_event(result) == EDGE_GAME_ON_STORED)
         edge__host_sweep_later(g); /* a put renews and compares as the sweep does */
+    edge__hosted_blame(g);
     edge_game_put_done(&g->core, edge__host_time(h), put_event(result));
     edge__hosted_after(g);
 }
@@ -94,6 +96,7 @@ static void on_read(void *ctx, enum edge_store_result result, const struct edge_
     enum edge_game_event e = put_event(result);
     if (e == EDGE_GAME_ON_STORED && !mine)
         note_owner(g, stored);
+    edge__hosted_blame(g);
     edge_game_read_done(&g->core, edge__host_time(h), e, mine, stored->version);
     edge__hosted_after(g);
 }
@@ -203,6 +206,7 @@ void edge__hosted_after(struct edge_hosted *g)
 #ifndef NDEBUG
     edge_game_check(&g->core);
 #endif
+    edge_blame_end(h->c.blame);
     if (g->lost) {
         h->values[EDGE_HOST_M_LOST]++;
         MER_LOG(h->c.log, MER_WARN, "game.lost", KV_STR("game", g->core.id), KV_STR("to", g->taken_by));
@@ -236,6 +240,7 @@ static void on_timer(struct mer_timer *t)
         edge__host_drop(g);
         return;
     }
+    edge__hosted_blame(g);
     edge_game_tick(&g->core, edge__host_time(g->host));
     edge__host_presence(g);
     edge__hosted_after(g);
@@ -248,6 +253,7 @@ void edge__hosted_live(struct edge_hosted *g, bool fresh_turn)
     mer_timer_init(&g->timer, on_timer);
     g->fresh_until_ms = g->host->c.loop->now_ms + EDGE_SEAT_ATTACH_MS;
     edge__host_sweep_later(g);
+    edge__hosted_blame(g);
     edge_game_start(&g->core, edge__host_time(g->host), fresh_turn);
     edge__hosted_after(g);
 }
@@ -262,6 +268,7 @@ static void on_touched(void *ctx, enum edge_store_result result, const struct ed
     if (result == EDGE_STORE_OK || no_answer || g->swept_version != g->core.now.version)
         return;
     g->host->values[EDGE_HOST_M_SWEEP_ODD]++;
+    edge__hosted_blame(g);
     edge_game_verify(&g->core, edge__host_time(g->host));
     edge__hosted_after(g);
 }
@@ -274,6 +281,7 @@ void edge__hosted_sweep(struct edge_hosted *g)
         return;
     if (g->verify) {
         g->verify = false;
+        edge__hosted_blame(g);
         edge_game_verify(&g->core, edge__host_time(h));
         edge__hosted_after(g);
         return;

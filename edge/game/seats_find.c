@@ -5,12 +5,14 @@
  *   record   owner                              -> attach there
  *            owner = not_owner                  -> adopt (claim with the fence that was read), then attach to ourselves
  *            over                               -> the end is shown if the game was, the player's record cleared
+ *            set aside                          -> the end is told (abandoned), the player's record cleared
  *            absent, never seen                 -> it may still be created: again; after 4 s it is made impossible (void), then cleared
  *            absent, was played                 -> the store lost it; the user is told after 30 s
  *            no answer                          -> again, with backoff
  *
  * A claim that somebody else won needs nothing special: the next read names him. */
 #include "edge/game/seats_private.h"
+#include "meridian/state/v1/state.pb-c.h"
 
 #define CODE(name) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##name
 
@@ -84,6 +86,33 @@ static void over(struct edge_proxy *p, const struct edge_stored *stored)
         edge__proxy_unseat(p, true);
 }
 
+/* The game brought down its owners (F4). Its state is not to be trusted, not even to be looked at: the message says who sat there and that
+ * nobody has a point. */
+static void set_aside(struct edge_proxy *p, const struct edge_stored *stored)
+{
+    struct edge_seats *s = p->seats;
+    static const uint32_t no_points[EDGE_RULES_SEATS], all[EDGE_RULES_SEATS] = {0, 1, 2, 3};
+    Meridian__Client__V1__GameOver over = MERIDIAN__CLIENT__V1__GAME_OVER__INIT;
+    Meridian__Client__V1__ServerMessage m = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
+    Meridian__State__V1__GameRecord *r = meridian__state__v1__game_record__unpack(NULL, stored->record_len, stored->record);
+    size_t seats = r && r->n_seats <= EDGE_RULES_SEATS ? r->n_seats : 2;
+    if (r)
+        meridian__state__v1__game_record__free_unpacked(r, NULL);
+    over.game_id = p->game;
+    over.version = stored->version;
+    over.n_scores = over.n_winners = seats;
+    over.scores = (uint32_t *)no_points;
+    over.winners = (uint32_t *)all;
+    over.reason = MERIDIAN__CLIENT__V1__OVER_REASON__OVER_REASON_ABANDONED;
+    m.body_case = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_GAME_OVER;
+    m.game_over = &over;
+    edge__asks_to_lookup(p, true);
+    if (p->version > 0)
+        s->c.cbs->to_user(s->c.ctx, p->user, &m);
+    if (!p->gone)
+        edge__proxy_unseat(p, true);
+}
+
 void edge__seats_adopted(void *ctx, const char *game_id, enum mer_err err)
 {
     struct edge_seats *s = ctx;
@@ -135,6 +164,9 @@ static void on_record(void *ctx, enum edge_store_result result, const struct edg
     switch (result) {
     case EDGE_STORE_OK:
         found(p, stored);
+        break;
+    case EDGE_STORE_ASIDE:
+        set_aside(p, stored);
         break;
     case EDGE_STORE_VOIDED:
         edge__proxy_fail(p, CODE(NO_SUCH_GAME));

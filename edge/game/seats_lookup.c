@@ -3,6 +3,7 @@
  * last retry, a last get_game), sometimes a guess.
  *
  *   record   none, unreadable, not his seat -> error no_such_game (the same for "not yours")
+ *            set aside                      -> error game_over: its record is not looked into
  *            over                           -> game_state, the first answer of a retry, or error game_over
  *            goes on, and he sits in it     -> a proxy after all: attached, then asked
  *            no answer                      -> error try_again
@@ -83,6 +84,8 @@ static void on_record(void *ctx, enum edge_store_result result, const struct edg
     }
     if (result == EDGE_STORE_AGAIN || result == EDGE_STORE_UNKNOWN) {
         fail(l, CODE(TRY_AGAIN));
+    } else if (result == EDGE_STORE_ASIDE) {
+        fail(l, CODE(GAME_OVER));
     } else if (result != EDGE_STORE_OK || edge_game_decode(&g, NULL, stored->record, stored->record_len, NULL) != MER_OK) {
         fail(l, CODE(NO_SUCH_GAME));
     } else {

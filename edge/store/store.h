@@ -30,6 +30,7 @@
     X(EXISTS, "the game exists already: stored says whose") \
     X(VOIDED, "a tombstone stands there: the game must not be created") \
     X(LOST, "somebody else was first: stored says who") \
+    X(ASIDE, "set aside, because it brought down its owners: nobody may run it") \
     X(HAS_GAME, "the user has a game: player.game") \
     X(HAS_TICKET, "the user has another waiting ticket: player.ticket") \
     X(AGAIN, "certainly not executed: try again") \
@@ -129,14 +130,20 @@ MER_MUST_CHECK enum mer_err edge_store_game_end(struct edge_store *s, const stru
 /* The owner's sweep: renews the lifetime. OK (stored.version = version); GAP (stored.version); FENCED; ABSENT. */
 MER_MUST_CHECK enum mer_err edge_store_game_touch(struct edge_store *s, const char *gid, const struct edge_fence *fence, uint64_t version,
                                                   edge_store_game_cb cb, void *ctx);
-/* OK (everything in stored; owner "" = over); ABSENT; VOIDED. */
+/* OK (everything in stored; owner "" = over); ABSENT; VOIDED; ASIDE (everything: the rules must not see the record). */
 MER_MUST_CHECK enum mer_err edge_store_game_get(struct edge_store *s, const char *gid, edge_store_game_cb cb, void *ctx);
 /* Takes over a game from `owner` (as seen: generation, epoch, owner; the nonce of `seen` is not compared). OK: stored is everything, with
- * my new fence (epoch + 1, `nonce`) and owner = me; also when repeated with the same nonce. LOST (stored.fence, owner); ABSENT. */
+ * my new fence (epoch + 1, `nonce`) and owner = me; also when repeated with the same nonce. LOST (stored.fence, owner); ABSENT; ASIDE (now,
+ * or before). */
 MER_MUST_CHECK enum mer_err edge_store_game_claim(struct edge_store *s, const char *gid, const struct edge_fence *seen, const char *owner,
                                                   uint64_t nonce, edge_store_game_cb cb, void *ctx);
 /* Makes sure that a create still under way somewhere fails. OK (also repeated); EXISTS (too late: stored.version, fence, owner). */
 MER_MUST_CHECK enum mer_err edge_store_game_void(struct edge_store *s, const char *gid, edge_store_game_cb cb, void *ctx);
+
+/* `incarnation` ended within a step of this game; three such and the next claim sets the game aside (reliability F4). OK (also repeated);
+ * ABSENT. */
+MER_MUST_CHECK enum mer_err edge_store_game_blame(struct edge_store *s, const char *gid, const char *incarnation, edge_store_game_cb cb,
+                                                  void *ctx);
 
 /* Games of one bucket that an incarnation owns. gids is borrowed, unordered; result OK, AGAIN or UNKNOWN. Soft. */
 typedef void (*edge_store_gids_cb)(void *ctx, enum edge_store_result result, const char *const *gids, size_t count);

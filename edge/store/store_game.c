@@ -187,6 +187,20 @@ enum mer_err edge_store_game_void(struct edge_store *s, const char *gid, edge_st
     return call(s, &c, game, cb, ctx);
 }
 
+enum mer_err edge_store_game_blame(struct edge_store *s, const char *gid, const char *incarnation, edge_store_game_cb cb, void *ctx)
+{
+    char game[EDGE_KEY_MAX];
+    struct edge_store_cmd c;
+    enum mer_err err = edge_key_game(game, gid);
+    if (err != MER_OK)
+        return err;
+    edge__store_fcall(&c, "mer1_blame", 2);
+    edge__store_arg_text(&c, game);
+    edge__store_arg_electable(&c, gid);
+    edge__store_arg_text(&c, incarnation);
+    return call(s, &c, game, cb, ctx);
+}
+
 static void on_owned(void *ctx, enum mer_err err, const redisReply *reply)
 {
     struct edge_store_op *op = ctx;

@@ -49,7 +49,7 @@ static bool status(const redisReply *e, enum edge_store_result *out)
     } table[] = {
         {"OK", EDGE_STORE_OK},         {"DUP", EDGE_STORE_DUP},           {"FENCED", EDGE_STORE_FENCED}, {"GAP", EDGE_STORE_GAP},
         {"ABSENT", EDGE_STORE_ABSENT}, {"EXISTS", EDGE_STORE_EXISTS},     {"VOID", EDGE_STORE_VOIDED},   {"LOST", EDGE_STORE_LOST},
-        {"GAME", EDGE_STORE_HAS_GAME}, {"TICKET", EDGE_STORE_HAS_TICKET},
+        {"GAME", EDGE_STORE_HAS_GAME}, {"TICKET", EDGE_STORE_HAS_TICKET}, {"ASIDE", EDGE_STORE_ASIDE},
     };
     if (e->type != REDIS_REPLY_STRING)
         return false;

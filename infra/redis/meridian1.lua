@@ -30,11 +30,15 @@ local function register(name, fn, flags, no_set)
   end}
 end
 
--- ---- games: hash r(ecord) v(ersion) g(eneration) e(poch) n(once) o(wner) x(over) void ----------------------------------------------
+-- ---- games: hash r(ecord) v(ersion) g(eneration) e(poch) n(once) o(wner) x(over) void b(lamed by) q(set aside) -------------------------
+
+local BLAMES_MAX = 3 -- owners a game may bring down before nobody takes it over any more
+local ASIDE_MS = 7 * 24 * 3600 * 1000 -- such a game is kept for who looks into it
 
 local function load_game(key)
-  local f = redis.call('HMGET', key, 'v', 'g', 'e', 'n', 'o', 'x', 'void')
-  return {v = f[1], g = f[2], e = f[3], n = f[4], o = f[5], over = f[6], void = f[7], absent = not f[1] and not f[7]}
+  local f = redis.call('HMGET', key, 'v', 'g', 'e', 'n', 'o', 'x', 'void', 'b', 'q')
+  return {v = f[1], g = f[2], e = f[3], n = f[4], o = f[5], over = f[6], void = f[7], blamed = f[8], aside = f[9],
+    absent = not f[1] and not f[7]}
 end
 
 local function game_reply(status, game, record)
@@ -131,6 +135,16 @@ local function touch(keys, args)
   return game_reply(game.v == version and 'OK' or 'GAP', game)
 end
 
+-- Nobody runs it again: over, without an owner, under a fence that nobody has. That is a change, so the version grows; the record stays.
+local function set_aside(key, owned, gid, game)
+  game.v, game.e = string.format('%.0f', tonumber(game.v) + 1), string.format('%.0f', tonumber(game.e) + 1)
+  game.n, game.o = '', ''
+  redis.call('HSET', key, 'v', game.v, 'e', game.e, 'n', '', 'o', '', 'x', '1', 'q', '1')
+  redis.call('PEXPIRE', key, string.format('%.0f', ASIDE_MS))
+  redis.call('SREM', owned, gid)
+  return game_reply('ASIDE', game)
+end
+
 -- KEYS game, owned by the old owner, owned by the new; ARGV gid, generation, epoch, old owner, new owner, new nonce, ttl ms
 local function claim(keys, args)
   local gid, g, e, old, new, nonce, ttl = unpack(args)
@@ -138,10 +152,16 @@ local function claim(keys, args)
   if game.absent or game.void then
     return game_reply('ABSENT', {})
   end
+  if game.aside then
+    return game_reply('ASIDE', game)
+  end
   local again = game.n == nonce and game.o == new
   if not again then
     if game.over or game.g ~= g or game.e ~= e or game.o ~= old then
       return game_reply('LOST', game)
+    end
+    if select(2, string.gsub(game.blamed or '', '%S+', '')) >= BLAMES_MAX then
+      return set_aside(keys[1], keys[2], gid, game)
     end
     redis.call('HINCRBY', keys[1], 'e', 1)
     redis.call('HSET', keys[1], 'n', nonce, 'o', new)
@@ -162,7 +182,19 @@ local function get(keys)
   if game.absent then
     return game_reply('ABSENT', {})
   end
-  return game_reply('OK', game, redis.call('HGET', keys[1], 'r'))
+  return game_reply(game.aside and 'ASIDE' or 'OK', game, redis.call('HGET', keys[1], 'r'))
+end
+
+-- KEYS game; ARGV incarnation that ended in the middle of a step of this game. Each counts once.
+local function blame(keys, args)
+  local game = load_game(keys[1])
+  if game.absent or game.void then
+    return game_reply('ABSENT', {})
+  end
+  if not game.over and not string.find(' ' .. (game.blamed or '') .. ' ', ' ' .. args[1] .. ' ', 1, true) then
+    redis.call('HSET', keys[1], 'b', game.blamed and game.blamed .. ' ' .. args[1] or args[1])
+  end
+  return game_reply('OK', game)
 end
 
 -- KEYS game; ARGV ttl ms
@@ -183,6 +215,7 @@ register('mer1_touch', touch)
 register('mer1_claim', claim)
 register('mer1_get', get, {'no-writes'})
 register('mer1_void', void)
+register('mer1_blame', blame)
 
 -- ---- players: hash game, host, tid, tedge, texp, d:<device> -> "edge session connected-at-ms" -----------------------------------------
 
