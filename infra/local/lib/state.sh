@@ -73,7 +73,7 @@ ports_check() {
     while read -r port holder; do
         fail "port $port is taken${holder:+ by $holder}; end that, or choose others with --port BASE"
     done < <(ss -H -tanp | awk -v wanted=" $(ports_all | tr '\n' ' ')" '
-        $1 != "TIME-WAIT" && $4 ~ /^(127\.0\.0\.1|0\.0\.0\.0|\*|\[::\]):/ {
+        $1 ~ /^(LISTEN|ESTAB|SYN-SENT)$/ && $4 ~ /^(127\.0\.0\.1|0\.0\.0\.0|\*|\[::\]):/ {
             port = $4; sub(/.*:/, "", port)
             if (index(wanted, " " port " ")) { who = $6; gsub(/users:\(\("|"|\)\)$|,fd=[0-9]+/, "", who); sub(/,pid=/, " pid ", who); print port, who }
         }' | sort -n | head -n 1)

@@ -7,7 +7,7 @@ next_base=12350 # below the range that the kernel gives to outgoing connections,
 # A base whose ports are free; the 900 ports behind the footprint's 300 are for tests that start servers of their own.
 free_base() {
     local used
-    used=$(ss -H -tan | awk '$1 != "TIME-WAIT" && $4 ~ /^(127\.0\.0\.1|0\.0\.0\.0|\*|\[::\]):/ { sub(/.*:/, "", $4); print $4 }')
+    used=$(ss -H -tan | awk '$1 ~ /^(LISTEN|ESTAB|SYN-SENT)$/ && $4 ~ /^(127\.0\.0\.1|0\.0\.0\.0|\*|\[::\]):/ { sub(/.*:/, "", $4); print $4 }')
     while awk -v base="$next_base" '($1 >= base && $1 < base + 1200) || ($1 >= base + 10250 && $1 < base + 11200) { found = 1 } END { exit !found }' <<<"$used"; do
         next_base=$((next_base + 1200))
     done
