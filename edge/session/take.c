@@ -176,6 +176,14 @@ static void note_shown(struct shown *sh, const CM(ServerMessage) * m)
         *last = version;
 }
 
+static bool was_shown(const struct shown *sh, const char *game)
+{
+    size_t i = 0;
+    while (i < sh->count && strcmp(sh->game[i].id, game) != 0)
+        i++;
+    return i < sh->count;
+}
+
 struct joining {
     struct edge_session *s;
     struct shown shown; /* by the old session */
@@ -194,7 +202,11 @@ static void append_held(void *ctx, uint64_t offset, const struct edge_msg *packe
         j->failed = true;
         return;
     }
-    bool told = game_of(m, &game, &version) && (last = shown_version(&j->shown, game)) != NULL && version <= *last;
+    bool told;
+    if (m->body_case == MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_MATCHED)
+        told = was_shown(&j->shown, m->matched->game_id); /* its game_state may be left out: never a `matched` without one */
+    else
+        told = game_of(m, &game, &version) && (last = shown_version(&j->shown, game)) != NULL && version <= *last;
     if (!told) {
         struct edge_msg *copy = edge_msg_create(packed->bytes, packed->len);
         edge__session_number(j->s, m, copy);
