@@ -3,9 +3,9 @@
  * (tests/chaos/check.mjs). Written as it came from the wire, before our own judge looks at it. Without --journal nothing is written.
  *
  *   t  ms of the monotonic clock     k  kind     p  player     g  game     s  his seat     v  version     id  moveId or ticketId
- *   up: user edge resume   down: code   fail: code status   seek   ticket: id state   sit: g s   move: g s id card due   again: g id
- *   ok: g id v   no: g id code (refused for good)   open: g id (never answered)   told: g s v what   state: g s v over what   leave: g
- *   gone: g (no such game) */
+ *   up: user edge resume   down: code   fail: code status   seek   ticket: id state   sit: g s   matched: g (told again)   move: g s id
+ * card due   again: g id ok: g id v   no: g id code (refused for good)   open: g id (never answered)   told: g s v what   state: g s v over
+ * what   leave: g gone: g (no such game) */
 #pragma once
 
 #include "tests/load/player.h"

@@ -230,6 +230,7 @@ static void on_matched(struct load_player *p, const CM(Matched) * m)
 {
     struct load_run *r = p->run;
     if (p->game && strcmp(p->game->id, m->game_id) == 0) {
+        load_journal_plain(p, "matched");
         load_game_sit(p->game, p->seat, p);
         return;
     }
@@ -438,7 +439,9 @@ void load_play_up(struct load_player *p, bool fresh)
         }
         consider(p);
     } else if (p->doing == LOAD_SEEKING) {
-        send_find_match(p); /* answered by the ticket, or by the game it became */
+        if (fresh || !p->ticket[0])
+            send_find_match(
+                p); /* answered by the ticket, or by the game it became; replayed: what became of the ticket follows by itself */
     } else if (r->o.mode != LOAD_PLAY) {
         load_player_ping(p);
     } else {
