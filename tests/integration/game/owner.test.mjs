@@ -112,14 +112,18 @@ async function whoseTurn(t) {
     await Promise.race(t.clients.map((client) => client.until(() => client.view(t.gameId).mine, "a turn")));
     return t.clients.find((client) => client.view(t.gameId).mine);
 }
-// One of the two replicas of the game's primary hangs meanwhile: what is stored lacks its second copy.
-async function withoutReplica(t, during) {
-    const replica = nodes().find((node) => node.primary === primaryOf(t.gameId).id);
-    process.kill(pidOf(replica.port), "SIGSTOP");
+// Replicas of the game's primary hang meanwhile. One: what is stored lacks its second copy, until the router has taken it out. Both: nobody has a
+// copy, and moves wait as long as it lasts.
+async function withoutReplicas(t, count, during) {
+    const replicas = await until("both replicas are there", () => {
+        const all = nodes().filter((node) => node.primary === primaryOf(t.gameId).id);
+        return all.length === 2 && all;
+    }, 30_000);
+    for (const replica of replicas.slice(0, count)) process.kill(pidOf(replica.port), "SIGSTOP");
     try {
         await during();
     } finally {
-        process.kill(pidOf(replica.port), "SIGCONT");
+        for (const replica of replicas.slice(0, count)) process.kill(pidOf(replica.port), "SIGCONT");
     }
 }
 
@@ -158,7 +162,6 @@ describe("a game", { timeout: 300_000 }, () => {
         const killed = Date.now();
         await t.clients[t.owner].closed;
         const view = t.views[t.other];
-        await t.clients[t.other].until(() => view.pauses.includes("link"), "being told that the owner is gone", 10_000);
         // The other player comes back at the edge that is left and finds his seat.
         const old = t.clients[t.owner];
         t.clients[t.owner] = await Client.connect(edges[t.other].ws, { ...t.who[t.owner], views: new Map() });
@@ -203,7 +206,7 @@ describe("a game", { timeout: 300_000 }, () => {
         const { version } = view;
         const card = view.choose(new Map());
         const moveId = randomUUID();
-        await withoutReplica(t, async () => {
+        await withoutReplicas(t, 1, async () => {
             me.flip(t.gameId, card, moveId);
             await Promise.all(t.clients.map((client) => client.until(() => client.view(t.gameId).pauses.includes("storage"), "being told", 6_000)));
             assert.equal(view.version, version, "nothing is shown that is not stored");
@@ -219,7 +222,7 @@ describe("a game", { timeout: 300_000 }, () => {
         const me = await whoseTurn(t);
         const view = me.view(t.gameId);
         const moveId = randomUUID();
-        await withoutReplica(t, async () => {
+        await withoutReplicas(t, 2, async () => {
             me.flip(t.gameId, 1, moveId);
             assert.equal((await me.answer(moveId, 15_000)).code, "try_again");
         });
