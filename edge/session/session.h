@@ -32,14 +32,19 @@ enum edge_encoding { EDGE_JSON, EDGE_PROTO };
 
 struct edge_ticket;
 
+/* Texts lie inside their owner when they are short, as they nearly always are: small blocks that live as long as a player, scattered
+ * between the short-lived ones of a handshake, would keep pages of the heap that are otherwise empty. */
+enum { EDGE_USER_INSIDE = 48, EDGE_DEVICE_INSIDE = 16 };
+
 struct edge_user {
     struct mer_list sessions;   /* LIVE and DETACHED */
     struct edge_ticket *ticket; /* opened at this edge; NULL when none */
-    char *name;                 /* from the newest token */
+    char *id;                   /* in `inside`, or of its own */
+    char *name;                 /* behind it, or of its own; from the newest token */
     uint32_t rating;            /* 0: not told */
     uint16_t count, live;       /* sessions; of these with a connection */
     struct mer_bucket rate;     /* over all devices */
-    char id[];
+    char inside[EDGE_USER_INSIDE];
 };
 
 struct edge_session {
@@ -59,20 +64,22 @@ struct edge_session {
     struct mer_bucket rate;
     uint8_t bad, limited; /* messages this minute that were no messages / over the rate */
     uint8_t state, encoding;
-    bool fresh : 1;      /* no message since `connected`: resume is allowed */
-    bool warned : 1;     /* token_expiring was sent */
-    bool registered : 1; /* the registry has answered */
-    bool holding : 1;    /* what is numbered waits in the ring until the resume is decided */
-    bool taken : 1;      /* lives on at another edge: the registry's entry is that one's */
-    bool draining : 1;   /* was told to come back elsewhere */
+    bool fresh : 1;                         /* no message since `connected`: resume is allowed */
+    bool warned : 1;                        /* token_expiring was sent */
+    bool registered : 1;                    /* the registry has answered */
+    bool holding : 1;                       /* what is numbered waits in the ring until the resume is decided */
+    bool taken : 1;                         /* lives on at another edge: the registry's entry is that one's */
+    bool draining : 1;                      /* was told to come back elsewhere */
+    char device_inside[EDGE_DEVICE_INSIDE]; /* where `device` points when it fits */
 };
-_Static_assert(sizeof(struct edge_session) <= 152, "architecture section 3: 160 bytes a session, 8 of them its slot in the index");
+_Static_assert(sizeof(struct edge_session) <= 168,
+               "with its connection (128), its user (104) and their places in the indexes well below 512 bytes a player");
 
 enum { EDGE_SESSION_ID_BYTES = 96 };
 
 struct edge_sessions {
     struct edge_app *app;
-    struct mer_slab slab;
+    struct mer_slab slab, user_slab;
     struct mer_map by_serial, users;
     struct edge_ring_pool pool;
     struct mer_buf out;            /* one message being encoded */

@@ -80,6 +80,7 @@ enum mer_err edge_sessions_create(struct edge_sessions **out, struct edge_app *a
     uint64_t seed[2] = {mer_rng_u64(&app->rng), mer_rng_u64(&app->rng)};
     all->app = app;
     mer_slab_init(&all->slab, sizeof(struct edge_session), 256);
+    mer_slab_init(&all->user_slab, sizeof(struct edge_user), 256);
     mer_map_init(&all->by_serial, serial_key, seed);
     mer_map_init(&all->users, user_key, seed);
     edge_ring_pool_init(&all->pool, app->conf.ring_pool_bytes);
@@ -119,6 +120,7 @@ void edge_sessions_destroy(struct edge_sessions *all)
     mer_map_deinit(&all->users);
     mer_map_deinit(&all->by_serial);
     mer_slab_deinit(&all->slab);
+    mer_slab_deinit(&all->user_slab);
     mer_buf_deinit(&all->out);
     mer_free(&all->values);
     mer_free(&all);
@@ -159,16 +161,26 @@ struct edge_session *edge__session_find(struct edge_sessions *all, const char *i
     return strcmp(own, id) == 0 ? s : NULL;
 }
 
-/* Device and origin in one allocation. */
-static char *make_device(const char *device, const char *origin)
+static void drop_device(struct edge_session *s)
 {
-    size_t len = strlen(device) + 1;
-    char *both = mer_try_malloc(len + strlen(origin) + 1);
-    if (both == NULL)
-        return NULL;
-    memcpy(both, device, len);
-    strcpy(both + len, origin); /* sized above */
-    return both;
+    if (s->device != s->device_inside)
+        free(s->device);
+    s->device = NULL;
+}
+
+/* Device and origin, one behind the other. `device` may be the session's own. */
+static bool set_device(struct edge_session *s, const char *device, const char *origin)
+{
+    size_t len = strlen(device) + 1, both = len + strlen(origin) + 1;
+    char *at = both <= EDGE_DEVICE_INSIDE ? s->device_inside : mer_try_malloc(both);
+    if (at == NULL)
+        return false;
+    memmove(at, device, len);
+    strcpy(at + len, origin); /* sized above */
+    if (s->device != at)
+        drop_device(s);
+    s->device = at;
+    return true;
 }
 
 enum mer_err edge__session_rename(struct edge_session *s, const char *id, uint64_t epoch)
@@ -178,21 +190,19 @@ enum mer_err edge__session_rename(struct edge_session *s, const char *id, uint64
     uint64_t serial, before = s->serial;
     if (!parse_id(id, origin, &serial) || epoch == 0 || epoch > UINT16_MAX)
         return MER_EINVALID;
-    char *device = make_device(s->device, strcmp(origin, all->app->incarnation) == 0 ? "" : origin);
-    if (device == NULL)
-        return MER_ENOMEM;
     mer_map_remove(&all->by_serial, &before, sizeof(before));
     s->serial = serial;
     enum mer_err err = mer_map_put(&all->by_serial, s);
+    if (err == MER_OK && !set_device(s, s->device, strcmp(origin, all->app->incarnation) == 0 ? "" : origin)) {
+        mer_map_remove(&all->by_serial, &serial, sizeof(serial));
+        err = MER_ENOMEM;
+    }
     if (err != MER_OK) {
         s->serial = before;
-        mer_free(&device);
         enum mer_err back = mer_map_put(&all->by_serial, s);
         MER_ASSERT(back == MER_OK); /* it has just given up its place */
         return err;
     }
-    mer_free(&s->device);
-    s->device = device;
     s->epoch = (uint16_t)epoch;
     return MER_OK;
 }
@@ -248,28 +258,62 @@ struct edge_user *edge__user_find(struct edge_sessions *all, const char *id)
     return mer_map_gets(&all->users, id);
 }
 
+static void drop_name(struct edge_user *u)
+{
+    if (u->name < u->inside || u->name >= u->inside + EDGE_USER_INSIDE)
+        free(u->name);
+    u->name = NULL;
+}
+
+/* Behind the id where there is room; out of memory: the old one stays. */
+static bool set_name(struct edge_user *u, const char *name)
+{
+    size_t used = u->id == u->inside ? strlen(u->id) + 1 : 0, len = strlen(name) + 1;
+    char *at = used + len <= EDGE_USER_INSIDE ? u->inside + used : mer_try_malloc(len);
+    if (at == NULL)
+        return u->name != NULL;
+    drop_name(u);
+    u->name = memcpy(at, name, len);
+    return true;
+}
+
+static void user_free(struct edge_sessions *all, struct edge_user *u)
+{
+    drop_name(u);
+    if (u->id != u->inside)
+        free(u->id);
+    mer_slab_free(&all->user_slab, u);
+}
+
+static struct edge_user *user_create(struct edge_sessions *all, const char *id)
+{
+    struct edge_user *u = mer_slab_try_alloc(&all->user_slab);
+    size_t len = strlen(id) + 1;
+    if (u == NULL)
+        return NULL;
+    mer_list_init(&u->sessions);
+    mer_bucket_init(&u->rate, all->rate, all->app->loop.now_ms);
+    u->id = len <= EDGE_USER_INSIDE ? u->inside : mer_try_malloc(len);
+    if (u->id == NULL) {
+        mer_slab_free(&all->user_slab, u);
+        return NULL;
+    }
+    memcpy(u->id, id, len);
+    return u;
+}
+
 static struct edge_user *user_get(struct edge_sessions *all, const struct mer_claims *claims)
 {
     struct edge_user *u = edge__user_find(all, claims->sub);
-    char *name = mer_try_strdup(claims->name[0] != 0 ? claims->name : "Player"); /* the claim is optional, a seat's name is not */
-    if (name == NULL)
+    bool fresh = u == NULL;
+    if (fresh && (u = user_create(all, claims->sub)) == NULL)
         return NULL;
-    if (u == NULL) {
-        u = mer_try_calloc(1, sizeof(*u) + strlen(claims->sub) + 1);
-        if (u != NULL) {
-            strcpy(u->id, claims->sub); /* sized above */
-            mer_list_init(&u->sessions);
-            mer_bucket_init(&u->rate, all->rate, all->app->loop.now_ms);
-            if (mer_map_put(&all->users, u) != MER_OK)
-                mer_free(&u);
-        }
-        if (u == NULL) {
-            mer_free(&name);
-            return NULL;
-        }
+    /* The claim is optional, a seat's name is not. */
+    bool ok = set_name(u, claims->name[0] != 0 ? claims->name : "Player");
+    if (fresh && (!ok || mer_map_put(&all->users, u) != MER_OK)) {
+        user_free(all, u);
+        return NULL;
     }
-    mer_free(&u->name);
-    u->name = name;
     u->rating = claims->rating;
     return u;
 }
@@ -279,8 +323,7 @@ void edge__user_release(struct edge_sessions *all, struct edge_user *u)
     if (u->count > 0 || u->ticket != NULL)
         return;
     mer_map_removes(&all->users, u->id);
-    mer_free(&u->name);
-    mer_free(&u);
+    user_free(all, u);
 }
 
 /* One connection more, or less: his seat hears of the first and the last (R20). */
@@ -326,8 +369,7 @@ enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims
         mer_id_make(&all->app->rng, "d-", 6, made, sizeof(made));
         device = made;
     }
-    s->device = make_device(device, "");
-    u = s->device == NULL ? NULL : user_get(all, claims);
+    u = set_device(s, device, "") ? user_get(all, claims) : NULL;
     if (u == NULL)
         return MER_ENOMEM;
     s->user = u;
@@ -381,7 +423,7 @@ void edge__session_destroy(struct edge_session *s)
             edge_tickets_drop(all->app->tickets, u);
         edge__user_release(all, u);
     }
-    mer_free(&s->device);
+    drop_device(s);
     mer_slab_free(&all->slab, s);
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static unsigned fail_in;
 
@@ -74,9 +75,26 @@ void *mer_try_realloc(void *p, size_t size)
     return fails_now() ? NULL : realloc(p, size ? size : 1);
 }
 
-void *mer_try_aligned(size_t alignment, size_t size)
+void *mer_try_pages(size_t size)
 {
-    return fails_now() ? NULL : aligned_alloc(alignment, size);
+    MER_ASSERT(size >= 4096 && (size & (size - 1)) == 0);
+    if (fails_now())
+        return NULL;
+    /* Twice as much, of which the aligned half is kept; mappings side by side become one. */
+    char *p = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    char *kept = (char *)(((uintptr_t)p + size - 1) & ~(uintptr_t)(size - 1));
+    if (kept > p)
+        munmap(p, (size_t)(kept - p));
+    munmap(kept + size, (size_t)(p + size - kept));
+    return kept;
+}
+
+void mer_free_pages(void *p, size_t size)
+{
+    if (p != NULL)
+        munmap(p, size);
 }
 
 char *mer_try_strndup(const char *s, size_t n)

@@ -62,7 +62,7 @@ static void chunk_release(struct mer_slab *s, struct mer_slab_chunk *c)
 {
     s->chunk[c->index] = NULL;
     ASAN_UNPOISON_MEMORY_REGION(c, s->chunk_bytes);
-    free(c);
+    mer_free_pages(c, s->chunk_bytes);
 }
 
 void mer_slab_deinit(struct mer_slab *s)
@@ -102,7 +102,7 @@ static struct mer_slab_chunk *chunk_create(struct mer_slab *s)
 
     if (!chunk_index_take(s, &index))
         return NULL;
-    c = mer_try_aligned(s->chunk_bytes, s->chunk_bytes);
+    c = mer_try_pages(s->chunk_bytes);
     if (!c)
         return NULL;
     memset(c, 0, head_bytes(s->chunk_count));

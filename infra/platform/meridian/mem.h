@@ -15,8 +15,10 @@ char *mer_xstrdup(const char *s);
 MER_MUST_CHECK void *mer_try_malloc(size_t size);
 MER_MUST_CHECK void *mer_try_calloc(size_t count, size_t size);
 MER_MUST_CHECK void *mer_try_realloc(void *p, size_t size);
-/* Aligned to a power of two of at least sizeof(void *); size is a multiple of it. */
-MER_MUST_CHECK void *mer_try_aligned(size_t alignment, size_t size);
+/* Pages of their own, zeroed, outside malloc's heap: `size` is a power of two of at least 4096, and the address a multiple of it. From
+ * malloc such blocks would lie a whole block apart, with everybody's short-lived memory in between. */
+MER_MUST_CHECK void *mer_try_pages(size_t size);
+void mer_free_pages(void *p, size_t size);
 /* Copies n bytes and adds a terminating NUL. */
 MER_MUST_CHECK char *mer_try_strndup(const char *s, size_t n);
 MER_MUST_CHECK char *mer_try_strdup(const char *s);

@@ -39,15 +39,30 @@ static void the_dying_family_is_not_touched_by_the_hook(void **state)
 
 static void no_bytes_are_still_memory(void **state)
 {
-    void *a = mer_try_malloc(0), *b = mer_try_calloc(0, 8), *c = mer_try_aligned(64, 128);
+    void *a = mer_try_malloc(0), *b = mer_try_calloc(0, 8);
 
     (void)state;
     assert_non_null(a);
     assert_non_null(b);
-    assert_int_equal((uintptr_t)c % 64, 0);
     free(a);
     free(b);
-    free(c);
+}
+
+static void pages_are_zeroed_aligned_and_may_run_out(void **state)
+{
+    (void)state;
+    for (size_t size = 4096; size <= 1 << 20; size *= 4) {
+        unsigned char *p = mer_try_pages(size);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % size, 0);
+        assert_int_equal(p[0] | p[size - 1], 0);
+        p[0] = p[size - 1] = 1;
+        mer_free_pages(p, size);
+    }
+    mer_free_pages(NULL, 4096);
+    mer_mem_fail_at(1);
+    assert_null(mer_try_pages(4096));
+    mer_mem_fail_at(0);
 }
 
 int main(void)
@@ -55,6 +70,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nth_allocation_fails_once),
         cmocka_unit_test(the_dying_family_is_not_touched_by_the_hook),
+        cmocka_unit_test(pages_are_zeroed_aligned_and_may_run_out),
         cmocka_unit_test(no_bytes_are_still_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
