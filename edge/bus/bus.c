@@ -496,7 +496,8 @@ static enum mer_err send_to_peer(struct edge_bus *b, const char *to, const Merid
     if (p->state == PEER_UP) {
         p->used_ms = b->conf.loop->now_ms;
         meridian__internal__v1__bus_message__pack(m, b->scratch);
-        return mer_link_send(p->link, b->scratch, size);
+        enum mer_err sent = mer_link_send(p->link, b->scratch, size);
+        return sent == MER_ECLOSED ? MER_EBUSY : sent; /* a link that just broke, to be told in a moment: no word of a dead peer */
     }
     enum mer_err err = append(&p->waiting, m, size);
     if (p->state == PEER_IDLE)

@@ -30,10 +30,11 @@ struct edge_bus_conf {
 MER_MUST_CHECK enum mer_err edge_bus_create(struct edge_bus **out, const struct edge_bus_conf *conf, struct mer_msg *msg);
 /* One handler a message kind; set before messages can come. */
 void edge_bus_on(struct edge_bus *b, Meridian__Internal__V1__BusMessage__BodyCase kind, edge_bus_cb cb, void *ctx);
-/* The link to a peer went down, or it could not be reached (its liveness key is gone: dead = true). Comes at most once a life. At most four listeners. */
+/* The link to a peer went down, or it could not be reached (its liveness key is gone: dead = true). Comes at most once a life. At most four
+ * listeners. */
 void edge_bus_on_peer_down(struct edge_bus *b, void (*cb)(void *ctx, const char *incarnation, bool dead), void *ctx);
-/* Packed at once (m stays the caller's; m->from is set here). While a link is being dialled up to 256 KiB wait for it. MER_EBUSY beyond;
- * MER_ECLOSED when the peer is known to be dead. */
+/* Packed at once (m stays the caller's; m->from is set here). While a link is being dialled up to 256 KiB wait for it. MER_EBUSY beyond,
+ * and while a link that broke has not been told down yet; MER_ECLOSED only when the peer is known to be dead: its games may be taken. */
 MER_MUST_CHECK enum mer_err edge_bus_send(struct edge_bus *b, const char *to, Meridian__Internal__V1__BusMessage *m);
 const char *edge_bus_address(const struct edge_bus *b); /* what other edges dial; goes into the liveness key */
 const char *edge_bus_incarnation(const struct edge_bus *b);

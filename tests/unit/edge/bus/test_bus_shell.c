@@ -306,6 +306,19 @@ static void what_waits_for_a_peer_is_bounded(void **state)
     assert_int_equal(sent, 8);
 }
 
+static void a_link_that_breaks_under_a_message_is_no_dead_peer(void **state)
+{
+    struct fix *f = *state;
+    static char text[32 * 1024];
+    memset(text, 'x', sizeof text - 1);
+    assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_OK);
+    WAIT_FOR(f, f->b.got == 1);
+    edge_bus_destroy(f->b.bus);
+    f->b.bus = NULL;
+    for (int i = 0; i < 20; i++) /* before anybody was told that the link is down */
+        assert_int_not_equal(send_text(f->a.bus, "b.1", text), MER_ECLOSED);
+}
+
 static void the_end_of_a_peer_is_told_once(void **state)
 {
     struct fix *f = *state;
@@ -342,6 +355,7 @@ int main(void)
         T(a_peer_whose_address_refuses_is_dead_whatever_its_key_says),
         T(an_incarnation_at_another_ones_address_is_not_talked_to),
         T(what_waits_for_a_peer_is_bounded),
+        T(a_link_that_breaks_under_a_message_is_no_dead_peer),
         T(the_end_of_a_peer_is_told_once),
         T(a_bus_may_go_while_an_answer_is_awaited),
     };
