@@ -187,7 +187,7 @@ static enum mer_err create_keeper(struct router_app *app)
                                     .region = app->conf.region,
                                     .incarnation = app->incarnation,
                                     .replicas = app->conf.redis_replicas,
-                                    .act = app->conf.redis_durability == MER_DURABILITY_ALL,
+                                    .act = app->conf.electable_set && app->conf.redis_durability == MER_DURABILITY_ALL,
                                     .epoch = lead_epoch,
                                     .ctx = app};
     return router_keeper_create(&app->keeper, &kc);

@@ -13,6 +13,7 @@ static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 #define STR(f, lo, hi, d, h) MER_CONF_ROW_STR(struct router_config, f, lo, hi, d, h)
 #define STRS(f, lo, hi, d, h) MER_CONF_ROW_STRS(struct router_config, f, lo, hi, d, h)
 #define U32(f, lo, hi, d, h) MER_CONF_ROW_U32(struct router_config, f, lo, hi, d, h)
+#define BOOL(f, d, h) MER_CONF_ROW_BOOL(struct router_config, f, d, h)
 #define ENUM(f, n, d, h) MER_CONF_ROW_ENUM(struct router_config, f, n, d, h)
 
 /* clang-format off */
@@ -26,6 +27,7 @@ const struct mer_conf_item router_config_items[] = {
     STR(redis_password_file, 0, 4095, "", "file with the password; empty: none"),
     ENUM(redis_durability, durabilities, "all", "what an acknowledgement means: all electable replicas, one, or the primary's log alone"),
     U32(redis_replicas, 0, 5, "2", "replicas a primary; two, because with one no write can be acknowledged after a failover"),
+    BOOL(electable_set, "false", "the leader takes lost replicas out of the electable set and puts them back; false: it only watches, and a shard's moves wait for a lost replica (decision 11)"),
     U32(edge_handshakes_per_second, 1, 100000, "500", "new players a second that one edge takes over from one that drains (R25)"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };

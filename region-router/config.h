@@ -12,6 +12,7 @@ struct router_config {
     char *redis_user, *redis_password_file;
     uint32_t redis_durability; /* enum mer_durability */
     uint32_t redis_replicas;
+    bool electable_set;
     uint32_t edge_handshakes_per_second;
     uint32_t log_level; /* enum mer_level */
 };

@@ -48,6 +48,7 @@ router_config() { # ID
     printf 'region: %s\nid: %s\n' "$region" "$1"
     printf 'link_listen: "127.0.0.1:%s"\nadmin_listen: "127.0.0.1:%s"\n' "$(port_router_link "$1")" "$(port_router_admin "$1")"
     config_redis
+    [ "$replica_count" -lt 2 ] || printf 'electable_set: true\n'
 }
 
 configs_write() {
