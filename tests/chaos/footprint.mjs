@@ -25,8 +25,8 @@ function birth(pid) {
 }
 
 export class Footprint {
-    constructor({ state, port, edges, routers = 2, binaries, edgeSets = [] }) {
-        Object.assign(this, { state, base: port, binaries, edgeSets });
+    constructor({ state, port, edges, routers = 2, binaries, edgeSets = [], routerSets = [] }) {
+        Object.assign(this, { state, base: port, binaries, edgeSets, routerSets });
         this.edges = Array.from({ length: edges }, (_, i) => `us-east-${i + 1}`);
         this.routers = Array.from({ length: routers }, (_, i) => `us-east-r${i + 1}`);
         this.redisPorts = Array.from({ length: 9 }, (_, i) => port + 251 + i);
@@ -42,7 +42,7 @@ export class Footprint {
     up() {
         const binaries = this.binaries ? ["--binaries", this.binaries] : [];
         this.local("up", "--detach", "--port", String(this.base), "--edges", String(this.edges.length), "--routers", String(this.routers.length),
-            ...binaries, ...this.edgeSets.flatMap((set) => ["--edge-set", set]));
+            ...binaries, ...this.edgeSets.flatMap((set) => ["--edge-set", set]), ...this.routerSets.flatMap((set) => ["--router-set", set]));
         this.password = readFileSync(path.join(this.state, "redis/password"), "utf8").trim();
     }
     // Stopped processes cannot end by themselves.

@@ -3,7 +3,10 @@
 // Every edge of a region restarted, one after another (infra/local/rolling-restart), while people play: nobody forfeits, nobody gets an error, and the
 // gap (from when a move was meant to be made until its move_ok, coming back and repeating included) stays short.
 //
-//   rolling.mjs [--players N] [--edges N] [--rate N] [--seed N] [--port BASE] [--build DIR] [--out DIR]      (200, 3, half of the players)
+//   rolling.mjs [--players N] [--edges N] [--rate N] [--pace N] [--seed N] [--port BASE] [--build DIR] [--out DIR]
+//
+// (200 players, 3 edges, a rate of half of the players.) --pace: players a second that one edge takes over (100: two cores carry edges, Redis and
+// players here; what comes faster than it can be taken waits, and that is the gap).
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
@@ -93,7 +96,7 @@ function tell(o, { restart, code, words, players, verdict, figures, losses }, ou
 }
 
 async function main() {
-    const names = ["players", "edges", "rate", "seed", "port", "build", "out"];
+    const names = ["players", "edges", "rate", "pace", "seed", "port", "build", "out"];
     const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: "string" }])) });
     if (goInside()) return;
     const number = (name, otherwise) => Number(values[name] ?? otherwise);
@@ -102,7 +105,7 @@ async function main() {
     const out = values.out ? path.resolve(values.out) : mkdtempSync(path.join(os.tmpdir(), "rolling-"));
     mkdirSync(out, { recursive: true });
     const footprint = new Footprint({ state: path.join(out, "s"), port: o.port, edges: o.edges, binaries: values.build && path.resolve(values.build),
-        edgeSets: ["handshakes_per_second=2000", "handshakes_burst=4000"] });
+        edgeSets: ["handshakes_per_second=2000", "handshakes_burst=4000"], routerSets: [`edge_handshakes_per_second=${number("pace", 100)}`] });
     const leave = () => {
         footprint.down();
         process.exit(130);
