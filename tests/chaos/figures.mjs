@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the faults cost, per kind: moves answered within a second (R42), how long players were away, how long until they could move again.
 //
-// A move belongs to a fault when it was due between its beginning and 5 s after its end; moves of several kinds at once are told apart as
-// "several", those of none as "calm". A lost connection belongs to the last fault of edges or routers before it (20 s at most).
+// A move belongs to a fault when it was due between its beginning and 5 s after its end; a move of several kinds at once counts for each of
+// them, one of none is "calm", and "all" has every move once. A lost connection belongs to the last fault of edges or routers before it (20 s at most).
 const ANSWERED_MS = 1000;
 const TAIL_MS = 5000;
 const DROP_MS = 20_000;
@@ -62,18 +62,19 @@ export class Figures {
     // faults: [{kind, t0, t1}] -> [{kind, faults, moves, within, later, never, share, away, back, first}]
     table(faults, endMs) {
         const kinds = [...new Set(faults.map((fault) => fault.kind))].sort();
-        const rows = new Map(["calm", ...kinds, "several"].map((kind) => [kind, { kind, faults: faults.filter((fault) => fault.kind === kind).length, within: 0, later: 0, never: 0, back: [], first: [] }]));
-        const during = (t) => {
-            const at = new Set(faults.filter((fault) => t >= fault.t0 && t < (fault.t1 ?? endMs) + TAIL_MS).map((fault) => fault.kind));
-            return rows.get(at.size === 0 ? "calm" : at.size === 1 ? [...at][0] : "several");
-        };
+        const rows = new Map(["calm", ...kinds, "all"].map((kind) => [kind, { kind, faults: faults.filter((fault) => fault.kind === kind).length, within: 0, later: 0, never: 0, back: [], first: [] }]));
+        const during = (t) => new Set(faults.filter((fault) => t >= fault.t0 && t < (fault.t1 ?? endMs) + TAIL_MS).map((fault) => fault.kind));
         for (const move of this.moves.values()) {
-            const row = during(move.due);
-            row[move.ok === null ? "never" : move.ok - move.due <= ANSWERED_MS ? "within" : "later"]++;
+            const result = move.ok === null ? "never" : move.ok - move.due <= ANSWERED_MS ? "within" : "later";
+            const at = during(move.due);
+            for (const kind of at.size ? at : ["calm"]) rows.get(kind)[result]++;
+            rows.get("all")[result]++;
         }
         const cause = (t) => rows.get(faults.filter((fault) => !fault.kind.startsWith("redis") && fault.t0 <= t && t - fault.t0 < DROP_MS + ((fault.t1 ?? t) - fault.t0)).at(-1)?.kind ?? "calm");
-        for (const away of this.aways) cause(away.t).back.push(away.back);
-        for (const first of this.firsts) cause(first.t).first.push(first.took);
+        for (const row of [(t) => cause(t), () => rows.get("all")]) {
+            for (const away of this.aways) row(away.t).back.push(away.back);
+            for (const first of this.firsts) row(first.t).first.push(first.took);
+        }
         return [...rows.values()].map((row) => {
             const moves = row.within + row.later + row.never;
             return { ...row, moves, share: moves ? row.within / moves : null, back: summary(row.back), first: summary(row.first) };
@@ -85,7 +86,7 @@ export function tableText(rows) {
     const percent = (share) => (share === null ? "" : `${(share * 100).toFixed(2)} %`);
     const times = (s) => (s.count ? `${s.count}: ${s.p50} / ${s.p99} / ${s.max}` : "");
     const lines = [["fault", "count", "moves", "in 1 s", "later", "never", "share", "back ms (n: p50/p99/max)", "first move_ok ms (n: p50/p99/max)"]];
-    for (const row of rows) lines.push([row.kind, row.faults || "", row.moves, row.within, row.later, row.never, percent(row.share), times(row.back), times(row.first)].map(String));
+    for (const row of rows) lines.push([row.kind, row.kind === "all" ? "" : row.faults || "", row.moves, row.within, row.later, row.never, percent(row.share), times(row.back), times(row.first)].map(String));
     const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
     return lines.map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ").trimEnd()).join("\n");
 }
