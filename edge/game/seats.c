@@ -235,6 +235,12 @@ void edge__proxy_unseat(struct edge_proxy *p, bool clear)
     edge__proxy_release(p);
 }
 
+void edge__proxy_shown(struct edge_proxy *p, const CM(ServerMessage) * m)
+{
+    if (m->body_case == SERVER(GAME_STATE))
+        p->blind = p->blind || m->game_state->status == MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_PAUSED;
+}
+
 /* --- what the owner tells ------------------------------------------------------------------------------------------------------------ */
 
 static void on_open(void *ctx, const IM(BusMessage) * m)
@@ -287,13 +293,16 @@ static void show_snapshot(struct edge_proxy *p, const IM(SeatSnapshot) * s)
     p->version = s->version;
     p->tries = 0;
     p->told = p->show = false;
+    p->blind = p->blind && !state;
     p->matched_due = p->matched_due && !matched;
     p->not_owner[0] = 0;
     edge__proxy_set(p, EDGE_PROXY_ATTACHED, EDGE_SEATS_RENEW_MS / 2 + mer_rng_below(&seats->c.rng, EDGE_SEATS_RENEW_MS / 2));
     if (matched)
         cbs->to_user(seats->c.ctx, p->user, s->matched);
-    if (state && !p->gone)
+    if (state && !p->gone) {
+        edge__proxy_shown(p, s->game_state);
         cbs->to_user(seats->c.ctx, p->user, s->game_state);
+    }
     if (p->gone)
         return;
     if (is_end(p, s->game_state))
@@ -316,6 +325,7 @@ static void on_snapshot(void *ctx, const IM(BusMessage) * m)
     } else {
         if (snap->matched)
             s->c.cbs->to_session(s->c.ctx, snap->session, snap->matched);
+        edge__proxy_shown(p, snap->game_state);
         s->c.cbs->to_session(s->c.ctx, snap->session, snap->game_state);
     }
     edge__proxy_release(p);
@@ -337,13 +347,18 @@ static void show_events(struct edge_proxy *p, const IM(SeatEvents) * e)
         return; /* was in a snapshot */
     p->version = e->version;
     s->values[EDGE_SEATS_M_EVENTS]++;
-    bool end = false;
+    bool end = false, resumed = false;
     for (size_t i = 0; i < e->n_messages && !p->gone; i++) {
         end = end || is_end(p, e->messages[i]);
+        resumed = resumed || e->messages[i]->body_case == SERVER(GAME_RESUMED);
         s->c.cbs->to_user(s->c.ctx, p->user, e->messages[i]);
     }
-    if (end && !p->gone)
+    if (end && !p->gone) {
         end_game(p);
+    } else if (resumed && p->blind && !p->gone) {
+        p->show = true;
+        edge__proxy_attach(p);
+    }
 }
 
 static void deliver_reply(struct edge_seats *s, const IM(SeatEvents) * e)

@@ -133,6 +133,7 @@ bool edge__proxy_reply(struct edge_proxy *p, const IM(Reply) * r)
             continue;
         take(p, ask);
         mer_free(&ask);
+        edge__proxy_shown(p, r->message);
         p->seats->c.cbs->to_session(p->seats->c.ctx, r->session, r->message);
         return true;
     }

@@ -69,6 +69,7 @@ struct edge_proxy {
     bool matched_due; /* the next snapshot goes out with `matched` */
     bool show;        /* the next snapshot goes out even when nothing was missed */
     bool told;        /* game_paused reason link */
+    bool blind;       /* a state of the paused game was shown: it names no turn, and neither will game_resumed */
     bool reading;     /* FINDING: the store owes an answer */
     unsigned tries;   /* since the last success */
     uint64_t version; /* last shown; 0: none */
@@ -99,6 +100,7 @@ static inline void edge__seats_copy(char *out, size_t size, const char *s)
 }
 
 /* seats.c */
+void edge__proxy_shown(struct edge_proxy *p, const Meridian__Client__V1__ServerMessage *m);          /* to a device of the user */
 struct edge_proxy *edge__proxy_find(const struct edge_seats *s, const char *user, const char *game); /* game NULL: any */
 MER_MUST_CHECK struct edge_proxy *edge__proxy_add(struct edge_seats *s, const char *user, const char *game);
 void edge__proxy_remove(struct edge_proxy *p); /* with what still waits; freed when nobody holds it */

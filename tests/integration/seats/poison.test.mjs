@@ -30,7 +30,7 @@ size_t protobuf_c_message_pack(const ProtobufCMessage *m, uint8_t *out)
 }
 `;
 
-const print = new Footprint(Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 600);
+const print = new Footprint(Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 300);
 const work = mkdtempSync(path.join(os.tmpdir(), "poison"));
 let edges;
 
@@ -100,7 +100,8 @@ describe("a game that brings down its edges", { timeout: 400_000 }, () => {
         const { port } = print.nodes().find((node) => node.role === "primary" && print.redis(node.port, "--scan", "--pattern", `game:*:${gameId}`));
         const key = print.redis(port, "--scan", "--pattern", `game:*:${gameId}`);
         assert.equal(print.redis(port, "hget", key, "q"), "1");
-        assert.equal(print.redis(port, "hget", key, "b").split(" ").length, 3);
+        const blamed = print.redis(port, "hget", key, "b").split(" ").length;
+        assert.ok(blamed >= 3 && blamed <= crashes, `${blamed} of ${crashes}`);
         assert.ok(Number(print.redis(port, "pttl", key)) > 6 * 24 * 3600_000);
         assert.ok(print.redis(port, "hget", key, "r").length > 0);
 
