@@ -21,7 +21,7 @@ static inline uint64_t metric_value(const struct mer_metrics *m, const char *nam
             const char *labels = set->defs[i].labels, *want = name[len] ? name + len + 1 : NULL;
             if (strlen(set->defs[i].name) != len || memcmp(set->defs[i].name, name, len) != 0)
                 continue;
-            if (!labels != !want || (labels && strncmp(want, labels, strlen(labels)) != 0))
+            if (!labels != !want || (labels && want && strncmp(want, labels, strlen(labels)) != 0))
                 continue;
             return set->hist ? set->hist->count : set->values[i];
         }

@@ -182,8 +182,11 @@ static void view_of(int i, struct router_view *v)
             a->online = true;
             a->offset = f.n[o].offset;
         }
-        if (!n->off[o])
-            snprintf(v->on[v->on_count++], sizeof v->on[0], "%s", user(o));
+        if (!n->off[o]) {
+            const char *name = user(o);
+            assert_true(strlen(name) < sizeof v->on[0]);
+            memcpy(v->on[v->on_count++], name, strlen(name) + 1);
+        }
     }
 }
 
