@@ -257,7 +257,7 @@ static void on_connection(uv_stream_t *listener, int status)
     struct admin_conn *c;
 
     if (status != 0)
-        return; /* libuv tries again with the next event */
+        return;                     /* libuv tries again with the next event */
     c = mer_xcalloc(1, sizeof(*c)); /* h2o's allocations, right behind it, die too; and who may come here is this machine */
     c->a = a;
     MER_ASSERT(uv_tcp_init(&a->loop->uv, &c->tcp) == 0);

@@ -15,9 +15,10 @@
 
 struct mer_stream;
 struct mer_stream_cbs {
-    void (*on_open)(void *ctx);                                      /* connected, TLS done */
-    void (*on_data)(void *ctx, const uint8_t *data, size_t len);     /* borrowed */
-    void (*on_close)(void *ctx, enum mer_err why, const char *text); /* MER_OK: by us or clean end; MER_EREFUSED: the host is there and nobody listens at the address */
+    void (*on_open)(void *ctx);                                  /* connected, TLS done */
+    void (*on_data)(void *ctx, const uint8_t *data, size_t len); /* borrowed */
+    void (*on_close)(void *ctx, enum mer_err why,
+                     const char *text); /* MER_OK: by us or clean end; MER_EREFUSED: the host is there and nobody listens at the address */
 };
 
 struct mer_stream_conf {
