@@ -14,7 +14,7 @@ class Router {
         this.log = "";
         const config = path.join(cluster.dir, `${id}.yaml`);
         writeFileSync(config, [
-            "region: us-east", `id: ${id}`, `link_listen: 127.0.0.1:${port}`, `admin_listen: 127.0.0.1:${port + 1}`,
+            "region: us-east", "electable_set: true", `id: ${id}`, `link_listen: 127.0.0.1:${port}`, `admin_listen: 127.0.0.1:${port + 1}`,
             `redis_nodes: [${cluster.ports.map((node) => `"127.0.0.1:${node}"`).join(", ")}]`,
             `redis_password_file: ${cluster.passwordFile}`, "log_level: info", "",
         ].join("\n"));
