@@ -75,7 +75,8 @@ function tell(o, { restart, code, words, players, verdict, figures, losses }, ou
     const moves = [...figures.moves.values()].filter((move) => move.due >= restart.t0 && move.due < restart.t1 + 2000);
     const gaps = moves.filter((move) => move.ok !== null).map((move) => move.ok - move.due).sort((a, b) => a - b);
     const gap = Object.fromEntries([["p50", 0.5], ["p99", 0.99], ["p999", 0.999], ["max", 1]].map(([name, q]) => [name, Math.round(quantile(gaps, q) * 10) / 10]));
-    const { errors, counts } = players.result;
+    // Who loses his connection before find_match was answered asks again, and that may cross the match: by the protocol already_in_game, then the game.
+    const { errors: { already_in_game: crossed = 0, ...errors }, counts } = players.result;
     const closes = Object.keys(losses.closes).filter((one) => !["1012", "3007"].includes(one));
     const wrongs = verdict.violations.map((one) => `${one.kind} ${one.game ?? ""}: ${one.text}`).concat(players.complaints());
     if (code !== 0) wrongs.push(`rolling-restart: ${words}`);
@@ -85,7 +86,7 @@ function tell(o, { restart, code, words, players, verdict, figures, losses }, ou
     if (losses.failed) wrongs.push(`${losses.failed} attempts to connect failed`);
     if (moves.length !== gaps.length) wrongs.push(`${moves.length - gaps.length} moves were never answered`);
     const result = { seed: o.seed, players: o.players, edges: o.edges, seconds: (restart.t1 - restart.t0) / 1000, moves: gaps.length, gap, losses: { forfeited: losses.forfeited.size, closes: losses.closes, failed: losses.failed },
-        errors, reconnects: counts.reconnects, replayed: counts.replayed, mostReconnects: Math.max(0, ...losses.reconnects.values()), wrongs };
+        errors, crossed, reconnects: counts.reconnects, replayed: counts.replayed, mostReconnects: Math.max(0, ...losses.reconnects.values()), wrongs };
     console.log(`${tableText(figures.table([restart], nowMs()))}\n`);
     console.log(`${o.edges} edges restarted in ${result.seconds.toFixed(1)} s under ${o.players} players; ${gaps.length} moves in that time: gap p50 ${gap.p50}, p99 ${gap.p99}, p99.9 ${gap.p999}, max ${gap.max} ms`);
     console.log(`${counts.reconnects} came back (${counts.replayed} replayed, ${counts.snapshot_resumes} snapshot, ${counts.gone} gone), nobody more than ${result.mostReconnects} times; closes ${JSON.stringify(losses.closes)}, ${losses.failed} attempts failed, errors ${JSON.stringify(errors)}`);
