@@ -86,9 +86,9 @@ export class Cluster {
         return this.ports.find((port) => this.cli(port, "ping") === "PONG");
     }
 
-    // [{id, port, primary: id or null, slots: ["0-5460"], failed}] as one node sees them
+    // [{id, port, primary: id or null, slots: ["0-5460"], failed}] as one node sees them; none when it does not answer
     nodes(via = this.alive()) {
-        return this.cli(via, "cluster", "nodes").split("\n").map((line) => {
+        return this.cli(via, "cluster", "nodes").split("\n").filter((line) => line.includes("@")).map((line) => {
             const [id, address, flags, primary, , , , , ...slots] = line.split(" ");
             return { id, port: Number(address.split("@")[0].split(":")[1]), primary: primary === "-" ? null : primary, slots,
                      failed: /fail/.test(flags) };
@@ -110,11 +110,17 @@ export class Cluster {
         return this.nodes().filter((other) => other.primary === node.id);
     }
 
-    // Three primaries, each with two replicas in step, and the library.
+    // Three primaries, each with two replicas in step, and all nine nodes say so: who is asked next may be the last to hear of a failover.
     async whole() {
-        await until("every primary has two replicas in step", () => {
-            const primaries = this.nodes().filter((node) => !node.primary && !node.failed && node.slots.length);
-            return primaries.length === 3 && primaries.every((node) =>
+        const whole = (nodes) => {
+            const primaries = nodes.filter((node) => !node.primary && !node.failed && node.slots.length);
+            return primaries.length === 3 && primaries.every((node) => nodes.filter((other) => other.primary === node.id && !other.failed).length === 2) && primaries;
+        };
+        const agreed = (nodes) => JSON.stringify(nodes.map(({ id, primary }) => [id, primary]).sort());
+        await until("every primary has two replicas in step, and all nodes agree", () => {
+            const views = this.ports.map((port) => this.nodes(port));
+            const primaries = whole(views[0]);
+            return primaries && views.every((nodes) => whole(nodes) && agreed(nodes) === agreed(views[0])) && primaries.every((node) =>
                 (this.cli(node.port, "info", "replication").match(/state=online/g) ?? []).length === 2);
         }, 30_000);
     }
