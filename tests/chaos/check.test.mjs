@@ -144,6 +144,18 @@ test("figures: moves count for the fault they fell into, and a lost turn from th
     assert.deepEqual([row("edge-kill").back.p50, row("edge-kill").first.p50], [1100, 1200]);
 });
 
+test("figures: what met two kinds of fault at once is in neither's own row", () => {
+    const figures = new Figures();
+    [[100, "a"], [20_000, "b"], [40_000, "c"]].forEach(([due, id]) => {
+        figures.line({ t: due, k: "move", p: 1, g: "G", id, due });
+        figures.line({ t: due + 10, k: "ok", p: 1, g: "G", id, v: 2 });
+    });
+    const faults = [{ kind: "edge-kill", t0: 0, t1: 10 }, { kind: "edge-kill", t0: 19_000, t1: 19_500 }, { kind: "redis-kill", t0: 19_900, t1: 20_000 }];
+    const moves = (which) => Object.fromEntries(figures.table(faults, 60_000, which).map((row) => [row.kind, row.moves]));
+    assert.deepEqual(moves(), { calm: 1, "edge-kill": 2, "redis-kill": 1, all: 3 });
+    assert.deepEqual(moves({ alone: true }), { calm: 1, "edge-kill": 1, "redis-kill": 0, all: 2 });
+});
+
 test("replies and records are read from their bytes", () => {
     assert.deepEqual(parse(Buffer.from("*2\r\n$1\r\n0\r\n*1\r\n$3\r\nabc\r\n"))[0].map(String), ["0", "abc"]);
     assert.equal(parse(Buffer.from("$3\r\nab")), null);

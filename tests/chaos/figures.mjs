@@ -3,6 +3,7 @@
 //
 // A move belongs to a fault when it was due between its beginning and 5 s after its end; a move of several kinds at once counts for each of
 // them, one of none is "calm", and "all" has every move once. A lost connection belongs to the last fault of edges or routers before it (20 s at most).
+// In a dense run faults overlap nearly always; the second table counts only what met one kind alone: what that kind costs by itself.
 const ANSWERED_MS = 1000;
 const TAIL_MS = 5000;
 const DROP_MS = 20_000;
@@ -59,21 +60,26 @@ export class Figures {
         p.away = null;
     }
 
-    // faults: [{kind, t0, t1}] -> [{kind, faults, moves, within, later, never, share, away, back, first}]
-    table(faults, endMs) {
+    // faults: [{kind, t0, t1}] -> [{kind, faults, moves, within, later, never, share, back, first}]; alone: only what met one kind of fault.
+    table(faults, endMs, { alone = false } = {}) {
         const kinds = [...new Set(faults.map((fault) => fault.kind))].sort();
         const rows = new Map(["calm", ...kinds, "all"].map((kind) => [kind, { kind, faults: faults.filter((fault) => fault.kind === kind).length, within: 0, later: 0, never: 0, back: [], first: [] }]));
         const during = (t) => new Set(faults.filter((fault) => t >= fault.t0 && t < (fault.t1 ?? endMs) + TAIL_MS).map((fault) => fault.kind));
         for (const move of this.moves.values()) {
             const result = move.ok === null ? "never" : move.ok - move.due <= ANSWERED_MS ? "within" : "later";
             const at = during(move.due);
+            if (alone && at.size > 1) continue;
             for (const kind of at.size ? at : ["calm"]) rows.get(kind)[result]++;
             rows.get("all")[result]++;
         }
-        const cause = (t) => rows.get(faults.filter((fault) => !fault.kind.startsWith("redis") && fault.t0 <= t && t - fault.t0 < DROP_MS + ((fault.t1 ?? t) - fault.t0)).at(-1)?.kind ?? "calm");
-        for (const row of [(t) => cause(t), () => rows.get("all")]) {
-            for (const away of this.aways) row(away.t).back.push(away.back);
-            for (const first of this.firsts) row(first.t).first.push(first.took);
+        const cause = (t) => faults.filter((fault) => !fault.kind.startsWith("redis") && fault.t0 <= t && t - fault.t0 < DROP_MS + ((fault.t1 ?? t) - fault.t0)).at(-1)?.kind ?? "calm";
+        const clear = (t, kind) => [...during(t)].every((other) => other === kind);
+        for (const [name, list, took] of [["back", this.aways, "back"], ["first", this.firsts, "took"]]) {
+            for (const one of list) {
+                const kind = cause(one.t);
+                if (alone && !clear(one.t, kind)) continue;
+                for (const row of [kind, "all"]) rows.get(row)[name].push(one[took]);
+            }
         }
         return [...rows.values()].map((row) => {
             const moves = row.within + row.later + row.never;

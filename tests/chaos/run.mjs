@@ -48,7 +48,8 @@ function adoptions(state) {
 async function judge(players, faults, facts) {
     const [check, figures] = [new Judge(), new Figures()];
     await players.read(check, figures);
-    return { verdict: check.verdict(facts), table: figures.table(faults.done, nowMs()) };
+    const [all, alone] = [{}, { alone: true }].map((which) => figures.table(faults.done, nowMs(), which));
+    return { verdict: check.verdict(facts), table: all, alone };
 }
 
 async function allReady(footprint) {
@@ -100,17 +101,17 @@ async function play(o, footprint, out, say) {
 
 // The last words: table, counts, what broke. True when nothing did.
 function tell(o, result, out) {
-    const { verdict, table, faults, players, whole } = result;
+    const { verdict, table, alone, faults, players, whole } = result;
     const wrongs = [...verdict.violations];
     for (const text of players.complaints()) wrongs.push({ kind: "players", game: null, text });
     for (const { name } of faults.diedAlone) wrongs.push({ kind: "ended", game: null, text: `${name} ended by itself` });
     if (!whole) wrongs.push({ kind: "whole", game: null, text: "the region did not become whole again" });
     if (verdict.counts.acknowledged === 0) wrongs.push({ kind: "players", game: null, text: "nothing was played" });
-    console.log(`\n${tableText(table)}\n`);
+    console.log(`\n${tableText(table)}\n\nof these, what met one kind of fault alone:\n\n${tableText(alone)}\n`);
     console.log(`${verdict.counts.games} games, ${verdict.counts.moves} moves, ${verdict.counts.acknowledged} acknowledged, ${verdict.counts.told} changes and ${verdict.counts.snapshots} snapshots told, ${faults.done.length} faults`);
     for (const { kind, game, text } of wrongs.slice(0, 40)) console.log(`  ${kind}${game ? ` ${game}` : ""}: ${text}`);
     console.log(wrongs.length === 0 ? `nothing broken (seed ${o.seed})` : `${wrongs.length} BROKEN (seed ${o.seed}); what there is to see: ${out}`);
-    writeFileSync(path.join(out, "result.json"), `${JSON.stringify({ seed: o.seed, options: o, fine: wrongs.length === 0, wrongs, counts: verdict.counts, table, faults: faults.done }, null, 1)}\n`);
+    writeFileSync(path.join(out, "result.json"), `${JSON.stringify({ seed: o.seed, options: o, fine: wrongs.length === 0, wrongs, counts: verdict.counts, table, alone, faults: faults.done }, null, 1)}\n`);
     return wrongs.length === 0;
 }
 
