@@ -9,17 +9,20 @@
 //
 // It works in browsers and in Node (hand in a WebSocket class there). The parts: connection.js is one socket,
 // plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered,
-// table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time.
+// table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, addresses.js
+// and regions.js know where else to go.
 //
 // Events: every server message under its type (once, in order), and
 //   state    {state, delayMs?, attempt?, code?}   see MeridianClient.state
 //   game     {game, message}                      a game changed by that message
 //   game_lost {game}                              the server no longer knows it
-//   resumed  {outcome, reason?}                   replayed, snapshot or gone, after a reconnect
+//   resumed  {outcome, reason?, afterMs}          replayed, snapshot or gone, so long after the loss
+//   retry    {code, re, retryAfterMs?}            refused for now (`overloaded`, `try_again`); it is sent again
 //   gap      {expected}                           a message is missing; what follows is held
 //   gaveup   {code, reason}                       it does not come back by itself; connect() starts anew
 // `error` is heard only for errors that belong to no request: the others reject the request's promise.
 
+import { Addresses } from "./client/addresses.js";
 import { CLIENT_CODES, CONNECTION_MS, Connection } from "./client/connection.js";
 import { Emitter } from "./client/emitter.js";
 import { MeridianError } from "./client/error.js";
@@ -31,6 +34,7 @@ import { Table } from "./client/table.js";
 import { Tokens } from "./client/tokens.js";
 
 export { guestTokens } from "./client/guest.js";
+export { regionUrls } from "./client/regions.js";
 export { MeridianError };
 
 /* Node 18 has it, but not where browsers have it. */
@@ -45,6 +49,8 @@ export const TIMES_MS = {
     confirm: 1500 /* after a snapshot: games not named by then are asked for */,
     idle: 300000 /* R16 */,
     renewRetry: 10000 /* a token that could not be renewed is asked for again */,
+    spares: 5000 /* other addresses are looked up about so long after connecting */,
+    sparesKept: 600000 /* ... and again at a connection so much later */,
 };
 
 const ACK_EVERY = 16; /* messages; lets the server forget what we have */
@@ -68,7 +74,8 @@ export class MeridianClient extends Emitter {
     #table = new Table();
     #connection = null;
     #dials = 0;
-    #urlIndex = 0;
+    #addresses;
+    #lostAt = null;
     #open = false; /* requests may go out */
     #flushAt = 0; /* ... once the replay has come this far */
     #acked = 0;
@@ -84,8 +91,9 @@ export class MeridianClient extends Emitter {
      * @param {import("./client/tokens.js").TokenProvider} options.tokens
      * @param {string} [options.device] keep it over restarts to keep the session; made up when absent
      * @param {Function} [options.WebSocket]
-     * @param {(to: {region?: string, edge?: string}) => Promise<string[]>} [options.locate] addresses of the place
-     *        a close reason named; the answer replaces `urls`
+     * @param {(to: {region?: string, edge?: string}) => Promise<string[]>} [options.locate] finds addresses, see
+     *        regionUrls(): of the place a close reason named (they replace `urls`), and spare ones for the day the
+     *        connected edge is gone
      * @param {number} [options.outboxMax] unanswered requests kept
      * @param {number} [options.maxAttempts] in a row before it gives up; without limit when absent
      * @param {number[]} [options.steps] reconnect steps in milliseconds
@@ -96,7 +104,7 @@ export class MeridianClient extends Emitter {
         super();
         this.#options = { WebSocket: globalThis.WebSocket, device: uuid(), ...options };
         this.#times = { ...TIMES_MS, ...options.times };
-        this.urls = options.urls.map(socketUrl);
+        this.#addresses = new Addresses(options.urls, options.locate);
         this.#clock = new ServerClock();
         this.#tokens = new Tokens(options.tokens, this.#clock);
         this.#plan = new Plan(options);
@@ -108,6 +116,11 @@ export class MeridianClient extends Emitter {
     /** Games by id: those that go on and the last ones that ended. */
     get games() {
         return this.#table.games;
+    }
+
+    /** Where it may connect, the present address first. */
+    get urls() {
+        return this.#addresses.all;
     }
 
     /** The waiting ticket, or null. */
@@ -140,6 +153,7 @@ export class MeridianClient extends Emitter {
     connect() {
         if (!["closed", "idle", "gave_up"].includes(this.state)) return;
         this.#plan.settled();
+        this.#lostAt = null;
         globalThis.addEventListener?.("online", this.#wake);
         globalThis.document?.addEventListener("visibilitychange", this.#wake);
         this.#dial();
@@ -220,7 +234,7 @@ export class MeridianClient extends Emitter {
             this.#connection = new Connection(
                 {
                     WebSocket: this.#options.WebSocket,
-                    url: this.urls[this.#urlIndex % this.urls.length],
+                    url: this.#addresses.current,
                     token,
                     device: this.#options.device,
                     resume: this.session,
@@ -259,14 +273,19 @@ export class MeridianClient extends Emitter {
             const base = outcome === "snapshot" || first.session !== connected.session ? connected : first;
             this.#startNumbering(base);
         }
+        const afterMs = this.#lostAt === null ? 0 : Math.round(performance.now() - this.#lostAt);
+        this.#lostAt = null;
         this.emit("connected", connected);
-        if (outcome) this.emit("resumed", { outcome, reason: connected.reason });
+        if (outcome) this.emit("resumed", { outcome, reason: connected.reason, afterMs });
         this.#become("ready", {});
         if (this.state !== "ready") return; /* a handler closed it */
         if (outcome === "gone") for (const message of early) this.#arrived(message);
         this.#timer("replay", this.#times.replay, () => this.#release(true));
         this.#release(false);
         this.#touch();
+        this.#timer("spares", this.#times.spares * (0.5 + this.#plan.random()), () =>
+            this.#addresses.findSpares(connected.region, this.#times.sparesKept),
+        );
     }
 
     #startNumbering({ session, epoch, offset }) {
@@ -283,7 +302,7 @@ export class MeridianClient extends Emitter {
         const same = connected.session === this.#sequence.session && connected.epoch === this.#sequence.epoch;
         if (!same) {
             this.#startNumbering(connected);
-            this.emit("resumed", { outcome: "snapshot", reason: connected.reason });
+            this.emit("resumed", { outcome: "snapshot", reason: connected.reason, afterMs: 0 });
         }
         this.emit("connected", connected);
     }
@@ -322,8 +341,10 @@ export class MeridianClient extends Emitter {
         const { game, ask } = this.#table.receive(message);
         if (ask) this.#ask(ask);
         if (message.type === "error" && message.code === "token_expiring") this.renew();
+        const waiting = this.#outbox.size;
         const settled = this.#outbox.receive(message);
         if (!settled) this.emit(message.type, message);
+        else if (this.#outbox.size === waiting) this.emit("retry", message);
         if (game) this.emit("game", { game, message });
         if (message.type !== "error") this.#touch();
     }
@@ -347,7 +368,7 @@ export class MeridianClient extends Emitter {
         });
     }
 
-    async #lost({ code, reason }) {
+    #lost({ code, reason }) {
         const wasReady = this.state === "ready";
         this.#stopTimers();
         this.#connection = null;
@@ -356,24 +377,14 @@ export class MeridianClient extends Emitter {
         const next = this.#plan.next({ code, reason });
         if (next.stop) return this.#giveUp({ code, reason });
         if (next.token !== "keep") this.#tokens.need(next.token);
-        if (!wasReady) this.#urlIndex += 1;
+        if (wasReady) this.#lostAt = performance.now();
+        if (!wasReady || next.elsewhere) this.#addresses.next();
         this.#hinted = next.hinted;
         this.#become("waiting", { delayMs: Math.round(next.delayMs), attempt: this.#plan.attempt, code, reason });
         this.#timer("wait", next.delayMs, () => this.#dial());
-        if (next.edge || next.region) await this.#locate(next);
-    }
-
-    /* The plan's wait goes on meanwhile: addresses that come later serve the attempt after. */
-    async #locate({ region, edge }) {
-        try {
-            const urls = await this.#options.locate?.({ region, edge });
-            if (urls?.length) {
-                this.urls = urls.map(socketUrl);
-                this.#urlIndex = 0;
-            }
-        } catch {
-            /* the addresses we have still lead somewhere */
-        }
+        /* The wait goes on meanwhile: addresses that come later serve the attempt after. */
+        const { region, edge } = next;
+        if (region || edge) this.#addresses.moveTo({ region, edge });
     }
 
     #giveUp({ code, reason }) {
@@ -397,9 +408,11 @@ export class MeridianClient extends Emitter {
         connection?.abandon(1000, state);
     }
 
+    /* Back from sleep or from a tunnel: what looks connected may be dead, what waits may go at once. */
     #wakeUp() {
-        if (globalThis.document?.visibilityState === "hidden" || this.#hinted) return;
-        this.retryNow();
+        if (globalThis.document?.visibilityState === "hidden") return;
+        if (this.state === "ready") this.#connection.ping();
+        else if (!this.#hinted) this.retryNow();
     }
 
     #touch() {
@@ -449,14 +462,6 @@ function uuid() {
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
-/** The address of the connection: http becomes ws, a bare origin gets the path. */
-function socketUrl(address) {
-    const url = new URL(address);
-    url.protocol = url.protocol.replace("http", "ws");
-    if (url.pathname === "/") url.pathname = "/v1/ws";
-    return url.href;
 }
 
 function retryReason(error) {

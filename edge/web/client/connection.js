@@ -22,6 +22,8 @@ export const CONNECTION_MS = {
 /** Codes the client itself ends a connection with; the 4000s are free for applications. */
 export const CLIENT_CODES = { HANDSHAKE: 4000, GAP: 4001, SILENCE: 4002, BAD_MESSAGE: 4003, NETWORK: 4004 };
 
+const ABNORMAL = 1006; /* what a browser says of every connection that ended without a close frame */
+
 const CLOCK_PINGS = 3; /* one a second after the start: the first round trip is often a slow one */
 const SUBPROTOCOL = "meridian.v1.json";
 
@@ -30,6 +32,7 @@ export class Connection {
     #options;
     #on;
     #phase = "dialling";
+    #opened = false;
     #first = null;
     #early = [];
     #pings = [];
@@ -60,7 +63,7 @@ export class Connection {
             () => this.end(CLIENT_CODES.HANDSHAKE, "no answer"),
             options.limits.handshake,
         );
-        this.#socket.onopen = () => this.#opened();
+        this.#socket.onopen = () => this.#authenticate();
         this.#socket.onmessage = (event) => this.#arrived(event.data);
         this.#socket.onerror = () => {}; /* a close event follows and says all there is */
         this.#socket.onclose = (event) => this.#finish(event.code, event.reason);
@@ -82,12 +85,12 @@ export class Connection {
         return this.send({ type: "auth", token, device: this.#options.device });
     }
 
-    /** Asks for the server's time, which also proves that it lives. */
+    /** Asks for the server's time, which also proves that it lives. Nothing while an answer is awaited. */
     ping() {
         const sentAt = this.#options.clock.now();
-        if (!this.send({ type: "ping" })) return;
+        if (this.#pingedAt !== null || !this.send({ type: "ping" })) return;
         this.#pings.push(sentAt);
-        this.#pingedAt ??= sentAt;
+        this.#pingedAt = sentAt;
     }
 
     /** Ends it at once: what still arrives is ignored. */
@@ -118,14 +121,17 @@ export class Connection {
         this.#phase = "ended";
         clearTimeout(this.#handshakeTimer);
         clearInterval(this.#watchTimer);
-        this.#on.ended({ code, reason: String(reason ?? "") });
+        /* Never open: no server, or one that refused the upgrade (503); which of them, a browser does not tell. */
+        const unreached = code === ABNORMAL && !this.#opened;
+        this.#on.ended({ code: unreached ? CLIENT_CODES.NETWORK : code, reason: String(reason ?? "") });
     }
 
     #write(message) {
         this.#socket.send(JSON.stringify(message));
     }
 
-    #opened() {
+    #authenticate() {
+        this.#opened = true;
         this.#phase = "authenticating";
         this.#write({ type: "auth", token: this.#options.token, device: this.#options.device });
     }

@@ -28,6 +28,7 @@ export function guestTokens({ url, name = () => "", store = memoryStore(), fetch
         const body = await response.json().catch(() => ({}));
         if (response.ok) return { ...body, name: wanted };
         const said = body.error ?? {};
+        said.retryAfterMs ??= retryAfterMs(response);
         const error = new MeridianError(said.code ?? "guest_refused", said.message ?? `HTTP ${response.status}`, said);
         error.status = response.status;
         throw error;
@@ -52,6 +53,12 @@ export function guestTokens({ url, name = () => "", store = memoryStore(), fetch
         store.save(fresh);
         return fresh;
     };
+}
+
+/* A proxy that refuses for the server may have only the header to say it with. */
+function retryAfterMs(response) {
+    const seconds = Number(response.headers?.get("Retry-After") ?? NaN);
+    return seconds > 0 ? seconds * 1000 : undefined;
 }
 
 function memoryStore() {

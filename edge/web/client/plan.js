@@ -6,24 +6,34 @@
 // thousands of clients that it drops at once. Without a hint the steps are: at once, 1, 2, 5, 10, 30 s,
 // each with jitter. A connection counts as a success only after it stood for a while (`settled`):
 // otherwise a server that accepts and closes would be knocked at without any pause.
+//
+// A refused upgrade (503) looks to a browser like an address where nobody is, and its Retry-After is out of reach:
+// both are never tried again at once. Over HTTP (the guest token) the hint is readable but the same for everybody,
+// so there it is the least wait and jitter comes on top.
+
+import { CLIENT_CODES } from "./connection.js";
 
 /** Milliseconds before attempt 1, 2, ... after a loss; the last one repeats. */
 export const STEPS_MS = [0, 1000, 2000, 5000, 10000, 30000];
 
 const AT_ONCE_SPREAD_MS = 200; /* "at once" still must not mean the same millisecond for everybody */
+const SHARED_HINT_SPREAD = 0.5; /* of a hint that many got alike */
 const FLOOD_MIN_MS = 30000; /* 1008: the server asked for at least that much quiet */
 
 /* What a close code asks for. Codes not named here follow their range, see ruleOf(). */
 const RULES = {
     1000: { stop: true },
+    1001: { elsewhere: true },
     1002: { once: true },
     1003: { once: true },
     1007: { once: true },
     1009: { once: true },
     1008: { minMs: FLOOD_MIN_MS },
-    1013: { minStep: 1 },
+    1012: { elsewhere: true },
+    1013: { minStep: 1, elsewhere: true },
     3001: { token: "expired" },
     3500: { token: "rejected" },
+    [CLIENT_CODES.NETWORK]: { minStep: 1, elsewhere: true, shared: true },
 };
 
 function ruleOf(code) {
@@ -82,8 +92,9 @@ export class Plan {
      * What to do after a connection ended or could not be made.
      * @param {{code: number, reason?: string}} close
      * @returns {{stop: true, code: number, reason: string} |
-     *           {stop: false, delayMs: number, hinted: boolean, token: "keep"|"expired"|"rejected",
-     *            region?: string, edge?: string}} hinted: the server asked for this wait, do not shorten it
+     *           {stop: false, delayMs: number, hinted: boolean, elsewhere: boolean,
+     *            token: "keep"|"expired"|"rejected", region?: string, edge?: string}}
+     *          hinted: the server asked for this wait, do not shorten it; elsewhere: another address is better
      */
     next({ code, reason = "" }) {
         const rule = ruleOf(code);
@@ -96,8 +107,9 @@ export class Plan {
         this.#attempt = step + 1;
         return {
             stop: false,
-            delayMs: this.#delay(step, said.retryMs, rule.minMs),
+            delayMs: this.#delay(step, said.retryMs, rule),
             hinted: said.retryMs !== undefined || rule.minMs !== undefined,
+            elsewhere: rule.elsewhere === true,
             token: rule.token ?? "keep",
             region: said.region,
             edge: said.edge,
@@ -105,9 +117,10 @@ export class Plan {
     }
 
     /* Equal jitter: between half the step and the step, so that no wait exceeds what the table promises. */
-    #delay(step, hintMs, minMs = 0) {
+    #delay(step, hintMs, { minMs = 0, shared = false }) {
         const base = this.steps[Math.min(step, this.steps.length - 1)];
         const own = base === 0 ? this.random() * AT_ONCE_SPREAD_MS : base * (0.5 + 0.5 * this.random());
+        if (hintMs !== undefined && shared) return hintMs * (1 + SHARED_HINT_SPREAD * this.random());
         if (hintMs !== undefined && hintMs >= minMs) return hintMs;
         return minMs > own ? minMs + own : own;
     }

@@ -82,3 +82,17 @@ test("a reason is read field by field and nonsense is left out", () => {
     }
     assert.deepEqual(parseReason(undefined), { name: "" });
 });
+
+test("where nobody could be reached it is not tried again at once, and a hint that all get alike is spread", () => {
+    const plan = new Plan({ random: () => 0 });
+    assert.equal(plan.next({ code: 4004 }).delayMs, 500);
+    const hint = { code: 4004, reason: "overloaded;retry=1000" };
+    assert.deepEqual([0, 0.5, most()].map((at) => Math.round(new Plan({ random: () => at }).next(hint).delayMs)), [1000, 1250, 1500]);
+    assert.equal(new Plan().next(hint).hinted, true);
+});
+
+test("another address is better when the server leaves, is full or is not there", () => {
+    const elsewhere = [1001, 1012, 1013, 4004], here = [1006, 1011, 3001, 3004];
+    for (const code of elsewhere) assert.equal(new Plan().next({ code }).elsewhere, true, `code ${code}`);
+    for (const code of here) assert.equal(new Plan().next({ code }).elsewhere, false, `code ${code}`);
+});

@@ -12,8 +12,8 @@ function endpoint(...answers) {
     const asked = [];
     const fetch = async (url, init) => {
         asked.push({ path: new URL(url).pathname, bearer: init.headers.Authorization ?? null, body: JSON.parse(init.body) });
-        const { status = 200, body = {} } = answers[Math.min(asked.length, answers.length) - 1];
-        return { ok: status === 200, status, json: async () => body };
+        const { status = 200, body = {}, headers } = answers[Math.min(asked.length, answers.length) - 1];
+        return { ok: status === 200, status, headers: new Headers(headers), json: async () => body };
     };
     return { fetch, asked };
 }
@@ -59,6 +59,12 @@ test("a token too old to renew makes a new guest, an overloaded server does not"
     await same({ reason: "start" });
     await assert.rejects(same({ reason: "expired" }), { code: "overloaded", retryAfterMs: 700 });
     assert.equal(busy.asked.length, 2);
+});
+
+test("a refusal that says when only in its header is understood, too", async () => {
+    const refused = { status: 503, headers: { "Retry-After": "3" } };
+    const tokens = guestTokens({ url: "http://x", fetch: endpoint(refused).fetch });
+    await assert.rejects(tokens({ reason: "start" }), { code: "guest_refused", retryAfterMs: 3000 });
 });
 
 test("a rejected token is never presented again", async () => {
