@@ -153,8 +153,8 @@ uint64_t edge__host_presence_ms(const struct edge_hosted *g)
     if ((present_seats(g) ^ g->core.present) & known_seats(g))
         return now;
     for (unsigned i = 0; i < g->attach_count; i++)
-        if (g->attach[i].present && g->attach[i].until_ms + 1 < at)
-            at = g->attach[i].until_ms + 1;
+        if (g->attach[i].present && g->attach[i].until_ms >= now && g->attach[i].until_ms + 1 < at)
+            at = g->attach[i].until_ms + 1; /* what ran out before is known, and its entry stays until it is needed */
     return g->fresh_until_ms > now && g->fresh_until_ms < at ? g->fresh_until_ms : at;
 }
 
