@@ -19,6 +19,7 @@ enum {
     EXPIRIES = 256, /* timers a turn */
     ROUNDS = 8,     /* of hooks a turn; what is left goes into the next turn, which does not wait */
     LONG_TURN_US = 100,
+    TURN_MAX_US = 60 * 1000 * 1000, /* of a square that is summed up: whoever is stopped longer has been stopped */
     CLOSE_ROUNDS = 64,
     CLOSE_WAIT_MS = 5 * 1000, /* for requests in libuv's threads (name resolution) */
 };
@@ -140,6 +141,7 @@ static void account_turn(struct mer_loop *l)
 {
     l->last_turn_us = l->clock.mono_us(l->clock.ctx) - l->turn_started_us;
     l->busy_us += l->last_turn_us;
+    l->waited_us2 += l->last_turn_us < TURN_MAX_US ? l->last_turn_us * l->last_turn_us : (uint64_t)TURN_MAX_US * TURN_MAX_US;
     if (l->last_turn_us > l->longest_turn_us)
         l->longest_turn_us = l->last_turn_us;
 }

@@ -5,6 +5,9 @@
  * one that may have been executed is never sent again: the caller reads back. A durable call that was executed is kept until the WAIT of
  * its batch says that it will survive.
  *
+ * A node that lets soft calls run into their deadline again and again is not asked by them any more, but for one a second (breaker.h); any
+ * word of it ends that. Durable calls are not stopped: a move waits for its primary as long as it may.
+ *
  * Timers: `deadline` at the oldest call's deadline (all calls have the same patience, so the list is in order); a call's `retry`;
  * `topology` (redis_slots.c); each connection's (redis_conn.c). */
 #include "redis_int.h"
@@ -26,6 +29,8 @@ static const struct mer_metric_def metrics[RM_COUNT] = {
     [RM_AGAIN] = {"meridian_redis_again_total", "calls given back unexecuted"},
     [RM_REFUSED] = {"meridian_redis_refused_total", "calls that Redis answered with an error of the caller's"},
     [RM_BUSY] = {"meridian_redis_busy_total", "calls not taken: too many waiting"},
+    [RM_BREAKER_OPENED] = {"meridian_redis_breaker_opened_total", "nodes that did not answer soft calls any more (R25)"},
+    [RM_BREAKER_REFUSED] = {"meridian_redis_breaker_refused_total", "soft calls given back at once, because their node does not answer"},
     [RM_CONNECTED] = {"meridian_redis_connections_total", "connections made and authenticated"},
     [RM_LOST] = {"meridian_redis_connections_lost_total", "connections lost, failed or given up"},
     [RM_PROTOCOL] = {"meridian_redis_protocol_errors_total", "replies that are not RESP"},
@@ -93,6 +98,47 @@ void mer__redis_finish(struct redis_call *c, enum mer_err err, const redisReply 
     mer__redis_free_call(c);
 }
 
+/* --- nodes that do not answer --- */
+
+static const struct mer_breaker_rule breaker_rule = {REDIS_BREAKER_FAILURES, REDIS_BREAKER_PROBE_MS};
+
+void mer__redis_alive(struct redis_node *n)
+{
+    if (n->breaker.state != MER_BREAKER_CLOSED)
+        MER_LOG(n->r->conf.log, MER_INFO, "redis.breaker_closed", KV_STR("node", n->address));
+    mer_breaker_success(&n->breaker, n->r->conf.loop->now_ms);
+}
+
+void mer__redis_silent(struct redis_node *n)
+{
+    if (!mer_breaker_failure(&n->breaker, breaker_rule, n->r->conf.loop->now_ms))
+        return;
+    mer__redis_count(n->r, RM_BREAKER_OPENED);
+    MER_LOG(n->r->conf.log, MER_WARN, "redis.breaker_opened", KV_STR("node", n->address));
+}
+
+static void on_refused(struct mer_deferred *d)
+{
+    struct mer_redis *r = MER_CONTAINER_OF(d, struct mer_redis, refuse_later);
+    struct mer_list batch; /* a caller that asks again at once is answered at the end of the next turn */
+    mer_list_init(&batch);
+    mer_list_move_all(&batch, &r->refused);
+    while (!mer_list_empty(&batch))
+        mer__redis_finish(MER_LIST_ENTRY(batch.next, struct redis_call, expect.node), MER_EAGAIN, NULL);
+}
+
+/* A soft call whose node is known not to answer ends at once: its caller can say so to a player who waits. */
+static bool stopped(struct redis_node *n, struct redis_call *c)
+{
+    struct mer_redis *r = c->r;
+    if (c->durable || c->pinned || mer_breaker_allows(&n->breaker, breaker_rule, r->conf.loop->now_ms))
+        return false;
+    mer__redis_count(r, RM_BREAKER_REFUSED);
+    mer_list_push_back(&r->refused, &c->expect.node);
+    mer_loop_defer(r->conf.loop, &r->refuse_later);
+    return true;
+}
+
 static void on_deadline(struct mer_timer *t)
 {
     struct mer_redis *r = MER_CONTAINER_OF(t, struct mer_redis, deadline);
@@ -102,6 +148,8 @@ static void on_deadline(struct mer_timer *t)
             mer_loop_arm(r->conf.loop, &r->deadline, c->deadline_ms - r->conf.loop->now_ms);
             return;
         }
+        if (!c->durable && r->slot[c->slot] && !c->pinned)
+            mer__redis_silent(r->slot[c->slot]);
         if (c->where == CALL_SENT) { /* its reply is still due: it stays on the connection, without a caller */
             sign_off(c, MER_EUNKNOWN);
             c->where = CALL_GHOST;
@@ -115,6 +163,8 @@ void mer__redis_route(struct mer_redis *r, struct redis_call *c)
 {
     struct redis_node *n = r->slot[c->slot];
     c->where = CALL_WAITING;
+    if (n && stopped(n, c))
+        return;
     mer_list_push_back(n ? &n->queue[c->durable] : &r->homeless, &c->expect.node);
     if (!n)
         mer__redis_refresh(r);
@@ -360,10 +410,12 @@ enum mer_err mer_redis_create(struct mer_redis **out, const struct mer_redis_con
     mer_list_init(&r->nodes);
     mer_list_init(&r->calls);
     mer_list_init(&r->homeless);
+    mer_list_init(&r->refused);
     mer_timer_init(&r->deadline, on_deadline);
     mer_timer_init(&r->topology, mer__redis_on_topology_timer);
     mer_deferred_init(&r->reap_later, mer__redis_on_reap);
     mer_deferred_init(&r->free_later, on_free);
+    mer_deferred_init(&r->refuse_later, on_refused);
     r->hook.cb = on_turn;
     mer_loop_hook_add(conf->loop, MER_PHASE_STORE, &r->hook);
     if (conf->metrics) {
@@ -373,6 +425,11 @@ enum mer_err mer_redis_create(struct mer_redis **out, const struct mer_redis_con
     mer_loop_arm(conf->loop, &r->topology, 0);
     *out = r;
     return MER_OK;
+}
+
+uint32_t mer_redis_waiting(const struct mer_redis *r)
+{
+    return r->call_count;
 }
 
 bool mer_redis_ready(const struct mer_redis *r)
@@ -405,6 +462,7 @@ void mer_redis_destroy(struct mer_redis *r)
     mer_loop_disarm(r->conf.loop, &r->deadline);
     mer_loop_disarm(r->conf.loop, &r->topology);
     mer_deferred_cancel(&r->reap_later);
+    mer_deferred_cancel(&r->refuse_later);
     mer_loop_hook_remove(&r->hook);
     if (r->conf.metrics) {
         mer_metrics_remove(&r->metric_set);

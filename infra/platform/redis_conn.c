@@ -270,6 +270,7 @@ static bool got_reply(struct redis_conn *c, redisReply *reply)
     }
     struct redis_expect *e = MER_LIST_ENTRY(c->expected.next, struct redis_expect, node);
     mer_list_remove(&e->node);
+    mer__redis_alive(c->owner);
     if (e->kind == EXPECT_CALL)
         return mer__redis_answered(c, MER_CONTAINER_OF(e, struct redis_call, expect), reply) && wait_now(c);
     bool ok = true;

@@ -8,10 +8,12 @@
  *   redis_reply.c  replies as data: a guarded reader, errors classified, redirects and slot lists parsed (fuzzed)
  *   redis_slot.c   slot of a key
  *
- * A call is in exactly one place: WAITING (in a node's queue, in r->homeless, or its retry timer armed), SENT (expected on a connection),
- * ANSWERED (durable: on a connection until the batch's WAIT), GHOST (its callback came by the deadline, the reply is still due). */
+ * A call is in exactly one place: WAITING (in a node's queue, in r->homeless, in r->refused, or its retry timer armed), SENT (expected on a
+ * connection), ANSWERED (durable: on a connection until the batch's WAIT), GHOST (its callback came by the deadline, the reply is still
+ * due). */
 #pragma once
 
+#include <meridian/breaker.h>
 #include <meridian/redis.h>
 #include <meridian/stream.h>
 
@@ -32,6 +34,8 @@ enum {
     REDIS_TOPOLOGY_FAST_MS = 300,  /* while not ready */
     REDIS_TOPOLOGY_SOON_MS = 50,   /* least distance of two refreshes */
     REDIS_LIBRARY_MS = 500,        /* a missing library is looked for again */
+    REDIS_BREAKER_FAILURES = 8,    /* no special reason: more than one unlucky turn, less than a crowd */
+    REDIS_BREAKER_PROBE_MS = 1000, /* while it is open one soft call a second tries */
     REDIS_ADDRESS_BYTES = 272,
     REDIS_RUN_ID_BYTES = 41, /* 40 hexadecimal digits */
     REDIS_REPLICAS_MAX = 16, /* no special reason: above any count that a reply may ask for */
@@ -137,9 +141,10 @@ struct redis_node {
     struct redis_conn conn[REDIS_CONNS];
     struct mer_list queue[2]; /* waiting calls: soft, durable */
     struct mer_timer library_timer;
-    uint32_t slots;      /* primary of that many */
-    uint32_t wait_count; /* for the next batch: what a reply said last */
-    uint64_t up_ms;      /* soft connection up, and primary, since then; 0: not */
+    struct mer_breaker breaker; /* for soft calls: those of a player who waits; durable ones wait for the node as long as they may */
+    uint32_t slots;             /* primary of that many */
+    uint32_t wait_count;        /* for the next batch: what a reply said last */
+    uint64_t up_ms;             /* soft connection up, and primary, since then; 0: not */
     char run_id[REDIS_RUN_ID_BYTES];
     uint8_t next_durable;
     bool doubt;                           /* the last WAIT was short: ask for what the replies say, not for what they said last */
@@ -158,6 +163,8 @@ enum redis_metric {
     RM_AGAIN,
     RM_REFUSED,
     RM_BUSY,
+    RM_BREAKER_OPENED,
+    RM_BREAKER_REFUSED,
     RM_CONNECTED,
     RM_LOST,
     RM_PROTOCOL,
@@ -180,7 +187,8 @@ struct mer_redis {
     struct mer_timer deadline; /* of the oldest call */
     struct mer_timer topology; /* next refresh */
     uint64_t topology_sent_ms;
-    struct mer_deferred reap_later, free_later;
+    struct mer_deferred reap_later, free_later, refuse_later;
+    struct mer_list refused; /* calls that a breaker stopped; they end with this turn */
     uint32_t node_count, call_count, wait_count, stream_count, slots_covered;
     bool topology_pending, ready, destroyed;
     void (*on_ready)(void *ctx);
@@ -201,6 +209,9 @@ void mer__redis_finish(struct redis_call *c, enum mer_err err, const redisReply 
 /* The reply of a SENT call (taken): finishes it, keeps it for the WAIT, or sends it on its way again. false: the connection must go. */
 bool mer__redis_answered(struct redis_conn *conn, struct redis_call *c, redisReply *reply);
 void mer__redis_free_call(struct redis_call *c);
+/* The node said something, or did not in time. */
+void mer__redis_alive(struct redis_node *n);
+void mer__redis_silent(struct redis_node *n);
 /* malloc'ed wire form of a command of strings; NULL when memory is out. */
 char *mer__redis_format(size_t *len, int argc, const char *const *argv);
 void mer__redis_count(struct mer_redis *r, enum redis_metric m);

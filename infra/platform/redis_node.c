@@ -44,6 +44,7 @@ struct redis_node *mer__redis_node_get(struct mer_redis *r, const char *address)
     mer_list_init(&n->queue[0]);
     mer_list_init(&n->queue[1]);
     mer_timer_init(&n->library_timer, on_library_timer);
+    mer_breaker_init(&n->breaker);
     mer_list_push_back(&r->nodes, &n->node);
     r->node_count++;
     return n;

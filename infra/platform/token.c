@@ -307,6 +307,19 @@ enum mer_token_cause mer_token_verify(const struct mer_keys *k, const struct mer
     return cause;
 }
 
+bool mer_token_peek_sub(const char *token, size_t len, char sub[MER_TOKEN_SUB_MAX + 1])
+{
+    struct parts p;
+    bool decoded;
+    json_t *payload = len <= MER_TOKEN_MAX_BYTES && split(token, len, &p) ? object_of(p.payload, p.payload_len, &decoded) : NULL;
+    const json_t *value = json_object_get(payload, "sub");
+    bool good = json_is_string(value) && mer_id_is_text(json_string_value(value), json_string_length(value), MER_TOKEN_SUB_MAX);
+    if (good)
+        snprintf(sub, MER_TOKEN_SUB_MAX + 1, "%s", json_string_value(value));
+    json_decref(payload);
+    return good;
+}
+
 /* ---- making ---- */
 
 static const struct mer_key *signing_key(const struct mer_keys *k)

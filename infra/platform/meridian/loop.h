@@ -47,7 +47,8 @@ struct mer_loop {
     uint64_t turn_started_us, last_turn_us;
     uint64_t longest_turn_us; /* busy time of a turn; reset by whoever reads it */
     uint64_t turns;
-    uint64_t busy_us; /* sum over all turns: load = delta / wall */
+    uint64_t busy_us;    /* sum over all turns: load = delta / wall */
+    uint64_t waited_us2; /* sum of their squares: delta / 2 / wall is how long a wake-up waits for the turn before it, on average */
 };
 
 /* wheel expiries a turn: 256 (architecture section 3). 0, or a negative libuv error. */

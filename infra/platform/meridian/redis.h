@@ -8,7 +8,7 @@
  *   MER_EREFUSED  Redis answered with an error (reply is that error): not executed
  *   MER_EUNKNOWN  outcome unknown (connection lost, WAIT short or failed, UNBLOCKED, time-out after sending): the caller reads back
  *   MER_EAGAIN    certainly not executed (never sent, CLUSTERDOWN, LOADING, BUSY, MASTERDOWN, NOREPLICAS, MISCONF, OOM, too many redirects,
- *                 deadline before sending): try again
+ *                 deadline before sending): try again. A SOFT call gets it at once while its node answers nobody (breaker.h).
  *
  * How many replicas are electable is data in Redis: a reply of the function library that is an array has it as third element, digits, or ""
  * for the configured count (infra/redis/README.md). A call is judged by what its own reply says; n is what the primary said last. So the
@@ -71,6 +71,8 @@ MER_MUST_CHECK enum mer_err mer_redis_node_call(struct mer_redis *r, const char 
 uint64_t mer_redis_up_since_ms(const struct mer_redis *r, const char *key);
 /* Address of the slot's primary as this client knows it; NULL: none. Borrowed for this turn. */
 const char *mer_redis_primary(const struct mer_redis *r, uint16_t slot);
+/* Calls taken and not answered yet. */
+uint32_t mer_redis_waiting(const struct mer_redis *r);
 /* The slot map is complete and every primary's library is there. on_ready may be called again after a loss of readiness. */
 bool mer_redis_ready(const struct mer_redis *r);
 void mer_redis_on_ready(struct mer_redis *r, void (*cb)(void *ctx), void *ctx);

@@ -42,6 +42,9 @@ struct mer_claims {
 enum mer_token_cause mer_token_verify(const struct mer_keys *k, const struct mer_token_rules *rules, const char *token, size_t len,
                                       uint64_t wall_ms, struct mer_claims *claims);
 
+/* Whose token it says it is; nothing is checked but its form. Only for guesses that are free to be wrong (who is let in first). */
+MER_MUST_CHECK bool mer_token_peek_sub(const char *token, size_t len, char sub[MER_TOKEN_SUB_MAX + 1]);
+
 /* Signs `payload` (JSON) with the first private key of the set: JWS compact into out (terminated). typ "JWT". MER_ENOTFOUND without a
  * private key (an HS256 key is one), MER_ERANGE when out is too small. */
 MER_MUST_CHECK enum mer_err mer_token_sign(const struct mer_keys *k, const char *payload, size_t len, char *out, size_t out_bytes);

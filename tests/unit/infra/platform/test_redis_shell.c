@@ -562,6 +562,37 @@ static void a_node_that_is_down_costs_the_deadline_not_more(void **state)
     stop(&f);
 }
 
+/* Time-outs open the breaker; then soft calls end at once, but for one a second; a word of the node ends that. */
+static void a_node_that_is_silent_is_not_asked_by_everybody(void **state)
+{
+    (void)state;
+    start_fake(&f);
+    start_client(&f, MER_DURABILITY_ALL, NULL);
+    WAIT_FOR(&f, mer_redis_ready(f.redis));
+    run_for(&f, 20);
+    const char *library = f.fake.script[FAKE_LIBRARY][0];
+    static const enum fake_command all[] = {FAKE_CALL, FAKE_LIBRARY, FAKE_INFO, FAKE_SLOTS};
+    for (size_t i = 0; i < MER_COUNT(all); i++)
+        fake_set(&f.fake, all[i], FAKE_SILENCE);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(call(&f, false), MER_OK);
+    WAIT_FOR(&f, f.answers == 8);
+    assert_int_equal(metric(&f, "meridian_redis_breaker_opened_total"), 1);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(call(&f, false), MER_OK);
+    assert_int_equal(call(&f, true), MER_OK); /* durable: it waits */
+    assert_int_equal(f.answers, 8);           /* never inside the call */
+    run_for(&f, DEADLINE_MS / 3);
+    assert_int_equal(f.answers, 108);
+    assert_int_equal(f.by_err[-MER_EAGAIN] + f.by_err[-MER_EUNKNOWN], 108);
+    assert_int_equal(metric(&f, "meridian_redis_breaker_refused_total"), 100);
+    fake_set(&f.fake, FAKE_LIBRARY, library);
+    fake_set(&f.fake, FAKE_CALL, "+OK\r\n");
+    WAIT_FOR(&f, call(&f, false) == MER_OK && f.last == MER_OK);
+    assert_int_equal(metric(&f, "meridian_redis_breaker_opened_total"), 1);
+    stop(&f);
+}
+
 static void more_than_64_ki_waiting_calls_are_refused(void **state)
 {
     (void)state;
@@ -769,6 +800,7 @@ int main(void)
         cmocka_unit_test(after_a_short_wait_the_replies_say_what_to_ask_for),
         cmocka_unit_test(a_call_to_a_node_gets_whatever_it_says),
         cmocka_unit_test(a_node_that_is_down_costs_the_deadline_not_more),
+        cmocka_unit_test(a_node_that_is_silent_is_not_asked_by_everybody),
         cmocka_unit_test(more_than_64_ki_waiting_calls_are_refused),
         cmocka_unit_test(destroy_answers_everything_in_the_same_turn),
         cmocka_unit_test(destroying_inside_a_callback_is_allowed),
