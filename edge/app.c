@@ -21,6 +21,7 @@
 #include "edge/limits.h"
 #include "edge/session/api.h"
 #include "edge/session/deliver.h"
+#include "edge/session/overload.h"
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
 
@@ -240,6 +241,8 @@ static enum mer_err create_game(struct edge_app *app)
         err = edge_tickets_create(&app->tickets, app);
     if (err == MER_OK)
         err = edge_api_create(&app->api, app);
+    if (err == MER_OK)
+        err = edge_overload_create(&app->overload, app);
     if (err == MER_OK) {
         edge_deliver_init(app);
         edge__take_init(app);
@@ -283,6 +286,7 @@ static enum mer_err create_front(struct edge_app *app, struct mer_msg *msg)
     hc.native = c->native_clients_allowed;
     hc.balancers = (const char *const *)c->balancers.item;
     hc.balancer_count = c->balancers.count;
+    hc.gate = edge_overload_gate(app->overload);
     return edge_http_create(&app->http, &hc, msg);
 }
 
@@ -430,6 +434,7 @@ void edge_app_destroy(struct edge_app *app)
         edge_store_destroy(app->store);
     edge_sessions_destroy(app->sessions);
     edge_tickets_destroy(app->tickets);
+    edge_overload_destroy(app->overload);
     edge_api_destroy(app->api);
     edge_leave_destroy(app->leave);
     edge_seats_destroy(app->seats);

@@ -23,6 +23,7 @@ struct edge_blame;
 struct edge_claims;
 struct edge_handover;
 struct edge_leave;
+struct edge_overload;
 
 struct edge_app {
     struct edge_config conf;
@@ -50,6 +51,7 @@ struct edge_app {
     struct edge_sessions *sessions;
     struct edge_tickets *tickets;
     struct edge_api *api;
+    struct edge_overload *overload;
     struct edge_net *net;
     struct edge_http *http;
     struct mer_timer tick; /* every second: readiness, load, watchdog */

@@ -35,6 +35,9 @@ struct edge_config {
     uint32_t connections_per_address;
     uint32_t messages_per_second, messages_burst;
     uint32_t ring_pool_bytes;
+    bool overload_refuse;
+    uint32_t overload_late_ms;
+    uint64_t max_memory_bytes;
     uint32_t drain_deadline_ms;
     uint32_t drop_policy; /* enum edge_drop_policy */
     uint32_t seat_grace_ms, seat_pause_ms;

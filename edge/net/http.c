@@ -46,6 +46,8 @@ static const char *reason_of(int status)
 
 uint32_t edge__http_retry_ms(struct edge_http *h)
 {
+    if (h->conf.gate.retry_ms != NULL)
+        return h->conf.gate.retry_ms(h->conf.gate.ctx);
     return h->conf.retry_min_ms + mer_rng_below(&h->net->conf.rng, h->conf.retry_max_ms - h->conf.retry_min_ms + 1);
 }
 
@@ -123,6 +125,14 @@ void edge_http_error(struct edge_request *req, int status, const char *code, con
     edge__http_fail(req->http_private, status, code, message, retry_after_ms);
 }
 
+bool edge__http_lets_in(struct edge_http *h, struct edge_text query)
+{
+    if (h->conf.gate.upgrade == NULL || h->conf.gate.upgrade(h->conf.gate.ctx, query))
+        return true;
+    edge__count(h->net, EDGE__M_REFUSED_LOAD);
+    return false;
+}
+
 static void try_upgrade(struct edge__exchange *x, size_t route)
 {
     struct edge_http *h = x->http;
@@ -141,6 +151,9 @@ static void try_upgrade(struct edge__exchange *x, size_t route)
         edge__count(h->net, EDGE__M_REFUSED_DRAINING);
         x->h2o->http1_is_persistent = 0;
         edge__http_fail(x, 503, "draining", "this edge takes no new connections", edge__http_retry_ms(h));
+    } else if (!x->pending->let_in && !edge__http_lets_in(h, x->head->query)) {
+        x->h2o->http1_is_persistent = 0;
+        edge__http_fail(x, 503, "overloaded", "too much to do: come back later", edge__http_retry_ms(h));
     } else {
         edge__upgrade(x, route, &hs);
     }
@@ -282,6 +295,10 @@ int edge__http_request(h2o_handler_t *handler, h2o_req_t *req)
     } else if (x.pending->refuse == EDGE__REFUSE_FULL) {
         req->http1_is_persistent = 0;
         edge__http_fail(&x, 503, "overloaded", "no room for another connection", edge__http_retry_ms(h));
+    } else if (!mer_bucket_take(&x.pending->requests, h->conf.requests, h->net->conf.loop->now_ms)) {
+        edge__count(h->net, EDGE__M_REQUESTS_FLOOD);
+        req->http1_is_persistent = 0;
+        edge__http_fail(&x, 429, "rate_limited", "too many requests on one connection", 1000);
     } else {
         dispatch(&x);
     }
@@ -290,7 +307,8 @@ int edge__http_request(h2o_handler_t *handler, h2o_req_t *req)
 
 void edge_http_conf_default(struct edge_http_conf *c)
 {
-    *c = (struct edge_http_conf){.request_ms = 5000, .body_max_bytes = 4096, .retry_min_ms = 1000, .retry_max_ms = 30 * 1000};
+    *c = (struct edge_http_conf){
+        .request_ms = 5000, .body_max_bytes = 4096, .retry_min_ms = 1000, .retry_max_ms = 30 * 1000, .requests = {20, 100}};
 }
 
 static enum mer_err prepare(struct edge_http *h, struct mer_msg *msg)

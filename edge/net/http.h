@@ -57,6 +57,15 @@ struct edge_upgrade_route {
 /* A route that sends every message back as it came. */
 struct edge_upgrade_route edge_echo_route(const char *path);
 
+/* Who decides under load what comes in. All may be called at any time after edge_http_create; none may call back into the http. */
+struct edge_gate {
+    bool (*hurry)(void *ctx);                           /* refusals should be cheap now */
+    bool (*handshake)(void *ctx);                       /* a TLS handshake; before it nothing is known but the address */
+    bool (*upgrade)(void *ctx, struct edge_text query); /* false: answered 503 */
+    uint32_t (*retry_ms)(void *ctx);                    /* for that answer */
+    void *ctx;
+};
+
 struct edge_http_conf {
     struct edge_net *net; /* kept */
     const char *server;   /* Server header; NULL: none */
@@ -76,6 +85,8 @@ struct edge_http_conf {
     uint32_t request_ms;                 /* headers, TLS handshake, PROXY header: each within 5 s */
     uint32_t body_max_bytes;             /* 4096 */
     uint32_t retry_min_ms, retry_max_ms; /* Retry-After of 503, drawn between them: 1-30 s */
+    struct mer_bucket_rate requests;     /* of one connection that is kept alive; beyond: 429 and closed */
+    struct edge_gate gate;               /* upgrade NULL: everything comes in */
 };
 void edge_http_conf_default(struct edge_http_conf *c);
 

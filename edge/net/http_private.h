@@ -26,6 +26,8 @@ struct edge__pending {
     uint64_t accepted_ms;
     struct edge_addr peer;
     bool tls, tracked;
+    bool let_in; /* the gate was asked already */
+    struct mer_bucket requests;
     uint8_t refuse;                    /* enum edge__refuse */
     struct edge__upgrading *upgrading; /* a 101 is being written */
 };
@@ -75,12 +77,21 @@ void edge__http_answer(struct edge__exchange *x, int status, const char *type, c
 void edge__http_fail(struct edge__exchange *x, int status, const char *code, const char *message, uint32_t retry_after_ms);
 void edge__http_add_header(struct edge__exchange *x, const char *name, const char *value);
 uint32_t edge__http_retry_ms(struct edge_http *h);
+/* The gate lets an upgrade with this query in; counted when not. */
+bool edge__http_lets_in(struct edge_http *h, struct edge_text query);
 
 /* listen.c */
 void edge__listen_stop(struct edge_http *h);
 void edge__listen_drop_all(struct edge_http *h);
 /* The pending connection left h2o, upgraded or not. */
 void edge__pending_free(struct edge__pending *p, bool upgraded);
+
+/* refuse.c: answers that cost a system call or three, for when there is no time for h2o. Descriptors of plain connections, non-blocking. */
+/* 503 to whatever was asked; takes fd. */
+void edge__refuse_fd(struct edge_http *h, int fd);
+/* Reads what has come without taking it: an upgrade that the gate does not let in is answered 503, fd taken: true. Else false; *let_in: the
+ * gate was asked and said yes. */
+bool edge__refuse_early(struct edge_http *h, int fd, bool *let_in);
 
 /* upgrade.c: writes the 101; the rest happens when it is out. */
 void edge__upgrade(struct edge__exchange *x, size_t route, const struct edge_handshake *hs);

@@ -75,15 +75,20 @@ static void on_tls_info(const SSL *ssl, int where, int ret)
     p->ssl = (SSL *)ssl;
 }
 
+struct entry { /* what was decided about a connection */
+    enum edge__refuse refuse;
+    bool tracked, let_in;
+};
+
 /* Hands the descriptor to h2o; taken, also on failure. */
-static void to_h2o(struct edge__listener *l, int fd, const struct edge_addr *peer, bool tracked, enum edge__refuse refuse)
+static void to_h2o(struct edge__listener *l, int fd, const struct edge_addr *peer, const struct entry *e)
 {
     struct edge_http *h = l->http;
     struct edge__pending *p = mer_try_calloc(1, sizeof(*p));
     uv_tcp_t *tcp = mer_try_malloc(sizeof(*tcp));
     if (p == NULL || tcp == NULL || uv_tcp_init(&h->net->conf.loop->uv, tcp) != 0) {
         edge__count(h->net, EDGE__M_REFUSED_MEMORY);
-        if (tracked)
+        if (e->tracked)
             edge_throttle_leave(&h->net->throttle, peer, false);
         mer_free(&p);
         mer_free(&tcp);
@@ -95,11 +100,13 @@ static void to_h2o(struct edge__listener *l, int fd, const struct edge_addr *pee
                                 .peer = *peer,
                                 .accepted_ms = h->net->conf.loop->now_ms,
                                 .tls = l->accept.ssl_ctx != NULL,
-                                .tracked = tracked,
-                                .refuse = (uint8_t)refuse};
+                                .tracked = e->tracked,
+                                .let_in = e->let_in,
+                                .refuse = (uint8_t)e->refuse};
+    mer_bucket_init(&p->requests, h->conf.requests, p->accepted_ms);
     mer_list_push_back(&h->pending, &p->node);
     h->net->pending_count++;
-    if (refuse != EDGE__REFUSE_NO)
+    if (e->refuse != EDGE__REFUSE_NO)
         h->refusals++;
     p->sock = h2o_uv_socket_create((uv_stream_t *)tcp, (uv_close_cb)free);
     p->sock->on_close.cb = on_socket_closed;
@@ -107,31 +114,50 @@ static void to_h2o(struct edge__listener *l, int fd, const struct edge_addr *pee
     h2o_accept(&l->accept, p->sock);
 }
 
+/* Too much to do: a stranger is sent away before h2o or a TLS handshake is spent on him. True: fd is taken. */
+static bool hurried_away(struct edge__listener *l, int fd, struct entry *e)
+{
+    struct edge_http *h = l->http;
+    const struct edge_gate *gate = &h->conf.gate;
+    if (gate->hurry == NULL || !gate->hurry(gate->ctx))
+        return false;
+    if (l->accept.ssl_ctx == NULL)
+        return edge__refuse_early(h, fd, &e->let_in);
+    if (gate->handshake(gate->ctx))
+        return false;
+    edge__count(h->net, EDGE__M_REFUSED_LOAD);
+    close(fd);
+    return true;
+}
+
 static void admit(struct edge__listener *l, int fd, const struct edge_addr *peer)
 {
     struct edge_http *h = l->http;
     struct edge_net *n = h->net;
-    enum edge__refuse refuse = EDGE__REFUSE_NO;
-    bool tracked;
-    enum edge_admit answer = edge_throttle_enter(&n->throttle, peer, n->conf.loop->now_ms, &tracked);
+    struct entry e = {.refuse = EDGE__REFUSE_NO};
+    enum edge_admit answer = edge_throttle_enter(&n->throttle, peer, n->conf.loop->now_ms, &e.tracked);
     if (answer != EDGE_ADMIT_OK) {
         edge__count(n, answer == EDGE_ADMIT_REFUSE ? EDGE__M_REFUSED_THROTTLE : EDGE__M_REFUSED_ADDRESS);
-        refuse = EDGE__REFUSE_RATE;
+        e.refuse = EDGE__REFUSE_RATE;
     }
     if (answer != EDGE_ADMIT_CLOSE) {
         bool low = fd >= n->descriptor_limit - (int)n->conf.reserve_descriptors;
         if (low || n->conn_count + n->pending_count >= n->conf.max_connections || n->pending_count >= n->conf.max_pending) {
             edge__count(n, low ? EDGE__M_REFUSED_DESCRIPTORS : EDGE__M_REFUSED_FULL);
-            refuse = EDGE__REFUSE_FULL;
+            e.refuse = EDGE__REFUSE_FULL;
         }
     }
-    if (answer == EDGE_ADMIT_CLOSE || (refuse != EDGE__REFUSE_NO && h->refusals >= EDGE__REFUSALS)) {
-        if (tracked)
-            edge_throttle_leave(&n->throttle, peer, false);
+    bool gone = answer == EDGE_ADMIT_CLOSE || (e.refuse != EDGE__REFUSE_NO && h->refusals >= EDGE__REFUSALS);
+    if (gone && e.refuse == EDGE__REFUSE_FULL && l->accept.ssl_ctx == NULL)
+        edge__refuse_fd(h, fd);
+    else if (gone)
         close(fd);
-        return;
-    }
-    to_h2o(l, fd, peer, tracked, refuse);
+    else if (e.refuse == EDGE__REFUSE_NO)
+        gone = hurried_away(l, fd, &e);
+    if (!gone)
+        to_h2o(l, fd, peer, &e);
+    else if (e.tracked)
+        edge_throttle_leave(&n->throttle, peer, false);
 }
 
 static void on_proxied_closed(uv_handle_t *handle)

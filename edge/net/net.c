@@ -37,6 +37,8 @@ static const struct mer_metric_def defs[EDGE__METRICS] = {
     REFUSED(PROXY, "proxy"),
     REFUSED(HANDSHAKE, "handshake"),
     REFUSED(MEMORY, "memory"),
+    REFUSED(LOAD, "load"),
+    COUNTER(REQUESTS_FLOOD, "requests_refused_total", "requests over the rate of their connection (429)", NULL),
     HTTP(2XX),
     HTTP(3XX),
     HTTP(4XX),

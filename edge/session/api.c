@@ -12,6 +12,7 @@
 #include <meridian/mem.h>
 
 #include "edge/limits.h"
+#include "edge/session/overload.h"
 
 #define ROUTER(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
 
@@ -110,6 +111,11 @@ static void on_guest(void *ctx, struct edge_request *req)
         a->values[M_GUESTS_REFUSED]++;
         edge_http_header(req, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
         edge_http_error(req, 401, "invalid_token", "not a guest token of the last 24 hours", 0);
+        return;
+    }
+    if (!renew && !edge_overload_takes(app->overload, EDGE_WORK_GUEST)) {
+        a->values[M_GUESTS_REFUSED]++;
+        edge_http_error(req, 503, "overloaded", "too much to do: come back later", edge_overload_retry_ms(app->overload));
         return;
     }
     if (!mer_bucket_take(&a->guests, guest_rate, app->loop.now_ms)) {

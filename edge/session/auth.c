@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "edge/session/overload.h"
 #include "edge/session/session.h"
 #include "meridian/client/v1/client.pb-c.h"
 
@@ -91,6 +92,13 @@ void edge__auth_token(struct edge_session *s, const char *token, size_t len, con
         edge_conn_close(s->conn, expired ? EDGE_CLOSE_TOKEN_EXPIRED : EDGE_CLOSE_AUTH, expired ? "token_expired" : "bad_token");
         return;
     }
+    struct edge_overload *o = s->all->app->overload;
+    if (!edge_overload_lets_in(o, claims.sub, s->returning)) {
+        char reason[EDGE_CLOSE_REASON_MAX];
+        snprintf(reason, sizeof(reason), "overload;retry=%u", edge_overload_retry_ms(o));
+        edge_conn_close(s->conn, EDGE_CLOSE_OVERLOAD, reason);
+        return;
+    }
     enum mer_err err = edge__session_admit(s, &claims, device);
     if (err != MER_OK) {
         bool busy = err == MER_EBUSY;
@@ -113,6 +121,8 @@ void edge__auth_opened(void *ctx, struct edge_conn *c, const struct edge_upgrade
         return;
     }
     c->user = s;
+    char session[EDGE_SESSION_ID_BYTES];
+    s->returning = edge_query_get(info->query, "session", session, sizeof(session)) == MER_OK;
     enum mer_err have_token = edge_query_get(info->query, "token", token, sizeof(token));
     enum mer_err have_device = edge_query_get(info->query, "device", device, sizeof(device));
     if (have_device == MER_OK ? !mer_id_is_plain(device, strlen(device), EDGE_DEVICE_MAX) : have_device != MER_ENOTFOUND) {

@@ -8,6 +8,7 @@
 
 #include <meridian/json.h>
 
+#include "edge/session/overload.h"
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
 
@@ -97,9 +98,21 @@ static bool find_match_ok(struct edge_session *s, const CM(FindMatch) * f)
     return true;
 }
 
+/* Under load (R25). */
+static bool taken_on(struct edge_session *s, enum edge_work work, const char *re)
+{
+    struct edge_overload *o = s->all->app->overload;
+    if (edge_overload_takes(o, work))
+        return true;
+    edge__session_error(s, CODE(OVERLOADED), "too much to do: ask again later", re, edge_overload_retry_ms(o));
+    return false;
+}
+
 static void on_find_match(struct edge_session *s, const CM(ClientMessage) * m)
 {
-    if (find_match_ok(s, m->find_match))
+    /* Who has a ticket or a game is only told so. */
+    bool asks = s->user->ticket == NULL && edge_seats_game(s->all->app->seats, s->user->id) == NULL;
+    if (find_match_ok(s, m->find_match) && (!asks || taken_on(s, EDGE_WORK_MATCH, "find_match")))
         edge_tickets_find(s, m->find_match);
 }
 
@@ -111,7 +124,8 @@ static void on_cancel(struct edge_session *s, const CM(ClientMessage) * m)
 
 static void on_explain(struct edge_session *s, const CM(ClientMessage) * m)
 {
-    if (id_ok(s, "explain_match", "ticketId", m->explain_match->ticket_id, EDGE_ID_MAX))
+    const char *id = m->explain_match->ticket_id;
+    if (id_ok(s, "explain_match", "ticketId", id, EDGE_ID_MAX) && taken_on(s, EDGE_WORK_ASK, id))
         edge_tickets_explain(s, m->explain_match->ticket_id);
 }
 
@@ -142,7 +156,8 @@ static void on_leave(struct edge_session *s, const CM(ClientMessage) * m)
 
 static void on_get_game(struct edge_session *s, const CM(ClientMessage) * m)
 {
-    if (id_ok(s, "get_game", "gameId", m->get_game->game_id, EDGE_ID_MAX))
+    const char *id = m->get_game->game_id;
+    if (id_ok(s, "get_game", "gameId", id, EDGE_ID_MAX) && taken_on(s, EDGE_WORK_ASK, id))
         to_seats(s, m);
 }
 

@@ -67,6 +67,20 @@ static void drop(struct edge_ring_pool *p, struct entry *e)
     mer_free(&e);
 }
 
+static void fit(struct edge_ring_pool *p)
+{
+    while (p->bytes > p->limit_bytes) {
+        p->dropped++;
+        drop(p, MER_LIST_ENTRY(p->entries.next, struct entry, in_pool));
+    }
+}
+
+void edge_ring_pool_resize(struct edge_ring_pool *p, size_t limit_bytes)
+{
+    p->limit_bytes = limit_bytes;
+    fit(p);
+}
+
 static struct entry *first(struct edge_ring *r)
 {
     return MER_LIST_ENTRY(r->entries.next, struct entry, in_ring);
@@ -92,10 +106,7 @@ void edge_ring_push(struct edge_ring_pool *p, struct edge_ring *r, struct edge_m
     r->bytes += (uint32_t)bytes;
     r->count++;
     p->bytes += bytes;
-    while (p->bytes > p->limit_bytes) {
-        p->dropped++;
-        drop(p, MER_LIST_ENTRY(p->entries.next, struct entry, in_pool));
-    }
+    fit(p);
 }
 
 void edge_ring_adopt(struct edge_ring *to, struct edge_ring *from)

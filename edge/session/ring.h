@@ -31,6 +31,8 @@ struct edge_ring {
 };
 
 void edge_ring_pool_init(struct edge_ring_pool *p, size_t limit_bytes);
+/* Another limit; what is over it goes, oldest first. */
+void edge_ring_pool_resize(struct edge_ring_pool *p, size_t limit_bytes);
 void edge_ring_init(struct edge_ring *r);
 /* Keeps a reference to m under this offset (the last one + 1). When it does not fit (or memory is out) the ring loses its history instead:
  * what it holds is always contiguous and ends at the last offset. */

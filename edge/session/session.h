@@ -69,6 +69,7 @@ struct edge_session {
     bool registered : 1;                    /* the registry has answered */
     bool holding : 1;                       /* what is numbered waits in the ring until the resume is decided */
     bool taken : 1;                         /* lives on at another edge: the registry's entry is that one's */
+    bool returning : 1;                     /* said so before the upgrade; a hint, not checked */
     bool draining : 1;                      /* was told to come back elsewhere */
     char device_inside[EDGE_DEVICE_INSIDE]; /* where `device` points when it fits */
 };
