@@ -3,6 +3,7 @@
 
 import { drawFace } from "./faces.js";
 import { identity } from "./identity.js";
+import { drawMark } from "./seats.js";
 
 const BOARDS = [
     [2, 3, "Quick"],
@@ -21,6 +22,7 @@ export class Lobby {
     #form = byId("wish");
     #startedAt = 0;
     #timer = null;
+    #busyUntil = null;
 
     /**
      * @param {{find: (wish: object) => void, cancel: () => void, explain: () => void}} calls find: the wish is what
@@ -44,14 +46,26 @@ export class Lobby {
             this.#tick();
         }
         byId("waiting-wish").textContent = describe(this.wish);
-        if (ticket) byId("waiting-reason").textContent = reasonText(ticket);
+        drawSeats(byId("waiting-seats"), this.wish.players);
+        if (!ticket) return;
+        this.#busyUntil = null;
+        tell(byId("waiting-reason"), reasonText(ticket));
+        byId("waiting-more").textContent = "";
+    }
+
+    /** The server is too busy to take the wish; it is asked again after so long. */
+    busy(retryAfterMs) {
+        this.#busyUntil = Date.now() + retryAfterMs;
+        this.#tellBusy();
     }
 
     /** No ticket waits any more. */
     doneWaiting() {
         clearInterval(this.#timer);
         this.#timer = null;
+        this.#busyUntil = null;
         byId("waiting-reason").textContent = "";
+        byId("waiting-more").textContent = "";
     }
 
     /** What was asked for last, for "play again". */
@@ -102,6 +116,14 @@ export class Lobby {
         const seconds = Math.floor((Date.now() - this.#startedAt) / 1000);
         byId("waiting-time").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
         if (seconds > 0 && seconds % 5 === 0) this.calls.explain();
+        this.#tellBusy();
+    }
+
+    #tellBusy() {
+        if (this.#busyUntil === null) return;
+        const left = Math.ceil((this.#busyUntil - Date.now()) / 1000);
+        tell(byId("waiting-reason"), "It is very busy right now. You need not do anything.");
+        byId("waiting-more").textContent = left > 0 ? `Asking again in ${left} s…` : "Asking again…";
     }
 }
 
@@ -109,6 +131,24 @@ export class Lobby {
 function reasonText({ reason }) {
     const text = reason || "waiting for more players";
     return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+/* A live region says a text whenever it is set, also when it is the same. */
+function tell(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+}
+
+/* One mark for each seat: mine, and those somebody is looked for. */
+function drawSeats(holder, count) {
+    if (holder.children.length === count) return;
+    holder.replaceChildren(
+        ...Array.from({ length: count }, (_, seat) => {
+            const item = document.createElement("li");
+            item.dataset.seat = seat;
+            item.append(drawMark(seat));
+            return item;
+        }),
+    );
 }
 
 function describe({ players, rows, cols, bots }) {

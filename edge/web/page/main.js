@@ -4,32 +4,32 @@
 // The page shows what the client library says and nothing else. Views: lobby -> waiting -> game -> lobby; a game that
 // the server names (after a reload, on another device) is shown at once.
 
-import { announce, banner, toast, toastError } from "./notices.js";
-import { guestTokens, MeridianClient } from "../meridian.js";
+import { toast, toastError } from "./notices.js";
+import { guestTokens, MeridianClient, regionUrls } from "../meridian.js";
 import { identity } from "./identity.js";
 import { Lobby } from "./lobby.js";
 import { TableView } from "./table.js";
-
-const QUIET_MS = 700; /* shorter interruptions are not worth a banner */
+import { Wire } from "./wire.js";
 
 const byId = (id) => document.getElementById(id);
 
 const client = new MeridianClient({
-    urls: [edgeUrl()],
+    urls: [...new Set([edgeUrl(), location.origin])],
+    locate: regionUrls({ url: location.origin }),
     device: identity.device,
     tokens: guestTokens({ url: location.origin, name: () => identity.name, store: identity.store }),
 });
+new Wire(client);
 const table = new TableView(client);
 const lobby = new Lobby({ find, cancel, explain });
 const refused = new Set(); /* games and tickets the player turned away from: what still comes of them is not shown */
 let seeking = 0; /* counts the searches, so that a late answer to an old one is known */
-let bannerTimer = null;
 
-/* ?edge=URL leads the connection to another port of the same host; anything else is ignored. */
+/* ?edge=URL tries another port of the same host first; anything else is ignored. */
 function edgeUrl() {
     try {
         const wanted = new URL(new URLSearchParams(location.search).get("edge"));
-        if (wanted.hostname === location.hostname) return wanted.href;
+        if (wanted.hostname === location.hostname) return wanted.origin;
     } catch {
         /* none given */
     }
@@ -85,6 +85,12 @@ function explain() {
     if (client.ticket && client.state === "ready") client.explainMatch(client.ticket.ticketId).catch(() => {});
 }
 
+/* The library sends it again by itself; the player should know why nothing happens. */
+function onRetry({ re, retryAfterMs = 0 }) {
+    if (re === "find_match") lobby.busy(retryAfterMs);
+    else table.kept();
+}
+
 function backToLobby() {
     lobby.doneWaiting();
     table.clear();
@@ -125,49 +131,11 @@ function onLost({ game }) {
     backToLobby();
 }
 
-const LINE = {
-    closed: "not connected", idle: "resting", connecting: "connecting", waiting: "reconnecting", gave_up: "disconnected",
-};
-
-function onState(now) {
-    byId("line").dataset.state = now.state;
-    byId("line-text").textContent = LINE[now.state] ?? client.connected.region;
-    byId("line").title = client.connected ? `edge ${client.connected.edge}` : "";
-    if (now.state === "ready") {
-        clearTimeout(bannerTimer);
-        bannerTimer = null;
-        if (!byId("banner").hidden) announce("Connected again.");
-        banner(null);
-    }
-    if ((now.state === "waiting" || now.state === "connecting") && bannerTimer === null) {
-        const text = client.connected ? "Connection lost. Reconnecting…" : "Connecting…";
-        bannerTimer = setTimeout(() => banner(text), QUIET_MS);
-    }
-}
-
-const ENDS = {
-    3501: ["You were signed out.", "Play as a new guest"],
-    3502: ["You play in another tab or window now.", "Play here instead"],
-    3508: ["This page is too old for the server.", "Reload"],
-};
-
-function onGaveUp({ code }) {
-    clearTimeout(bannerTimer);
-    bannerTimer = null;
-    const [text, label] = ENDS[code] ?? ["The connection is closed.", "Connect again"];
-    banner(text, { label, run: () => (code === 3508 ? location.reload() : client.connect()) });
-}
-
-function onMaintenance() {
-    toast("The server moves house: you will be reconnected in a moment, the game stays.");
-}
-
-client.on("state", onState);
-client.on("gaveup", onGaveUp);
+client.on("state", ({ state }) => table.online(state === "ready"));
 client.on("ticket", onTicket);
 client.on("game", onGame);
 client.on("game_lost", onLost);
-client.on("server_maintenance", onMaintenance);
+client.on("retry", onRetry);
 client.on("error", (error) => {
     if (error.code !== "token_expiring") toastError(error);
 });

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// notices.js - what the page says beside the game: toasts, the banner, and words for screen readers.
+// notices.js - what the page says beside the game: toasts, the bar on top, and words for screen readers.
+//
+// What is seen and what is heard are apart: toasts are hidden from screen readers, which get the same words once, in
+// one of two live regions: `announcer` waits for its turn, `alarm` interrupts.
 
 const TOAST_MS = 5000;
 const TOASTS_MAX = 3;
+const SPOKEN_MAX = 6;
 
 const TEXTS = {
     not_your_turn: "It is not your turn.",
@@ -19,41 +23,63 @@ const TEXTS = {
 
 const byId = (id) => document.getElementById(id);
 
-/** Shows a short text for a few seconds. */
-export function toast(text) {
+/**
+ * Shows a short text for a few seconds, without a sound for screen readers.
+ * @param {string} text
+ * @param {{key?: string}} [options] a text of the same key takes the place of the one before
+ */
+export function note(text, { key } = {}) {
     const holder = byId("toasts");
     const item = document.createElement("p");
     item.className = "toast";
     item.textContent = text;
+    if (key) {
+        holder.querySelector(`[data-key="${key}"]`)?.remove();
+        item.dataset.key = key;
+    }
     holder.append(item);
     while (holder.children.length > TOASTS_MAX) holder.firstElementChild.remove();
     setTimeout(() => item.remove(), TOAST_MS);
 }
 
+/** Something went wrong: seen for a few seconds, heard at once. */
+export function toast(text) {
+    note(text);
+    say(byId("alarm"), text);
+}
+
 /** Shows an error of the library in words for players. */
 export function toastError(error) {
-    if (error.code === "closed" || error.code === "gave_up") return; /* the banner says it */
+    if (error.code === "closed" || error.code === "gave_up") return; /* the bar says it */
     toast(TEXTS[error.code] ?? error.message ?? "Something went wrong.");
 }
 
 /** Tells screen readers; several texts at once become one sentence after the other. */
 export function announce(text) {
-    const holder = byId("announcer");
+    say(byId("announcer"), text);
+}
+
+function say(region, text) {
     const item = document.createElement("p");
     item.textContent = text;
-    holder.append(item);
-    while (holder.children.length > 6) holder.firstElementChild.remove();
+    region.append(item);
+    while (region.children.length > SPOKEN_MAX) region.firstElementChild.remove();
 }
 
 /**
  * Shows or hides the bar on top.
  * @param {string|null} text null hides it
- * @param {{label: string, run: () => void}|null} [action]
+ * @param {{more?: string, kind?: "busy"|"good", action?: {label: string, run: () => void}|null}} [options] more: seen
+ *        and not heard, it may change every second
  */
-export function banner(text, action = null) {
-    byId("banner").hidden = text === null;
-    byId("banner").classList.toggle("still", action !== null);
+export function banner(text, { more = "", kind = "busy", action = null } = {}) {
+    const bar = byId("banner");
+    bar.hidden = text === null;
+    bar.dataset.kind = kind;
+    bar.classList.toggle("still", kind === "good" || (action !== null && more === ""));
+    if (text && byId("banner-text").textContent !== text) announce(text);
     byId("banner-text").textContent = text ?? "";
+    byId("banner-more").textContent = more;
     const button = byId("banner-action");
     button.hidden = action === null;
     button.textContent = action?.label ?? "";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // players.js - the strip of players: who, how many pairs, whose turn, and the clock as a ring around the mark.
 
-import { drawMark, seatName } from "./seats.js";
+import { drawMark, seatName, stateOf } from "./seats.js";
 
 const RADIUS = 21;
 const AROUND = 2 * Math.PI * RADIUS;
@@ -9,7 +9,7 @@ const HURRY_MS = 5000;
 const DEFAULT_TURN_MS = 20000; /* shown as a full ring when we come in the middle of a turn */
 const TICK_MS = 100;
 
-const NOTES = { grace: "reconnecting", paused: "away", bot: "bot plays", left: "left" };
+const NOTES = { grace: "reconnecting", paused: "away", bot: "away, bot plays", left: "left" };
 
 export class Players {
     #root;
@@ -54,11 +54,15 @@ export class Players {
 
     #draw(chip, game) {
         const { seat } = chip;
-        const state = game.seats.find((one) => one.seat === seat)?.state ?? "seated";
+        /* Who keeps a paused game waiting is not said, but it is somebody who was away already. */
+        const state = game.status === "paused" && stateOf(game, seat) === "grace" ? "paused" : stateOf(game, seat);
         const kind = game.players.find((one) => one.seat === seat)?.kind;
         const turn = game.status !== "over" && game.turn === seat;
         chip.item.classList.toggle("turn", turn);
-        chip.item.classList.toggle("away", state !== "seated" && state !== "bot");
+        chip.item.dataset.state = state;
+        const gone = state === "grace" || state === "paused";
+        if (!gone) chip.awaySince = null;
+        else chip.awaySince ??= performance.now();
         if (turn) chip.item.setAttribute("aria-current", "true");
         else chip.item.removeAttribute("aria-current");
         const score = String(game.scores[seat] ?? 0);
@@ -90,7 +94,9 @@ export class Players {
             const share = running ? Math.min(1, leftMs / this.#totalMs) : 0;
             chip.ring.setAttribute("stroke-dashoffset", (AROUND * (1 - share)).toFixed(1));
             chip.item.classList.toggle("hurry", running && leftMs < HURRY_MS);
-            chip.seconds.textContent = running ? String(Math.ceil(leftMs / 1000)) : "";
+            const awayMs = chip.awaySince === null ? null : performance.now() - chip.awaySince;
+            chip.away.textContent = awayMs === null ? "" : `${Math.floor(awayMs / 1000)} s`;
+            chip.seconds.textContent = running ? `${Math.ceil(leftMs / 1000)} s` : "";
             if (running && leftMs < HURRY_MS && leftMs > 0 && !this.#warned) {
                 this.#warned = true;
                 if (chip.mine) this.#hurry();
@@ -105,7 +111,7 @@ function newChip(seat, name, mine) {
         <span class="medal"><svg class="ring" viewBox="0 0 48 48" aria-hidden="true">
             <circle class="track" cx="24" cy="24" r="${RADIUS}"/>
             <circle class="hand" cx="24" cy="24" r="${RADIUS}" stroke-dasharray="${AROUND.toFixed(1)}"/></svg></span>
-        <span class="who"><b class="name"></b><small><span class="note"></span><span class="seconds" aria-hidden="true"></span></small></span>
+        <span class="who"><b class="name"></b><small><span class="note"></span><span class="since" aria-hidden="true"></span><span class="seconds" aria-hidden="true"></span></small></span>
         <span class="score"><b>0</b><span class="sr"> pairs</span></span></li>`;
     const item = holder.content.firstElementChild;
     item.classList.toggle("me", mine);
@@ -118,6 +124,8 @@ function newChip(seat, name, mine) {
         ring: item.querySelector(".hand"),
         score: item.querySelector(".score b"),
         note: item.querySelector(".note"),
+        away: item.querySelector(".since"),
+        awaySince: null,
         seconds: item.querySelector(".seconds"),
     };
 }

@@ -23,3 +23,8 @@ export function seatName(game, seat) {
     const player = game.players.find((one) => one.seat === seat);
     return player?.name || player?.user || `Player ${seat + 1}`;
 }
+
+/** The state of a seat: seated, grace, paused, bot or left. */
+export function stateOf(game, seat) {
+    return game.seats.find((one) => one.seat === seat)?.state ?? "seated";
+}

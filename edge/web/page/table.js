@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// table.js - the game view: board, players, status line, announcements, result.
+// table.js - the game view: board, players, status line, what happens to the seats, result.
 
-import { announce, toastError } from "./notices.js";
+import { announce, note, toastError } from "./notices.js";
 import { Board } from "./board.js";
-import { drawMark, seatName } from "./seats.js";
+import { drawMark, seatName, stateOf } from "./seats.js";
+import { ending, Pause, pauseWords } from "./pause.js";
 import { Players } from "./players.js";
-
-const PAUSES = {
-    player: "Paused: waiting for a player to come back.",
-    storage: "Paused: saving moves takes longer than usual. Nothing is lost.",
-    link: "Paused: two parts of the network cannot see each other.",
-};
-
-const ENDINGS = {
-    finished: "All pairs are found.",
-    resigned: "The others left the table.",
-    abandoned: "Nobody was left at the table.",
-    expired: "The game took too long.",
-};
 
 const RESULT_DELAY_MS = 900; /* the last pair deserves a look */
 const CONFETTI = 36;
+const BLINK_MS = 1500; /* a player who is back so soon, as in every restart of a server, was never away for the others */
+const TITLE = document.title;
 
 const byId = (id) => document.getElementById(id);
 
@@ -29,7 +19,11 @@ export class TableView {
     #board;
     #players;
     #game = null;
+    #pause = new Pause();
     #inFlight = new Set();
+    #online = true;
+    #kept = false; /* a move waits at the server's wish */
+    #drops = new Map(); /* seat -> timer until its drop is told */
     #resultTimer = null;
 
     /** @param {import("../meridian.js").MeridianClient} client */
@@ -48,15 +42,33 @@ export class TableView {
         const other = this.#game?.id !== game.id;
         if (other) this.#begin(game);
         if (game.status === "unknown") return;
+        this.#pause.hear(message);
         this.#draw();
         this.#say(message);
         if (game.status === "over") this.#end(message.type === "game_over" && !other);
     }
 
+    /** The connection is there, or not. */
+    online(yes) {
+        this.#online = yes;
+        if (this.#game && this.#game.status !== "unknown") this.#draw();
+    }
+
+    /** The server wants a move again a little later; the library sees to it. */
+    kept() {
+        this.#kept = true;
+        if (this.#game) this.#draw();
+    }
+
     /** Puts the game away. */
     clear() {
         clearTimeout(this.#resultTimer);
+        this.#resultTimer = null;
         this.#game = null;
+        this.#kept = false;
+        for (const seat of [...this.#drops.keys()]) this.#hushed(seat);
+        this.#pause.hide();
+        document.title = TITLE;
         byId("result").close();
         byId("confirm").close();
     }
@@ -81,20 +93,21 @@ export class TableView {
         byId("status").textContent = this.#status(mine);
         byId("status").classList.toggle("mine", mine);
         byId("leave").hidden = game.status === "over";
-        const paused = game.status === "paused";
-        byId("pause").hidden = !paused;
-        byId("board").classList.toggle("paused", paused);
-        if (paused) byId("pause").textContent = PAUSES[game.pause?.reason] ?? "Paused.";
+        byId("board").classList.toggle("paused", game.status === "paused");
+        this.#pause.show(game);
+        document.title = mine ? `Your turn - ${TITLE}` : TITLE;
     }
 
     #status(mine) {
         const game = this.#game;
-        if (game.status === "over") return ENDINGS[game.result?.reason] ?? "The game is over.";
+        if (game.status === "over") return ending(game);
         if (game.status === "paused") return "The clock stands still.";
+        if (!this.#online) return this.#inFlight.size ? "Your card is kept until the connection is back." : "Your seat is kept.";
+        if (this.#kept && this.#inFlight.size) return "Saving takes a moment; your card is kept.";
         if (game.missed) return "No pair.";
         const up = game.cards.some((card) => card.state === "up");
         if (mine) return up ? "Now find its twin." : "Your turn: turn a card.";
-        return `${seatName(game, game.turn)} is thinking…`;
+        return `${seatName(game, game.turn)} ${DOING[stateOf(game, game.turn)] ?? "is thinking…"}`;
     }
 
     #flip(card) {
@@ -104,6 +117,7 @@ export class TableView {
         this.#board.pressed(card, true);
         const settle = () => {
             this.#inFlight.delete(card);
+            this.#kept = false;
             this.#board.pressed(card, false);
             if (this.#game === game) this.#draw();
         };
@@ -115,8 +129,26 @@ export class TableView {
     }
 
     #say(message) {
-        const words = WORDS[message.type]?.(message, this.#game, this.#board);
-        if (words) announce(words);
+        const { type, seat } = message;
+        if (type === "player_dropped") {
+            this.#hushed(seat);
+            this.#drops.set(seat, setTimeout(() => this.#hushed(seat) && this.#tell(message), BLINK_MS));
+        } else if (type !== "player_reconnected" || !this.#hushed(seat)) {
+            this.#tell(message);
+        }
+    }
+
+    /* Forgets a drop that was not told yet. @returns true when there was one */
+    #hushed(seat) {
+        clearTimeout(this.#drops.get(seat));
+        return this.#drops.delete(seat);
+    }
+
+    #tell(message) {
+        const words = this.#game && WORDS[message.type]?.(message, this.#game, this.#board);
+        if (!words) return;
+        announce(words);
+        if (SEEN.has(message.type)) note(words, { key: `seat ${message.seat}` });
     }
 
     #end(live) {
@@ -133,11 +165,11 @@ export class TableView {
     #showResult() {
         const game = this.#game;
         if (game?.status !== "over") return;
-        const { scores, winners, reason } = game.result;
+        const { scores, winners } = game.result;
         const won = winners.includes(game.seat);
         byId("confirm").close();
         byId("result-title").textContent = title(game, won);
-        byId("result-reason").textContent = ENDINGS[reason] ?? "";
+        byId("result-reason").textContent = ending(game);
         const order = scores.map((score, seat) => ({ score, seat })).sort((a, b) => b.score - a.score);
         byId("ranking").replaceChildren(...order.map(({ score, seat }) => rankingLine(game, seat, score, winners)));
         byId("confetti").replaceChildren(...(won ? Array.from({ length: CONFETTI }, scrap) : []));
@@ -159,14 +191,21 @@ const WORDS = {
         `A pair. ${seat === game.seat ? "You have" : `${seatName(game, seat)} has`} ${scores[seat]}.`,
     pair_missed: () => "No pair.",
     turn_changed: ({ seat }, game) => (seat === game.seat ? "Your turn." : `${seatName(game, seat)}'s turn.`),
-    player_dropped: ({ seat }, game) => `${seatName(game, seat)} lost the connection.`,
-    player_reconnected: ({ seat }, game) => `${seatName(game, seat)} is back.`,
-    seat_taken_over: ({ seat }, game) => `A bot plays for ${seatName(game, seat)}.`,
-    seat_handed_back: ({ seat }, game) => `${seatName(game, seat)} plays again.`,
-    seat_left: ({ seat }, game) => `${seatName(game, seat)} left.`,
-    game_paused: ({ reason }) => PAUSES[reason] ?? "Paused.",
+    player_dropped: ({ seat }, game) => seat !== game.seat && `${seatName(game, seat)} lost the connection. The seat is kept.`,
+    player_reconnected: ({ seat }, game) => seat !== game.seat && `${seatName(game, seat)} is back.`,
+    seat_taken_over: ({ seat }, game) =>
+        seat === game.seat ? "A bot played for you while you were away." : `A bot plays for ${seatName(game, seat)} now.`,
+    seat_handed_back: ({ seat }, game) =>
+        seat === game.seat ? "You have your seat back from the bot." : `${seatName(game, seat)} is back and plays again.`,
+    seat_left: ({ seat }, game) => seat !== game.seat && `${seatName(game, seat)} left the game.`,
+    game_paused: (message, game) => pauseWords(game),
     game_resumed: () => "The game goes on.",
 };
+
+/* What happens to a seat is seen, too; the rest of the words the board shows by itself. */
+const SEEN = new Set(["player_dropped", "player_reconnected", "seat_taken_over", "seat_handed_back", "seat_left"]);
+
+const DOING = { grace: "lost the connection…", bot: "is away, a bot plays…" };
 
 function title(game, won) {
     const { winners } = game.result;
