@@ -16,7 +16,7 @@ static const uint8_t next[ROUTER_CLAIM_NSTATES][ROUTER_CLAIM_NEVENTS] = {
     [S(CHECKING)] = {S(LINKED), S(CHECKING), S(CHECKING), S(DEAD), S(REPLACED), S(CHECKING)},
     [S(DEAD)] = {S(LINKED), S(DEAD), S(DEAD), S(DEAD), S(REPLACED), S(REMOVED)},
     [S(REPLACED)] = {S(REPLACED), S(REPLACED), S(REPLACED), S(REPLACED), S(REPLACED), S(REMOVED)},
-    [S(REMOVED)] = {S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED)},
+    [S(REMOVED)] = {S(LINKED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED)},
 };
 #undef S
 
@@ -125,8 +125,10 @@ enum mer_err router_claims_remember(struct router_claims *c, const char *incarna
 enum mer_err router_claims_up(struct router_claims *c, const char *incarnation, const char *id, uint64_t now_ms)
 {
     struct router_owner *o = find(c, incarnation);
-    if (o == NULL && was_removed(c, incarnation))
+    bool removed = o == NULL ? was_removed(c, incarnation) : o->state == ROUTER_CLAIM_REMOVED;
+    if (removed && linked(c, id) != NULL)
         return MER_OK; /* woke up after its successor had come: nothing is its own any more */
+    /* Removed, but without a successor: it was silent for long, and lives. What it owned is claimed; what it will own is its own. */
     if (o == NULL && (o = add(c, incarnation, id, ROUTER_CLAIM_SILENT, now_ms)) == NULL)
         return MER_ENOMEM;
     move(c, o, ROUTER_CLAIM_EV_UP, now_ms);

@@ -4,7 +4,7 @@
  *           link down          3 s                key gone, its shard up for the TTL, brake not on
  *   LINKED -----------> SILENT -----> CHECKING ----------------------------------------------------> DEAD --all slices claimed--> REMOVED
  *     ^                   |              |  ^ key there: asked again                                  |
- *     +----- link up -----+--------------+--------------------------- link up (it lives) -------------+
+ *     +----- link up -----+--------------+--------------------------- link up (it lives) -------------+------ the same, no newer one ---+
  *
  *   any of them but REMOVED --a newer incarnation of the same edge registered--> REPLACED --all slices claimed--> REMOVED
  *
@@ -98,7 +98,7 @@ void router_claims_init(struct router_claims *c, const struct router_claims_env 
 void router_claims_deinit(struct router_claims *c);
 /* An incarnation that an earlier leader noted. */
 MER_MUST_CHECK enum mer_err router_claims_remember(struct router_claims *c, const char *incarnation, const char *id, uint64_t now_ms);
-/* It registered with us. Others of the same id are replaced from then on. */
+/* It registered with us. Others of the same id are replaced from then on. One that was removed comes back, unless its successor is here. */
 MER_MUST_CHECK enum mer_err router_claims_up(struct router_claims *c, const char *incarnation, const char *id, uint64_t now_ms);
 void router_claims_down(struct router_claims *c, const char *incarnation, bool draining, uint64_t now_ms);
 void router_claims_alive(struct router_claims *c, const char *incarnation, enum router_alive alive, uint64_t now_ms);

@@ -140,7 +140,7 @@ static void every_cell_of_the_table(void **state)
         {S(LINKED), S(CHECKING), S(CHECKING), S(DEAD), S(REPLACED), S(CHECKING)},
         {S(LINKED), S(DEAD), S(DEAD), S(DEAD), S(REPLACED), S(REMOVED)},
         {S(REPLACED), S(REPLACED), S(REPLACED), S(REPLACED), S(REPLACED), S(REMOVED)},
-        {S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED)},
+        {S(LINKED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED), S(REMOVED)},
     };
     (void)state;
     for (int s = 0; s < ROUTER_CLAIM_NSTATES; s++)
@@ -238,6 +238,26 @@ static void an_edge_that_comes_back_is_not_claimed_on(void **state)
     unsigned orders = f->order_count;
     run_for(f, 20000);
     assert_int_equal(f->order_count, orders);
+}
+
+static void an_edge_that_wakes_up_after_all_was_claimed_may_die_again(void **state)
+{
+    struct fix *f = *state;
+    up(f, 0, "e0.a", "e0");
+    up(f, 1, "e1.a", "e1");
+    for (int life = 0; life < 3; life++) {
+        down(f, 0, false);
+        f->store_answers = life != 1; /* once it wakes up before the store has forgotten it */
+        run_for(f, 70000);            /* the brake lets one die a minute */
+        assert_int_equal(f->c.counts[ROUTER_C_REMOVED], life + 1);
+        up(f, 0, "e0.a", "e0");
+        assert_int_equal(owner(f, "e0.a")->state, S(LINKED));
+        assert_false(owner(f, "e0.a")->noted);
+        f->store_answers = true;
+        run_for(f, 200);
+        assert_true(owner(f, "e0.a")->noted);
+    }
+    assert_int_equal(f->c.counts[ROUTER_C_GAMES], 3 * 3 * ROUTER_SLICES);
 }
 
 static void a_new_leader_finds_those_who_died_with_the_old_one(void **state)
@@ -354,6 +374,7 @@ int main(void)
         T(as_long_as_the_key_is_there_or_nobody_can_tell_it_lives),
         T(a_newer_incarnation_makes_the_older_ones_dead_at_once),
         T(an_edge_that_comes_back_is_not_claimed_on),
+        T(an_edge_that_wakes_up_after_all_was_claimed_may_die_again),
         T(a_new_leader_finds_those_who_died_with_the_old_one),
         T(a_slice_that_failed_goes_to_another_edge),
         T(the_brake_holds_many_silent_edges_until_an_operator_says_go),
