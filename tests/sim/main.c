@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,6 +66,7 @@ static void run_seed(struct result *r, uint64_t seed, const struct options *o)
 {
     sim_world_init(seed, o->plant, o->trace ? stdout : NULL);
     sim.managed = !o->unmanaged;
+    sim.hashing = o->twice;
     sim_check_init();
     sim_region_init(sim_between(2, SIM_EDGES));
     sim_players_init(sim_between(20, 30), 2);
@@ -76,10 +78,14 @@ static void run_seed(struct result *r, uint64_t seed, const struct options *o)
     run_until(sim_now_ms() + DRAIN_MS, all_done);
     if (!sim.failed)
         sim_check_end();
+    char text[400];
     if (!sim.failed && !sim_players_done()) {
-        char text[400];
         sim_players_explain(text, sizeof(text));
         sim_fail("players wait for ever:%s", text);
+    }
+    if (!sim.failed && !sim_cluster_well()) {
+        sim_cluster_explain(text, sizeof(text));
+        sim_fail("everything has healed, and Redis is not whole: %s", text);
     }
     *r = (struct result){.seed = seed,
                          .hash = sim.hash,
@@ -230,6 +236,15 @@ static int run_all(const struct options *o)
     return same && (o->plant[0] ? t.failed > 0 : t.failed == 0) ? 0 : 1;
 }
 
+static void say_cost(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_CHILDREN, &u);
+    printf("%.1f s of CPU; a seed takes at most %.0f MB\n",
+           (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6,
+           (double)u.ru_maxrss / 1024);
+}
+
 static uint64_t number(const char *text)
 {
     char *end;
@@ -277,5 +292,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "sim: there is no bug %s\n", o.plant);
         return 2;
     }
-    return run_all(&o);
+    int rc = run_all(&o);
+    say_cost();
+    return rc;
 }

@@ -291,7 +291,6 @@ static void check_game(const char *id)
 struct games {
     char (*id)[SIM_ID];
     size_t count, cap;
-    bool all_over;
 };
 
 static void note(struct games *g, const char *id)
@@ -312,13 +311,19 @@ static void note_key(void *ctx, const struct sim_key *key)
     const char *id = strrchr(key->name->data, ':');
     if (strncmp(key->name->data, "game:", 5) != 0 || !id || key->stored == 0)
         return;
-    g->all_over &= strcmp(sim_key_field(key, "x"), "1") == 0 || is_orphan(key);
     note(g, id + 1);
+}
+
+static void see_if_over(void *ctx, const struct sim_key *key)
+{
+    bool *all = ctx;
+    if (*all && strncmp(key->name->data, "game:", 5) == 0 && key->stored > 0)
+        *all = strcmp(sim_key_field(key, "x"), "1") == 0 || is_orphan(key);
 }
 
 static struct games stored_games(void)
 {
-    struct games g = {.all_over = true};
+    struct games g = {.count = 0};
     for (unsigned s = 0; s < SIM_SHARDS; s++)
         sim_keys_each(&sim_redis_primary(s)->keys, note_key, &g);
     return g;
@@ -326,9 +331,10 @@ static struct games stored_games(void)
 
 bool sim_check_all_over(void)
 {
-    struct games g = stored_games();
-    free(g.id);
-    return g.all_over;
+    bool all = true;
+    for (unsigned s = 0; s < SIM_SHARDS; s++)
+        sim_keys_each(&sim_redis_primary(s)->keys, see_if_over, &all);
+    return all;
 }
 
 void sim_check_end(void)

@@ -199,25 +199,58 @@ static void replicas_report(struct sim_node *n)
     }
 }
 
+/* What is wrong between two nodes, NULL: nothing. */
+static const char *amiss(const struct sim_node *n, unsigned k)
+{
+    return !linked(n, &sim_node[k])        ? "cannot talk to"
+           : n->failed[k]                  ? "takes for dead"
+           : suspects(n, &sim_node[k])     ? "has not heard"
+           : n->user_off[k]                ? "does not let in"
+           : k != n->index && !n->knows[k] ? "does not know"
+                                           : NULL;
+}
+
+/* What is wrong with a node by itself. */
+static const char *ails(const struct sim_node *n)
+{
+    if (!runs(n))
+        return "does not run";
+    if (!n->ok)
+        return "serves nothing";
+    if (n->master != n->index && !n->online)
+        return "does not follow anybody";
+    for (unsigned s = 0; s < SIM_SHARDS; s++)
+        if (n->owner[s] != sim_node[0].owner[s] || n->epoch[s] != sim_node[0].epoch[s])
+            return "has another view";
+    size_t copies = 0;
+    MER_LIST_EACH (it, &n->replicas)
+        copies += MER_LIST_ENTRY(it, struct sim_replica, list)->online;
+    return n->master == n->index && copies != SIM_COPIES - 1 ? "misses replicas" : NULL;
+}
+
 static bool all_well(void)
 {
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        struct sim_node *n = &sim_node[i];
-        if (!runs(n) || !n->ok || (n->master != i && !n->online))
+        if (ails(&sim_node[i]))
             return false;
         for (unsigned k = 0; k < SIM_NODES; k++)
-            if (!linked(n, &sim_node[k]) || n->failed[k] || suspects(n, &sim_node[k]) || n->user_off[k] || (k != i && !n->knows[k]))
+            if (amiss(&sim_node[i], k))
                 return false;
-        for (unsigned s = 0; s < SIM_SHARDS; s++)
-            if (n->owner[s] != sim_node[0].owner[s] || n->epoch[s] != sim_node[0].epoch[s])
-                return false;
-        size_t copies = 0;
-        MER_LIST_EACH (it, &n->replicas)
-            copies += MER_LIST_ENTRY(it, struct sim_replica, list)->online;
-        if (n->master == i && copies != SIM_COPIES - 1)
-            return false;
     }
     return true;
+}
+
+void sim_cluster_explain(char *out, size_t bytes)
+{
+    size_t len = 0;
+    out[0] = 0;
+    for (unsigned i = 0; i < SIM_NODES && len < bytes; i++) {
+        if (ails(&sim_node[i]))
+            len += (size_t)snprintf(out + len, bytes - len, "redis%u %s; ", i, ails(&sim_node[i]));
+        for (unsigned k = 0; k < SIM_NODES && len < bytes; k++)
+            if (amiss(&sim_node[i], k))
+                len += (size_t)snprintf(out + len, bytes - len, "redis%u %s redis%u; ", i, amiss(&sim_node[i], k), k);
+    }
 }
 
 static void on_tick(void *ctx, uint64_t arg)

@@ -33,15 +33,30 @@ static void error(struct mer_buf *out, const char *text)
 
 static void bulk(struct mer_buf *out, const char *text)
 {
-    MER_ASSERT(mer_buf_appendf(out, "$%zu\r\n%s\r\n", strlen(text), text) == MER_OK);
+    char head[24];
+    size_t len = strlen(text);
+    int n = snprintf(head, sizeof(head), "$%zu\r\n", len);
+    MER_ASSERT(mer_buf_append(out, head, (size_t)n) == MER_OK && mer_buf_append(out, text, len) == MER_OK &&
+               mer_buf_append(out, "\r\n", 2) == MER_OK);
 }
 
 /* --- looking
  * ------------------------------------------------------------------------------------------------------------------------------ */
 
-static void say_nodes(const struct sim_node *n, struct mer_buf *out)
+/* What CLUSTER NODES says of a node hangs on this alone: its text is kept until it changes, for the router's leader asks often. */
+struct table {
+    bool knows[SIM_NODES], failed[SIM_NODES];
+    unsigned owner[SIM_SHARDS], master;
+    uint64_t epoch[SIM_SHARDS];
+};
+static struct {
+    struct table of;
+    char text[TEXT];
+} tables[SIM_NODES];
+
+static void write_nodes(const struct sim_node *n, char text[TEXT])
 {
-    char text[TEXT], id[ID_BYTES], master[ID_BYTES];
+    char id[ID_BYTES], master[ID_BYTES];
     size_t len = 0;
     for (unsigned i = 0; i < SIM_NODES; i++) {
         const struct sim_node *o = &sim_node[i];
@@ -51,14 +66,29 @@ static void say_nodes(const struct sim_node *n, struct mer_buf *out)
         id_of(i, id);
         id_of(i == n->index ? n->master : n->owner[o->shard], master);
         bool own = i == n->index ? n->master == i : primary;
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s redis%u:6379@16379 %s%s%s %s 0 0 %llu connected", id, i,
+        len += (size_t)snprintf(text + len, TEXT - len, "%s redis%u:6379@16379 %s%s%s %s 0 0 %llu connected", id, i,
                                 i == n->index ? "myself," : "", own ? "master" : "slave", n->failed[i] ? ",fail" : "", own ? "-" : master,
                                 (unsigned long long)n->epoch[o->shard]);
         if (primary)
-            len += (size_t)snprintf(text + len, sizeof(text) - len, " %u-%u", o->shard * 5461, o->shard * 5461 + 5460);
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "\n");
+            len += (size_t)snprintf(text + len, TEXT - len, " %u-%u", o->shard * 5461, o->shard * 5461 + 5460);
+        len += (size_t)snprintf(text + len, TEXT - len, "\n");
     }
-    bulk(out, text);
+}
+
+static void say_nodes(const struct sim_node *n, struct mer_buf *out)
+{
+    struct table now;
+    memset(&now, 0, sizeof(now)); /* compared as bytes */
+    memcpy(now.knows, n->knows, sizeof(now.knows));
+    memcpy(now.failed, n->failed, sizeof(now.failed));
+    memcpy(now.owner, n->owner, sizeof(now.owner));
+    memcpy(now.epoch, n->epoch, sizeof(now.epoch));
+    now.master = n->master;
+    if (tables[n->index].text[0] == 0 || memcmp(&now, &tables[n->index].of, sizeof(now)) != 0) {
+        tables[n->index].of = now;
+        write_nodes(n, tables[n->index].text);
+    }
+    bulk(out, tables[n->index].text);
 }
 
 static void say_replication(const struct sim_node *n, struct mer_buf *out)
@@ -88,13 +118,12 @@ static void say_server(const struct sim_node *n, struct mer_buf *out)
 
 static void say_users(const struct sim_node *n, struct mer_buf *out)
 {
-    char text[64];
-    MER_ASSERT(mer_buf_appendf(out, "*%d\r\n", SIM_NODES + 1) == MER_OK);
-    bulk(out, "user default on nopass ~* &* +@all");
-    for (unsigned i = 0; i < SIM_NODES; i++) {
-        snprintf(text, sizeof(text), "user repl-%u %s +psync +replconf +ping", i, n->user_off[i] ? "off" : "on");
-        bulk(out, text);
-    }
+    char text[TEXT];
+    size_t len = (size_t)snprintf(text, sizeof(text), "*%d\r\n$34\r\nuser default on nopass ~* &* +@all\r\n", SIM_NODES + 1);
+    for (unsigned i = 0; i < SIM_NODES; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "$%d\r\nuser repl-%u %s +psync +replconf +ping\r\n",
+                                n->user_off[i] ? 38 : 37, i, n->user_off[i] ? "off" : "on");
+    MER_ASSERT(mer_buf_append(out, text, len) == MER_OK);
 }
 
 /* --- changing

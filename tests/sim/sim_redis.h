@@ -78,6 +78,7 @@ void sim_cluster_init(void);
 void sim_cluster_wake(void);
 /* Every node lives, every replica is attached, everybody agrees. */
 bool sim_cluster_well(void);
+void sim_cluster_explain(char *out, size_t bytes);
 void sim_cluster_restarted(struct sim_node *n);
 /* What an operator, or the router's leader, may say to a node; the reply is appended. false: no such command. */
 struct mer_buf;

@@ -50,6 +50,8 @@ void __wrap_mer_log_write(struct mer_log *l, enum mer_level level, bool peer_cau
     (void)peer_caused;
     char line[400];
     size_t n = 0;
+    if (level != MER_ERROR && !sim.trace)
+        return;
     line[0] = 0;
     for (size_t i = 0; i < count && n < sizeof(line); i++) {
         int more = kv[i].type == MER_KV_STR   ? snprintf(line + n, sizeof(line) - n, " %s=%s", kv[i].key, kv[i].v.s ? kv[i].v.s : "-")

@@ -266,6 +266,8 @@ void sim_trace(const char *fmt, ...)
 {
     char line[512];
     va_list ap;
+    if (!sim.trace && !sim.hashing)
+        return;
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
