@@ -30,7 +30,7 @@ enum {
     DOWN_LISTENERS = 4,             /* seats, sessions */
     IDLE_MS = 60 * 1000,            /* architecture section 3 */
     DEAD_REMEMBERED_MS = 30 * 1000, /* spares lookups of an incarnation that never comes back */
-    KINDS = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_GAME_HANDED_OVER + 1,
+    KINDS = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_GAME_CLAIMED + 1,
 };
 
 enum peer_state { PEER_IDLE, PEER_ASKING, PEER_DIALLING, PEER_UP, PEER_DEAD };
@@ -95,8 +95,9 @@ static const struct mer_metric_def metrics[M_COUNT] = {
     [M_SENT + 11] = SENT("session_taken"),
     [M_SENT + 12] = SENT("game_hand_over"),
     [M_SENT + 13] = SENT("game_handed_over"),
+    [M_SENT + 14] = SENT("game_claimed"),
 };
-_Static_assert(M_SENT + 14 == M_COUNT, "a row for every kind of message");
+_Static_assert(M_SENT + 15 == M_COUNT, "a row for every kind of message");
 
 struct edge_bus {
     struct edge_bus_conf conf;

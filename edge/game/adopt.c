@@ -22,6 +22,7 @@ struct adoption {
     struct mer_timer timer;
     struct mer_list adopters;
     uint64_t since_ms, nonce;
+    uint64_t asked; /* order of the claim under way */
     unsigned tries;
     bool pending, done;
     enum mer_err result;
@@ -82,9 +83,11 @@ static enum mer_err take_over(struct adoption *a, const struct edge_stored *stor
         return err;
     }
     g->fence = stored->fence;
+    g->mine = a->asked;
     h->values[EDGE_HOST_M_ADOPTED]++;
     MER_LOG(h->c.log, MER_INFO, "game.adopt", KV_STR("game", a->gid), KV_STR("from", a->owner), KV_U64("version", g->core.now.version),
             KV_U64("epoch", g->fence.epoch));
+    edge__host_send_claimed(g, a->owner);
     edge__hosted_live(g, true);
     return MER_OK;
 }
@@ -131,6 +134,7 @@ static void on_claimed(void *ctx, enum edge_store_result result, const struct ed
 static void claim(struct adoption *a)
 {
     struct edge_host *h = a->host;
+    a->asked = ++h->order;
     a->pending = edge_store_game_claim(h->c.store, a->gid, &a->seen, a->owner, a->nonce, on_claimed, a) == MER_OK;
     if (a->pending)
         return;

@@ -98,6 +98,7 @@ static void born(struct edge_hosted *g)
 {
     struct edge_host *h = g->host;
     bool slow = h->c.loop->now_ms - g->birth->since_ms > EDGE_GAME_HOLD_MS; /* then the first turn starts anew */
+    g->mine = g->asked;
     h->values[EDGE_HOST_M_STARTED]++;
     answer_create(h, g->core.id, true);
     open_seats(g);
@@ -148,6 +149,7 @@ static void create(struct edge_hosted *g)
 {
     struct edge_host *h = g->host;
     struct edge_store_write w = {.gid = g->core.id, .fence = g->fence, .version = g->core.now.version};
+    g->asked = ++h->order;
     if (!edge__hosted_encode(g, true, &w) || edge_store_game_create(h->c.store, &w, on_created, g) != MER_OK)
         create_later(g);
     else

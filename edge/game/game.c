@@ -2,6 +2,7 @@
  * game.c - the steps of a hosted game. The contract and the picture stand in game.h, the table in life.c.
  *
  *   step:  what happened -> move() -> run(): while IDLE, the first of these that applies
+ *            a doubt whose it is               -> read
  *            a `next` that is not stored yet   -> put (again)
  *            time owed to the players          -> a change: the deadline moves, game_resumed
  *            a player has come back            -> a change: his seat is his again
@@ -98,6 +99,7 @@ static void move(struct edge_game *g, struct edge_game_time t, enum edge_game_ev
         enter_putting(g, t);
         break;
     case EDGE_GAME_READING:
+        g->doubt = false;
         if (!g->env->read(g))
             move(g, t, EDGE_GAME_ON_NOT_NOW);
         break;
@@ -139,7 +141,9 @@ static void take_request(struct edge_game *g, struct edge_game_time t)
 static void run(struct edge_game *g, struct edge_game_time t)
 {
     while (g->store == EDGE_GAME_IDLE) {
-        if (g->has_next)
+        if (g->doubt && !g->now.over)
+            move(g, t, EDGE_GAME_ON_VERIFY);
+        else if (g->has_next)
             move(g, t, EDGE_GAME_ON_CHANGE);
         else if (!g->now.over && (g->owed_ms > 0 || g->fresh))
             edge__game_by_resume(g, t);
@@ -282,6 +286,24 @@ void edge_game_verify(struct edge_game *g, struct edge_game_time t)
 {
     if (g->store == EDGE_GAME_IDLE && !g->now.over)
         move(g, t, EDGE_GAME_ON_VERIFY);
+}
+
+void edge_game_doubt(struct edge_game *g)
+{
+    g->doubt = !g->now.over && g->store != EDGE_GAME_LOST;
+}
+
+void edge_game_slept(struct edge_game *g, struct edge_game_time t, uint64_t slept_ms)
+{
+    const struct edge_game_state *s = &g->now;
+    uint64_t soon = t.store_ms + slept_ms;
+    if (s->over || g->store != EDGE_GAME_IDLE)
+        return; /* what the store held is given back by itself */
+    bool short_of = !s->paused_at_ms && s->deadline_ms <= soon;
+    for (unsigned i = 0; i < g->seat_count; i++)
+        short_of = short_of || (s->seat[i].due_ms && s->seat[i].due_ms <= soon);
+    if (short_of)
+        g->owed_ms += slept_ms;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

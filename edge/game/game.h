@@ -167,6 +167,7 @@ struct edge_game {
     bool paused;      /* the players were told that the store holds the game */
     uint8_t present;  /* bit a seat: a device of his is there, as the shell said last */
     bool fresh;       /* a new owner: who had to wait for one is given time */
+    bool doubt;       /* it may be another's by now: the store is asked before anything else happens */
     bool giving_back; /* `next` gives back time that the store, or a dead owner, has cost */
     bool frozen;      /* the alarm was given */
     uint8_t attempts;
@@ -219,6 +220,12 @@ void edge_game_put_done(struct edge_game *g, struct edge_game_time t, enum edge_
 void edge_game_read_done(struct edge_game *g, struct edge_game_time t, enum edge_game_event outcome, bool mine, uint64_t version);
 /* Compare the store with what was confirmed (sweep, promotion). Nothing happens when a put is on its way: that compares too. */
 void edge_game_verify(struct edge_game *g, struct edge_game_time t);
+/* Somebody else may have claimed it: nothing happens, and nothing that waits is answered, before the store was asked (verify, or the next
+ * step). */
+void edge_game_doubt(struct edge_game *g);
+/* The process stood still for so long, up to now. Where less time is left than that, it is given back: the clock ran while nobody could
+ * move. */
+void edge_game_slept(struct edge_game *g, struct edge_game_time t, uint64_t slept_ms);
 /* When edge_game_tick is due, monotonic; UINT64_MAX: never. */
 uint64_t edge_game_next_ms(const struct edge_game *g, struct edge_game_time t);
 

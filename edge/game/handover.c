@@ -73,6 +73,7 @@ static bool give(struct edge_handover *h, struct edge_hosted *g)
         return false;
     EDGE__COPY(g->taken_by, target);
     g->handing_since_ms = h->conf.loop->now_ms;
+    edge__hosted_doubt(g); /* from here on it may be the target's */
     mer_loop_disarm(h->conf.loop, &g->timer);
     h->handing++;
     return true;
@@ -118,8 +119,7 @@ static void on_handed(void *ctx, const IM(BusMessage) * m)
     }
     h->values[M_GIVEN]++;
     h->handing--;
-    edge__host_send_away(g);
-    edge__host_drop(g);
+    edge__hosted_let_go(g);
 }
 
 /* --- the target ----------------------------------------------------------------------------------------------------------------------- */

@@ -3,7 +3,8 @@
  * fenced.
  *
  * Memory of a game lives until the store has answered its last call (`pending`). Timers: a game's own (host_private.h); `sweeper`, one for
- * all games: every second it takes those that are due, a bounded number a turn. Next: birth.c, adopt.c, hosted.c, host_bus.c, game.h. */
+ * all games: every second it takes those that are due, a bounded number a turn. Next: birth.c, adopt.c, hosted.c, host_bus.c, doubt.c,
+ * game.h. */
 #include <string.h>
 
 #include <meridian/mem.h>
@@ -92,6 +93,9 @@ static const struct mer_metric_def metrics[EDGE_HOST_M_COUNT] = {
     [EDGE_HOST_M_TURNED_AWAY] = {"meridian_edge_seat_turned_away_total", "attaches and requests for games or seats that are not here"},
     [EDGE_HOST_M_UNSENT] = {"meridian_edge_seat_unsent_total", "messages to proxies that the bus did not take"},
     [EDGE_HOST_M_UNSEAT_FAILED] = {"meridian_edge_unseats_failed_total", "players' records that could not be cleared at the end of a game"},
+    [EDGE_HOST_M_SLEEPS] = {"meridian_edge_sleeps_total", "times this process stood still for a second or more"},
+    [EDGE_HOST_M_LAPSES] = {"meridian_edge_doubts_total", "times others could have claimed this edge's games: each is asked for"},
+    [EDGE_HOST_M_HELD] = {"meridian_edge_seat_messages_held_total", "messages that waited until the store had said whose the game is"},
     [EDGE_HOST_M_SWEEP_ODD] = {"meridian_edge_game_sweep_odd_total", "games whose stored version was not the confirmed one"},
 };
 static const struct mer_metric_def stored_def = {"meridian_edge_move_stored_seconds",
@@ -121,6 +125,7 @@ struct edge_hosted *edge__host_new(struct edge_host *h)
     g->host = h;
     mer_list_init(&g->by_sweep);
     mer_list_init(&g->core.queue);
+    mer_list_init(&g->held);
     mer_timer_init(&g->timer, NULL); /* birth.c and hosted.c say what it does */
     return g;
 }
@@ -128,6 +133,7 @@ struct edge_hosted *edge__host_new(struct edge_host *h)
 void edge__host_free(struct edge_hosted *g)
 {
     edge_game_deinit(&g->core);
+    edge__held_drop(g);
     mer_free(&g->birth);
     mer_free(&g->attach);
     mer_slab_free(&g->host->slab, g);
@@ -239,6 +245,7 @@ static void on_sweep(struct mer_timer *t)
 {
     struct edge_host *h = MER_CONTAINER_OF(t, struct edge_host, sweeper);
     unsigned done = 0;
+    edge__host_pulse(h);
     while (done < EDGE_HOST_SWEEP_BATCH && !mer_list_empty(&h->sweep)) {
         struct edge_hosted *g = MER_LIST_ENTRY(h->sweep.next, struct edge_hosted, by_sweep);
         if (g->sweep_at_ms > h->c.loop->now_ms)
@@ -295,6 +302,7 @@ enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_con
     mer_metrics_add_hist(conf->metrics, &h->hist_set, &stored_def, &h->stored);
     edge__host_bus_init(h);
     edge__birth_init(h);
+    edge__doubt_init(h);
     *out = h;
     return MER_OK;
 }
@@ -311,6 +319,7 @@ void edge_host_destroy(struct edge_host *h)
     MER_LIST_EACH_SAFE (it, &h->unseats)
         free_unseat(MER_LIST_ENTRY(it, struct unseat, node));
     mer_loop_disarm(h->c.loop, &h->sweeper);
+    mer_loop_disarm(h->c.loop, &h->pulse);
     mer_metrics_remove(&h->set);
     mer_metrics_remove(&h->hist_set);
     mer_map_deinit(&h->games);

@@ -213,6 +213,20 @@ void edge__host_publish(struct edge_hosted *g, const struct edge_game_ask *from,
     }
 }
 
+void edge__host_send_claimed(struct edge_hosted *g, const char *owner)
+{
+    IM(GameClaimed) c = MERIDIAN__INTERNAL__V1__GAME_CLAIMED__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    if (strcmp(owner, edge_bus_incarnation(g->host->c.bus)) == 0)
+        return;
+    c.game_id = g->core.id;
+    c.generation = g->fence.generation;
+    c.epoch = g->fence.epoch;
+    m.body_case = BODY(GAME_CLAIMED);
+    m.game_claimed = &c;
+    say(g->host, owner, &m);
+}
+
 static void send_snapshot(struct edge_hosted *g, const char *edge, unsigned seat, bool matched, const char *session)
 {
     struct edge_game_view view;
@@ -245,12 +259,11 @@ static void look(struct edge_hosted *g)
     edge__hosted_after(g);
 }
 
-static void on_attach(void *ctx, const IM(BusMessage) * m)
+/* What is owed to the proxy is told now, or, when it is not sure whose the game is, with the same message taken again. */
+static void take_attach(struct edge_host *h, const IM(BusMessage) * m, bool again)
 {
-    struct edge_host *h = ctx;
     const IM(SeatAttach) *a = m->seat_attach;
     struct edge_hosted *g = edge__host_find(h, a->game_id);
-    h->values[EDGE_HOST_M_ATTACHES]++;
     if (strlen(m->from) > EDGE_GAME_SESSION_MAX || (g && g->phase == EDGE_HOSTED_CREATING))
         return; /* being created: the proxy asks again */
     if (!g) {
@@ -263,29 +276,43 @@ static void on_attach(void *ctx, const IM(BusMessage) * m)
         return;
     }
     struct edge_attach *at = find_attach(g, seat, m->from);
-    bool missed = !at || a->version == 0 || a->version < at->seen_version;
+    bool missed = !at || a->version == 0 || a->version < at->seen_version || a->session;
     if (!at && !(at = add_attach(g, seat, m->from)))
         return;
     at->until_ms = h->c.loop->now_ms + EDGE_HOST_LEASE_MS;
-    at->seen_version = g->core.now.version;
     at->present = !a->has_present || a->present;
     g->seen |= (uint8_t)(1u << seat);
-    if (missed || a->session)
-        send_snapshot(g, m->from, seat, a->version == 0 || a->session, a->session);
+    if (!missed || again || !edge__hosted_hold(g, m)) {
+        at->seen_version = g->core.now.version;
+        if (missed)
+            send_snapshot(g, m->from, seat, a->version == 0 || a->session, a->session);
+    }
     look(g);
 }
 
-static void on_detach(void *ctx, const IM(BusMessage) * m)
+static void on_attach(void *ctx, const IM(BusMessage) * m)
 {
     struct edge_host *h = ctx;
+    h->values[EDGE_HOST_M_ATTACHES]++;
+    edge__host_pulse(h);
+    take_attach(h, m, false);
+}
+
+static void take_detach(struct edge_host *h, const IM(BusMessage) * m, bool again)
+{
     struct edge_hosted *g = edge__host_find(h, m->seat_detach->game_id);
-    if (!g || g->phase != EDGE_HOSTED_LIVE)
-        return;
+    if (!g || g->phase != EDGE_HOSTED_LIVE || (!again && g->held_count > 0 && edge__hosted_hold(g, m)))
+        return; /* behind an attach that waits */
     struct edge_attach *at = find_attach(g, edge_game_seat_of(&g->core, m->seat_detach->user), m->from);
     if (!at)
         return;
     remove_attach(g, (unsigned)(at - g->attach));
     look(g);
+}
+
+static void on_detach(void *ctx, const IM(BusMessage) * m)
+{
+    take_detach(ctx, m, false);
 }
 
 static void get_game(struct edge_hosted *g, const char *edge, const IM(SeatRequest) * r, unsigned seat)
@@ -326,9 +353,8 @@ static bool make_ask(struct edge_game_ask *ask, const struct edge_host *h, const
     return true;
 }
 
-static void on_request(void *ctx, const IM(BusMessage) * m)
+static void take_request(struct edge_host *h, const IM(BusMessage) * m, bool again)
 {
-    struct edge_host *h = ctx;
     IM(SeatRequest) *r = m->seat_request;
     struct edge_hosted *g = edge__host_find(h, r->game_id);
     struct edge_game_ask ask;
@@ -337,6 +363,8 @@ static void on_request(void *ctx, const IM(BusMessage) * m)
     unsigned seat = g ? edge_game_seat_of(&g->core, r->user) : EDGE_RULES_NO_SEAT;
     if (seat == EDGE_RULES_NO_SEAT) {
         turn_away(h, m->from, r->game_id, r->user, g ? REFUSAL(NOT_YOURS) : REFUSAL(NO_SUCH_GAME), r);
+    } else if (!again && edge__hosted_hold(g, m)) {
+        edge__hosted_after(g); /* asks the store */
     } else if (r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_GET_GAME) {
         get_game(g, m->from, r, seat);
     } else if (make_ask(&ask, h, m->from, r, seat)) {
@@ -348,9 +376,39 @@ static void on_request(void *ctx, const IM(BusMessage) * m)
     }
 }
 
+static void on_request(void *ctx, const IM(BusMessage) * m)
+{
+    take_request(ctx, m, false);
+}
+
+void edge__host_take(struct edge_host *h, const IM(BusMessage) * m)
+{
+    if (m->body_case == BODY(SEAT_ATTACH))
+        take_attach(h, m, true);
+    else if (m->body_case == BODY(SEAT_DETACH))
+        take_detach(h, m, true);
+    else
+        take_request(h, m, true);
+}
+
+static void on_claimed(void *ctx, const IM(BusMessage) * m)
+{
+    struct edge_host *h = ctx;
+    const IM(GameClaimed) *c = m->game_claimed;
+    struct edge_hosted *g = edge__host_find(h, c->game_id);
+    bool newer = g && (c->generation > g->fence.generation || (c->generation == g->fence.generation && c->epoch > g->fence.epoch));
+    if (!newer || g->phase != EDGE_HOSTED_LIVE || g->core.now.over || g->handing_since_ms != 0)
+        return;
+    edge__hosted_doubt(g);
+    edge__hosted_blame(g);
+    edge_game_verify(&g->core, edge__host_time(h)); /* the store decides, not the message */
+    edge__hosted_after(g);
+}
+
 void edge__host_bus_init(struct edge_host *h)
 {
     edge_bus_on(h->c.bus, BODY(SEAT_ATTACH), on_attach, h);
     edge_bus_on(h->c.bus, BODY(SEAT_DETACH), on_detach, h);
     edge_bus_on(h->c.bus, BODY(SEAT_REQUEST), on_request, h);
+    edge_bus_on(h->c.bus, BODY(GAME_CLAIMED), on_claimed, h);
 }

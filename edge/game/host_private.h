@@ -25,6 +25,10 @@ enum {
     EDGE_HOST_SWEEP_BUSY_MS = 10, /* when a tick left something */
     EDGE_HOST_SWEEP_BATCH = 256,  /* architecture section 3: work of a turn is bounded */
     EDGE_HOST_UNSEAT_TRIES = 8,
+    EDGE_HOST_PULSE_MS = 200,
+    EDGE_HOST_SLEPT_MS = 1000,        /* a longer gap between pulses is a process that stood still, not a busy one */
+    EDGE_HOST_CAREFUL_MS = 60 * 1000, /* what others knew of a liveness key that was gone is forgotten by then: bus.c 30 s, a claim 10 s */
+    EDGE_HOST_HELD = 64,              /* messages of one game that wait for the store to say whose it is */
 };
 
 enum edge_host_metric {
@@ -54,6 +58,9 @@ enum edge_host_metric {
     EDGE_HOST_M_UNSENT,
     EDGE_HOST_M_UNSEAT_FAILED,
     EDGE_HOST_M_SWEEP_ODD,
+    EDGE_HOST_M_SLEEPS,
+    EDGE_HOST_M_LAPSES,
+    EDGE_HOST_M_HELD,
     EDGE_HOST_M_COUNT
 };
 
@@ -66,6 +73,13 @@ struct edge_host {
     struct mer_list adoptions; /* waiting for their claim */
     struct mer_list unseats;   /* players' records to be cleared */
     struct mer_timer sweeper;
+    struct mer_timer pulse;    /* doubt.c, and the fields behind */
+    uint64_t pulse_ms;         /* when the clock was looked at last */
+    uint64_t order;            /* what happened here, counted: questions to the store, doubts, messages that wait */
+    uint64_t doubt;            /* what was known of any game before may be outdated */
+    uint64_t careful_until_ms; /* until then each message is a doubt of its own */
+    uint32_t lapses;           /* of the liveness key, as far as known here */
+    bool live_held;
     struct mer_buf record; /* scratch: one encoded record */
     bool destroying;
     uint64_t values[EDGE_HOST_M_COUNT];
@@ -97,6 +111,10 @@ struct edge_hosted {
     uint8_t pending;  /* answers the store owes */
     uint8_t unseated; /* bit a seat: his record was cleared, or will be */
     bool lost, over_armed, verify;
+    uint64_t asked, mine; /* orders: of the last question to the store, and of the last one that was answered "yours" */
+    uint64_t doubt;       /* of this game only */
+    struct mer_list held; /* messages that wait until it is sure whose it is */
+    uint8_t held_count;
     struct edge_fence fence;
     struct edge_birth *birth; /* CREATING */
     struct edge_attach *attach;
@@ -158,12 +176,35 @@ void edge__hosted_live(struct edge_hosted *g, bool fresh_turn);
 void edge__hosted_sweep(struct edge_hosted *g);
 /* After every step: what it has left for the shell. The game may be gone then. */
 void edge__hosted_after(struct edge_hosted *g);
+/* Another edge owns it: its proxies are sent there, what they asked meanwhile is turned away, and it is gone. */
+void edge__hosted_let_go(struct edge_hosted *g);
 /* The store has answered a call of this game; true: nobody is interested any more (and it may be freed). */
 MER_MUST_CHECK bool edge__hosted_answered(struct edge_hosted *g);
 /* The record into w, borrowed until the next call; false: no memory. */
 MER_MUST_CHECK bool edge__hosted_encode(struct edge_hosted *g, bool restore, struct edge_store_write *w);
 
+/* doubt.c: may it still speak for its games? */
+void edge__doubt_init(struct edge_host *h);
+/* First thing in every entry that judges time: has the process stood still, was its liveness key gone? */
+void edge__host_pulse(struct edge_host *h);
+/* Nobody else owns it: so says the store, or nobody could have claimed it since the store said so. */
+bool edge__hosted_sure(const struct edge_hosted *g);
+/* Somebody may have claimed it: nothing is told before the store was asked. */
+void edge__hosted_doubt(struct edge_hosted *g);
+/* false: it may be answered now. true: it is kept (or lost, beyond a bound) until the store has said whose the game is; the caller calls
+ * edge__hosted_after, which asks. */
+MER_MUST_CHECK bool edge__hosted_hold(struct edge_hosted *g, const Meridian__Internal__V1__BusMessage *m);
+/* Those that may be answered now, or all, to the end of `to`. */
+void edge__held_ready(struct edge_hosted *g, bool all, struct mer_list *to);
+/* Handles and frees them. A game may be gone then. */
+void edge__held_again(struct edge_host *h, struct mer_list *list);
+void edge__held_drop(struct edge_hosted *g);
+
 /* host_bus.c: what it hears and says */
+/* A message that was held. */
+void edge__host_take(struct edge_host *h, const Meridian__Internal__V1__BusMessage *m);
+/* To the owner whose game was claimed, in case he lives. */
+void edge__host_send_claimed(struct edge_hosted *g, const char *owner);
 void edge__host_bus_init(struct edge_host *h);
 /* Who is there, by the leases: tells the core what has changed. */
 void edge__host_presence(struct edge_hosted *g);

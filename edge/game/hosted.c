@@ -65,10 +65,13 @@ static void on_put(void *ctx, enum edge_store_result result, const struct edge_s
     h->values[EDGE_HOST_M_PUT + result]++;
     if (edge__hosted_answered(g))
         return;
+    edge__host_pulse(h);
     if (result == EDGE_STORE_FENCED)
         note_owner(g, stored);
-    if (put_event(result) == EDGE_GAME_ON_STORED)
+    if (put_event(result) == EDGE_GAME_ON_STORED) {
+        g->mine = g->asked;
         edge__host_sweep_later(g); /* a put renews and compares as the sweep does */
+    }
     edge__hosted_blame(g);
     edge_game_put_done(&g->core, edge__host_time(h), put_event(result));
     edge__hosted_after(g);
@@ -82,6 +85,7 @@ static bool env_put(struct edge_game *core, const struct edge_game_put *p)
     if (!edge__hosted_encode(g, p->restore, &w) ||
         (p->end ? edge_store_game_end(s, &w, on_put, g) : edge_store_game_put(s, &w, on_put, g)) != MER_OK)
         return false;
+    g->asked = ++g->host->order;
     g->pending++;
     return true;
 }
@@ -92,9 +96,12 @@ static void on_read(void *ctx, enum edge_store_result result, const struct edge_
     struct edge_host *h = g->host;
     if (edge__hosted_answered(g))
         return;
+    edge__host_pulse(h);
     bool mine = edge_fence_equal(&stored->fence, &g->fence);
     enum edge_game_event e = put_event(result);
-    if (e == EDGE_GAME_ON_STORED && !mine)
+    if (e == EDGE_GAME_ON_STORED && mine)
+        g->mine = g->asked;
+    else if (e == EDGE_GAME_ON_STORED)
         note_owner(g, stored);
     edge__hosted_blame(g);
     edge_game_read_done(&g->core, edge__host_time(h), e, mine, stored->version);
@@ -107,6 +114,7 @@ static bool env_read(struct edge_game *core)
     g->host->values[EDGE_HOST_M_READ]++;
     if (edge_store_game_get(g->host->c.store, core->id, on_read, g) != MER_OK)
         return false;
+    g->asked = ++g->host->order;
     g->pending++;
     return true;
 }
@@ -200,9 +208,39 @@ static void unseat_players(struct edge_hosted *g)
     edge__host_detach_left(g);
 }
 
+void edge__hosted_let_go(struct edge_hosted *g)
+{
+    struct edge_host *h = g->host;
+    struct mer_list held;
+    mer_list_init(&held);
+    edge__held_ready(g, true, &held);
+    edge__host_send_away(g);
+    edge__host_drop(g);
+    edge__held_again(h, &held); /* there is no such game here, they are told */
+}
+
+static void arm(struct edge_hosted *g)
+{
+    struct edge_game_time t = edge__host_time(g->host);
+    uint64_t at = edge_game_next_ms(&g->core, t), look = edge__host_presence_ms(g);
+    at = look < at ? look : at;
+    if (at == UINT64_MAX)
+        mer_loop_disarm(g->host->c.loop, &g->timer);
+    else
+        mer_loop_arm(g->host->c.loop, &g->timer, at > t.mono_ms ? at - t.mono_ms : 0);
+}
+
+static void verify(struct edge_hosted *g)
+{
+    edge__hosted_blame(g);
+    edge_game_verify(&g->core, edge__host_time(g->host));
+    edge_blame_end(g->host->c.blame);
+}
+
 void edge__hosted_after(struct edge_hosted *g)
 {
     struct edge_host *h = g->host;
+    struct mer_list ready;
 #ifndef NDEBUG
     edge_game_check(&g->core);
 #endif
@@ -210,27 +248,23 @@ void edge__hosted_after(struct edge_hosted *g)
     if (g->lost) {
         h->values[EDGE_HOST_M_LOST]++;
         MER_LOG(h->c.log, MER_WARN, "game.lost", KV_STR("game", g->core.id), KV_STR("to", g->taken_by));
-        edge__host_send_away(g);
-        edge__host_drop(g);
+        edge__hosted_let_go(g);
         return;
     }
     if (g->core.now.over || g->core.now.left)
         unseat_players(g);
-    if (g->over_armed)
-        return;
-    if (g->core.now.over) {
+    mer_list_init(&ready);
+    edge__held_ready(g, false, &ready);
+    if (!mer_list_empty(&g->held) && g->core.store == EDGE_GAME_IDLE && g->handing_since_ms == 0)
+        verify(g);
+    if (!g->over_armed && g->core.now.over) {
         g->over_armed = true;
         mer_list_remove(&g->by_sweep);
         mer_loop_arm(h->c.loop, &g->timer, EDGE_HOST_OVER_MS);
-        return;
+    } else if (!g->over_armed) {
+        arm(g);
     }
-    struct edge_game_time t = edge__host_time(h);
-    uint64_t at = edge_game_next_ms(&g->core, t), look = edge__host_presence_ms(g);
-    at = look < at ? look : at;
-    if (at == UINT64_MAX)
-        mer_loop_disarm(h->c.loop, &g->timer);
-    else
-        mer_loop_arm(h->c.loop, &g->timer, at > t.mono_ms ? at - t.mono_ms : 0);
+    edge__held_again(h, &ready);
 }
 
 static void on_timer(struct mer_timer *t)
@@ -240,6 +274,7 @@ static void on_timer(struct mer_timer *t)
         edge__host_drop(g);
         return;
     }
+    edge__host_pulse(g->host);
     edge__hosted_blame(g);
     edge_game_tick(&g->core, edge__host_time(g->host));
     edge__host_presence(g);
@@ -264,6 +299,7 @@ static void on_touched(void *ctx, enum edge_store_result result, const struct ed
     (void)stored;
     if (edge__hosted_answered(g))
         return;
+    edge__host_pulse(g->host);
     bool no_answer = result == EDGE_STORE_AGAIN || result == EDGE_STORE_UNKNOWN; /* the next sweep asks again */
     if (result == EDGE_STORE_OK || no_answer || g->swept_version != g->core.now.version)
         return;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seats.c - seat proxies: attaching to the owner, renewing the lease, showing what he tells in order and without gaps, noticing when he is
- * gone.
+ * seats.c - seat proxies: coming and going with their users, attaching to the owner, renewing the lease, noticing when he is gone.
  *
  * What is shown is the owner's confirmed state, passed on. A proxy shows version after version; anything else (a gap, a lost link) ends in
  * a snapshot, which replaces what the client had. Between a loss and the snapshot nothing is shown but, after 2 s, game_paused reason link.
  *
- * A callback into the session layer may end any session and so any proxy: a proxy on the stack is held (`holds`). Next: seats_find.c,
- * seats_ask.c. */
+ * A callback into the session layer may end any session and so any proxy: a proxy on the stack is held (`holds`). Next: seats_told.c,
+ * seats_find.c, seats_ask.c. */
 #include <meridian/mem.h>
 
 #include "edge/game/seats_private.h"
@@ -132,13 +131,19 @@ uint64_t edge__proxy_backoff(struct edge_proxy *p)
     return wait / 2 + mer_rng_below(&p->seats->c.rng, wait / 2 + 1);
 }
 
+void edge__proxy_not_owner(struct edge_proxy *p)
+{
+    EDGE__SEATS_COPY(p->not_owner, p->owner);
+    p->not_owner_ms = p->seats->c.loop->now_ms;
+}
+
 bool edge__proxy_send(struct edge_proxy *p, IM(BusMessage) * m)
 {
     struct edge_seats *s = p->seats;
     m->from = (char *)edge_bus_incarnation(s->c.bus);
     enum mer_err err = edge_bus_send(s->c.bus, p->owner, m);
     if (err == MER_ECLOSED && p->state != EDGE_PROXY_FINDING) { /* known to be dead */
-        EDGE__SEATS_COPY(p->not_owner, p->owner);
+        edge__proxy_not_owner(p);
         edge__proxy_find_owner(p);
     }
     return err == MER_OK;
@@ -167,7 +172,7 @@ void edge__proxy_attach(struct edge_proxy *p)
         edge__proxy_set(p, EDGE_PROXY_ATTACHING, edge__proxy_backoff(p));
 }
 
-static void detach(struct edge_proxy *p)
+void edge__proxy_detach(struct edge_proxy *p)
 {
     IM(SeatDetach) d = MERIDIAN__INTERNAL__V1__SEAT_DETACH__INIT;
     IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
@@ -241,188 +246,6 @@ void edge__proxy_shown(struct edge_proxy *p, const CM(ServerMessage) * m)
         p->blind = p->blind || m->game_state->status == MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_PAUSED;
 }
 
-/* --- what the owner tells ------------------------------------------------------------------------------------------------------------ */
-
-static void on_open(void *ctx, const IM(BusMessage) * m)
-{
-    struct edge_seats *s = ctx;
-    const IM(SeatOpen) *o = m->seat_open;
-    struct edge_proxy *p = edge__proxy_find(s, o->user, NULL);
-    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || !s->c.cbs->user_online(s->c.ctx, o->user))
-        return; /* he finds the game in his record when he comes back */
-    if (p && strcmp(p->game, o->game_id) != 0) {
-        detach(p);
-        edge__asks_to_lookup(p, false);
-        edge__proxy_remove(p);
-        p = NULL;
-    }
-    if (!p && !(p = edge__proxy_add(s, o->user, o->game_id)))
-        return;
-    edge__proxy_hold(p);
-    s->c.cbs->seated(s->c.ctx, o->user, o->ticket_id, o->game_id);
-    if (!p->gone && p->state != EDGE_PROXY_ATTACHED) {
-        EDGE__SEATS_COPY(p->owner, m->from);
-        p->tries = 0;
-        edge__proxy_attach(p);
-    }
-    edge__proxy_release(p);
-}
-
-/* This message ends the user's part in the game. */
-static bool is_end(const struct edge_proxy *p, const CM(ServerMessage) * m)
-{
-    if (m->body_case == SERVER(GAME_STATE))
-        return m->game_state->status == MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_OVER;
-    return m->body_case == SERVER(GAME_OVER) || (m->body_case == SERVER(SEAT_LEFT) && m->seat_left->seat == p->seat);
-}
-
-/* The owner has cleared the record, or will. What still waits is answered out of the store; a leave_game was, by this event. */
-static void end_game(struct edge_proxy *p)
-{
-    edge__asks_to_lookup(p, true);
-    edge__proxy_unseat(p, false);
-}
-
-static void show_snapshot(struct edge_proxy *p, const IM(SeatSnapshot) * s)
-{
-    struct edge_seats *seats = p->seats;
-    const struct edge_seats_cbs *cbs = seats->c.cbs;
-    bool matched = p->matched_due && s->matched;
-    bool state = p->show || p->told || s->version != p->version;
-    p->seat = s->seat;
-    p->version = s->version;
-    p->tries = 0;
-    p->told = p->show = false;
-    p->blind = p->blind && !state;
-    p->matched_due = p->matched_due && !matched;
-    p->not_owner[0] = 0;
-    edge__proxy_set(p, EDGE_PROXY_ATTACHED, EDGE_SEATS_RENEW_MS / 2 + mer_rng_below(&seats->c.rng, EDGE_SEATS_RENEW_MS / 2));
-    if (matched)
-        cbs->to_user(seats->c.ctx, p->user, s->matched);
-    if (state && !p->gone) {
-        edge__proxy_shown(p, s->game_state);
-        cbs->to_user(seats->c.ctx, p->user, s->game_state);
-    }
-    if (p->gone)
-        return;
-    if (is_end(p, s->game_state))
-        end_game(p);
-    else
-        edge__proxy_resend(p);
-}
-
-static void on_snapshot(void *ctx, const IM(BusMessage) * m)
-{
-    struct edge_seats *s = ctx;
-    const IM(SeatSnapshot) *snap = m->seat_snapshot;
-    struct edge_proxy *p = edge__proxy_find(s, snap->user, snap->game_id);
-    s->values[EDGE_SEATS_M_SNAPSHOTS]++;
-    if (!p || strcmp(m->from, p->owner) != 0 || (p->state != EDGE_PROXY_ATTACHED && p->state != EDGE_PROXY_ATTACHING))
-        return;
-    edge__proxy_hold(p);
-    if (!snap->session) {
-        show_snapshot(p, snap);
-    } else {
-        if (snap->matched)
-            s->c.cbs->to_session(s->c.ctx, snap->session, snap->matched);
-        edge__proxy_shown(p, snap->game_state);
-        s->c.cbs->to_session(s->c.ctx, snap->session, snap->game_state);
-    }
-    edge__proxy_release(p);
-}
-
-static void show_events(struct edge_proxy *p, const IM(SeatEvents) * e)
-{
-    struct edge_seats *s = p->seats;
-    const CM(GamePaused) *paused = e->messages[0]->body_case == SERVER(GAME_PAUSED) ? e->messages[0]->game_paused : NULL;
-    bool notice = paused && paused->reason == MERIDIAN__CLIENT__V1__PAUSE_REASON__PAUSE_REASON_STORAGE; /* no change of the game */
-    if (p->state != EDGE_PROXY_ATTACHED)
-        return; /* the snapshot that was asked for has it */
-    if (e->version > p->version + !notice) {
-        s->values[EDGE_SEATS_M_GAPS]++;
-        edge__proxy_attach(p);
-        return;
-    }
-    if (e->version < p->version + !notice)
-        return; /* was in a snapshot */
-    p->version = e->version;
-    s->values[EDGE_SEATS_M_EVENTS]++;
-    bool end = false, resumed = false;
-    for (size_t i = 0; i < e->n_messages && !p->gone; i++) {
-        end = end || is_end(p, e->messages[i]);
-        resumed = resumed || e->messages[i]->body_case == SERVER(GAME_RESUMED);
-        s->c.cbs->to_user(s->c.ctx, p->user, e->messages[i]);
-    }
-    if (end && !p->gone) {
-        end_game(p);
-    } else if (resumed && p->blind && !p->gone) {
-        p->show = true;
-        edge__proxy_attach(p);
-    }
-}
-
-static void deliver_reply(struct edge_seats *s, const IM(SeatEvents) * e)
-{
-    struct edge_proxy *p = e->reply->user ? edge__proxy_find(s, e->reply->user, e->game_id) : NULL;
-    if (!p || !edge__proxy_reply(p, e->reply))
-        s->values[EDGE_SEATS_M_LATE]++;
-}
-
-static void on_events(void *ctx, const IM(BusMessage) * m)
-{
-    struct edge_seats *s = ctx;
-    const IM(SeatEvents) *e = m->seat_events;
-    if (e->reply)
-        deliver_reply(s, e);
-    for (size_t i = 0; e->n_messages > 0 && i < e->n_users; i++) {
-        struct edge_proxy *p = edge__proxy_find(s, e->users[i], e->game_id);
-        if (!p || strcmp(m->from, p->owner) != 0)
-            continue;
-        edge__proxy_hold(p);
-        show_events(p, e);
-        edge__proxy_release(p);
-    }
-}
-
-static void on_refused(void *ctx, const IM(BusMessage) * m)
-{
-    struct edge_seats *s = ctx;
-    const IM(SeatRefused) *r = m->seat_refused;
-    struct edge_proxy *p = edge__proxy_find(s, r->user, r->game_id);
-    s->values[EDGE_SEATS_M_REFUSED]++;
-    if (!p || strcmp(m->from, p->owner) != 0 || (p->state != EDGE_PROXY_ATTACHED && p->state != EDGE_PROXY_ATTACHING))
-        return;
-    edge__proxy_hold(p);
-    if (r->refusal == MERIDIAN__INTERNAL__V1__REFUSAL__REFUSAL_NOT_YOURS) {
-        edge__proxy_fail(p, CODE(NO_SUCH_GAME));
-        edge__proxy_unseat(p, true);
-    } else if (r->owner && strlen(r->owner) <= EDGE_GAME_SESSION_MAX) {
-        EDGE__SEATS_COPY(p->owner, r->owner);
-        edge__proxy_attach(p);
-    } else {
-        if (r->refusal == MERIDIAN__INTERNAL__V1__REFUSAL__REFUSAL_NO_SUCH_GAME)
-            EDGE__SEATS_COPY(p->not_owner, p->owner);
-        edge__proxy_find_owner(p);
-    }
-    edge__proxy_release(p);
-}
-
-static void on_peer_down(void *ctx, const char *incarnation, bool dead)
-{
-    struct edge_seats *s = ctx;
-    MER_LIST_EACH (it, &s->all) {
-        struct edge_proxy *p = MER_LIST_ENTRY(it, struct edge_proxy, node);
-        if (strcmp(p->owner, incarnation) != 0 || (p->state != EDGE_PROXY_ATTACHED && p->state != EDGE_PROXY_ATTACHING))
-            continue;
-        if (dead) {
-            EDGE__SEATS_COPY(p->not_owner, p->owner);
-            edge__proxy_set(p, EDGE_PROXY_FINDING, mer_rng_below(&s->c.rng, EDGE_SEATS_RETRY_MIN_MS));
-        } else {
-            edge__proxy_set(p, EDGE_PROXY_ATTACHING, edge__proxy_backoff(p));
-        }
-    }
-}
-
 /* --- from the session layer ---------------------------------------------------------------------------------------------------------- */
 
 void edge_seats_join(struct edge_seats *s, const char *user, const char *session, const char *game_id)
@@ -463,7 +286,7 @@ void edge_seats_leave(struct edge_seats *s, const char *user)
     struct edge_proxy *p = edge__proxy_find(s, user, NULL);
     if (!p)
         return;
-    detach(p);
+    edge__proxy_detach(p);
     edge__proxy_remove(p);
 }
 
@@ -499,11 +322,7 @@ enum mer_err edge_seats_create(struct edge_seats **out, const struct edge_seats_
     mer_list_init(&s->all);
     mer_list_init(&s->lookups);
     mer_metrics_add(conf->metrics, &s->set, metrics, EDGE_SEATS_M_COUNT, s->values);
-    edge_bus_on(conf->bus, BODY(SEAT_OPEN), on_open, s);
-    edge_bus_on(conf->bus, BODY(SEAT_SNAPSHOT), on_snapshot, s);
-    edge_bus_on(conf->bus, BODY(SEAT_EVENTS), on_events, s);
-    edge_bus_on(conf->bus, BODY(SEAT_REFUSED), on_refused, s);
-    edge_bus_on_peer_down(conf->bus, on_peer_down, s);
+    edge__seats_told_init(s);
     *out = s;
     return MER_OK;
 }

@@ -10,6 +10,7 @@
  *            absent, was played                 -> the store lost it; the user is told after 30 s
  *            no answer                          -> again, with backoff
  *
+ * That an owner is dead is believed for 10 s, then he is asked again: he may only have been asleep.
  * A claim that somebody else won needs nothing special: the next read names him. */
 #include "edge/game/seats_private.h"
 #include "meridian/state/v1/state.pb-c.h"
@@ -141,9 +142,10 @@ static void adopt(struct edge_proxy *p, const struct edge_stored *stored)
 
 static void found(struct edge_proxy *p, const struct edge_stored *stored)
 {
+    bool fresh = p->seats->c.loop->now_ms - p->not_owner_ms <= EDGE_SEATS_DEAD_MS;
     if (!stored->owner[0]) {
         over(p, stored);
-    } else if (strcmp(stored->owner, p->not_owner) == 0) {
+    } else if (fresh && strcmp(stored->owner, p->not_owner) == 0) {
         adopt(p, stored);
     } else if (strlen(stored->owner) > EDGE_GAME_SESSION_MAX) {
         again(p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * seats_private.h - shared by the files of the players' side: seats.c (proxies and what the owner tells them), seats_find.c (who owns the
- * game), seats_ask.c (requests and their answers). */
+ * seats_private.h - shared by the files of the players' side: seats.c (proxies), seats_told.c (what the owner tells them), seats_find.c
+ * (who owns the game), seats_ask.c (requests and their answers). */
 #pragma once
 
 #include <string.h>
@@ -21,6 +21,7 @@ enum {
     EDGE_SEATS_ABSENT_MS = 30 * 1000, /* a game that was played and is gone: the user is told after so long */
     EDGE_SEATS_DEADLINE_MS = 10000,   /* of a request; the owner gives up after 8 s */
     EDGE_SEATS_REQUESTS = 64,         /* of one proxy at once */
+    EDGE_SEATS_DEAD_MS = 10 * 1000,   /* how long "dead" is believed: it may have been asleep, and be back */
     EDGE_SEATS_LOOKUPS = 256,         /* requests without a proxy being looked up at once; no special reason */
 };
 
@@ -79,6 +80,7 @@ struct edge_proxy {
     char user[EDGE_GAME_USER_MAX + 1], game[EDGE_GAME_ID_MAX + 1];
     char owner[EDGE_GAME_SESSION_MAX + 1];     /* "": not known */
     char not_owner[EDGE_GAME_SESSION_MAX + 1]; /* is dead, or does not know the game: if the record still names it, the game is adopted */
+    uint64_t not_owner_ms;                     /* when that was found out */
 };
 
 struct edge_proxy_ask {
@@ -116,7 +118,13 @@ uint64_t edge__proxy_backoff(struct edge_proxy *p);
 void edge__proxy_attach(struct edge_proxy *p);
 /* The user has no game here any more: tells the session layer, removes the proxy. clear: also in the store. */
 void edge__proxy_unseat(struct edge_proxy *p, bool clear);
+void edge__proxy_detach(struct edge_proxy *p);
+/* The owner it has is none: dead, or does not know the game. */
+void edge__proxy_not_owner(struct edge_proxy *p);
 MER_MUST_CHECK bool edge__proxy_send(struct edge_proxy *p, Meridian__Internal__V1__BusMessage *m);
+
+/* seats_told.c */
+void edge__seats_told_init(struct edge_seats *s);
 
 /* seats_find.c */
 void edge__proxy_find_owner(struct edge_proxy *p);

@@ -165,8 +165,10 @@ static void on_live_set(void *ctx, enum mer_err err, const redisReply *reply)
     if (err != MER_OK) {
         s->metric[ESM_LIVE_FAILED]++;
         result = edge__store_failed(s, err, reply);
-    } else
-        s->live_seen_ms = s->conf.loop->now_ms;
+    } else if (mer_timer_armed(&s->live)) { /* a key that is deleted holds nothing */
+        s->live_lapses += s->live_until_ms != 0 && s->conf.loop->now_ms >= s->live_until_ms;
+        s->live_until_ms = op->sent_ms + EDGE_STORE_LIVE_HELD_MS;
+    }
     (void)edge__store_done(op, result);
 }
 
@@ -183,7 +185,10 @@ static void live_command(struct edge_store *s, bool set)
         edge__store_arg_text(&c, "PX");
         edge__store_arg_u64(&c, EDGE_STORE_LIVE_TTL_MS);
     }
-    if (edge__store_send(s, &c, key, false, on_live_set, edge__store_op(s, NULL)) != MER_OK)
+    struct edge_store_op *op = edge__store_op(s, NULL);
+    if (op)
+        op->sent_ms = s->conf.loop->now_ms;
+    if (edge__store_send(s, &c, key, false, on_live_set, op) != MER_OK)
         s->metric[ESM_LIVE_FAILED]++;
 }
 
@@ -206,12 +211,18 @@ void edge_store_live_stop(struct edge_store *s)
     if (!mer_timer_armed(&s->live))
         return;
     mer_loop_disarm(s->conf.loop, &s->live);
+    s->live_until_ms = 0;
     live_command(s, false);
 }
 
-uint64_t edge_store_live_seen_ms(const struct edge_store *s)
+bool edge_store_live_held(const struct edge_store *s)
 {
-    return s->live_seen_ms;
+    return s->conf.loop->now_ms < s->live_until_ms;
+}
+
+uint32_t edge_store_live_lapses(const struct edge_store *s)
+{
+    return s->live_lapses;
 }
 
 /* A key that is not there says something only when its owner had the chance to renew it: an outage of its shard that is longer than the

@@ -46,8 +46,9 @@ enum {
     EDGE_STORE_PLAYER_TTL_MS = 24 * 3600 * 1000,
     EDGE_STORE_LIVE_TTL_MS = 10 * 1000,
     EDGE_STORE_LIVE_PERIOD_MS = 3 * 1000,
-    EDGE_STORE_SWEEP_MS = 30 * 1000,   /* how often an owner should touch each of its games */
-    EDGE_STORE_RECORD_MAX = 64 * 1024, /* bytes of a game record */
+    EDGE_STORE_LIVE_HELD_MS = 8 * 1000, /* of the lifetime, how much an edge counts on; the rest is for clocks that differ */
+    EDGE_STORE_SWEEP_MS = 30 * 1000,    /* how often an owner should touch each of its games */
+    EDGE_STORE_RECORD_MAX = 64 * 1024,  /* bytes of a game record */
 };
 
 /* Who may store a game; compared whole by Redis. */
@@ -182,8 +183,10 @@ MER_MUST_CHECK enum mer_err edge_store_player_unseat(struct edge_store *s, const
 void edge_store_live_start(struct edge_store *s, const char *bus_address);
 /* Stops renewing and deletes the key, so that others see a clean end at once. */
 void edge_store_live_stop(struct edge_store *s);
-/* When a renewal was last answered, on the loop's clock; 0: never. */
-uint64_t edge_store_live_seen_ms(const struct edge_store *s);
+/* Nobody can take this edge for dead now: its key was renewed lately enough, by its own clock. */
+bool edge_store_live_held(const struct edge_store *s);
+/* How often a renewal came after that had ended: in between somebody may have claimed its games. */
+uint32_t edge_store_live_lapses(const struct edge_store *s);
 /* Bus address of an incarnation: OK; ABSENT (it is dead: its key is gone although its shard has been up for a lifetime); AGAIN also when
  * the key is gone and nobody can know why. */
 MER_MUST_CHECK enum mer_err edge_store_live_get(struct edge_store *s, const char *incarnation, edge_store_text_cb cb, void *ctx);

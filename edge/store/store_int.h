@@ -10,12 +10,13 @@ enum edge_store_metric { ESM_RESULTS = 0, ESM_MALFORMED = EDGE_STORE_UNKNOWN + 1
 
 struct edge_store {
     struct edge_store_conf conf;
-    uint64_t pending;      /* calls without an answer */
-    int64_t offset_ms;     /* Redis' clock minus the loop's */
-    bool synced;           /* offset_ms is Redis' word, not the wall clock's */
-    uint64_t last_ms;      /* what edge_store_now_ms said last */
-    struct mer_timer live; /* armed between live_start and live_stop; firing renews */
-    uint64_t live_seen_ms;
+    uint64_t pending;       /* calls without an answer */
+    int64_t offset_ms;      /* Redis' clock minus the loop's */
+    bool synced;            /* offset_ms is Redis' word, not the wall clock's */
+    uint64_t last_ms;       /* what edge_store_now_ms said last */
+    struct mer_timer live;  /* armed between live_start and live_stop; firing renews */
+    uint64_t live_until_ms; /* of the newest answered renewal, counted from its sending */
+    uint32_t live_lapses;
     char *live_address;
     uint64_t metric[ESM_COUNT];
     struct mer_metric_set metric_set;
@@ -31,7 +32,8 @@ struct edge_store_op {
         edge_store_gids_cb gids;
     } cb;
     void *ctx;
-    char *live_key; /* live_get: what was asked for */
+    char *live_key;   /* live_get: what was asked for */
+    uint64_t sent_ms; /* live: when the renewal was sent */
 };
 struct edge_store_op *edge__store_op(struct edge_store *s, void *ctx);
 

@@ -144,7 +144,7 @@ static void finish(struct job *j, int status, struct result *r)
 }
 
 struct totals {
-    uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone;
+    uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone, adopted;
 };
 
 static void add(struct totals *t, const struct result *r, const struct options *o)
@@ -158,6 +158,7 @@ static void add(struct totals *t, const struct result *r, const struct options *
     t->virtual_ms += r->virtual_ms;
     t->replayed += r->counts.resumed[1];
     t->gone += r->counts.resumed[3];
+    t->adopted += r->counts.adopted;
     if (!r->failed)
         return;
     t->failed++;
@@ -225,12 +226,12 @@ static int run_all(const struct options *o)
         wait_for_one(jobs, o, &t);
     for (uint64_t s = 0; o->twice && s < o->seeds; s++)
         same &= same_twice(o->from + s, o);
-    printf(
-        "%llu seeds, %llu failed; %llu games, %llu moves acknowledged, %llu things shown, %llu faults, %llu resumes replayed, %llu gone; "
-        "%.0f s of virtual time, %llu steps, %.1f s\n",
-        (unsigned long long)t.seeds, (unsigned long long)t.failed, (unsigned long long)t.games, (unsigned long long)t.moves,
-        (unsigned long long)t.shown, (unsigned long long)t.faults, (unsigned long long)t.replayed, (unsigned long long)t.gone,
-        (double)t.virtual_ms / 1000, (unsigned long long)t.steps, seconds() - from);
+    printf("%llu seeds, %llu failed; %llu games, %llu of them claimed, %llu moves acknowledged, %llu things shown, %llu faults, %llu "
+           "resumes replayed, %llu gone; "
+           "%.0f s of virtual time, %llu steps, %.1f s\n",
+           (unsigned long long)t.seeds, (unsigned long long)t.failed, (unsigned long long)t.games, (unsigned long long)t.adopted,
+           (unsigned long long)t.moves, (unsigned long long)t.shown, (unsigned long long)t.faults, (unsigned long long)t.replayed,
+           (unsigned long long)t.gone, (double)t.virtual_ms / 1000, (unsigned long long)t.steps, seconds() - from);
     if (o->plant[0])
         printf("planted %s: %s\n", o->plant, t.failed ? "found" : "NOT found");
     return same && (o->plant[0] ? t.failed > 0 : t.failed == 0) ? 0 : 1;

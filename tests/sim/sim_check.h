@@ -4,8 +4,8 @@
  *
  *   every acknowledged move is stored, under the version told, once; nobody saw a version, card, score or result that is not in the stored
  *   history; all viewers saw the same at the same version; versions grow by one; an epoch never goes back and has one nonce; the deck of a
- *   game never changes and a card that lies down has no face for anybody; no two edges host a game with one fence; every game is over, and
- *   nobody waits for one. */
+ *   game never changes and a card that lies down has no face for anybody; no two edges host a game with one fence; who lost a game tells
+ *   nothing more of it (sim_told.c); every game is over, and nobody waits for one. */
 #pragma once
 
 #include "tests/sim/sim.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "edge/game/change.h"
+#include "edge/game/host_private.h"
 #include "edge/session/ring.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_lua.h"
@@ -19,6 +20,7 @@ static const struct {
     {"no_fence", "a put is not held against the fence", "if not same_fence(game, g, e, n) then", "if false then"},
     {"view_tentative", "snapshots are made from the state that is being stored", NULL, NULL},
     {"resume_off_by_one", "a resume replays one message too few", NULL, NULL},
+    {"speaks_when_fenced", "an owner that slept answers out of its memory", NULL, NULL},
     {"no_dedupe", "a move sent again is judged anew", NULL, NULL},
 };
 
@@ -72,4 +74,11 @@ bool __wrap_edge__game_answer_now(struct edge_game *g, const struct edge_game_as
 bool __wrap_edge__game_answer_now(struct edge_game *g, const struct edge_game_ask *ask)
 {
     return !(sim_planted("no_dedupe") && !g->now.over) && __real_edge__game_answer_now(g, ask);
+}
+
+bool __real_edge__hosted_hold(struct edge_hosted *g, const Meridian__Internal__V1__BusMessage *m);
+bool __wrap_edge__hosted_hold(struct edge_hosted *g, const Meridian__Internal__V1__BusMessage *m);
+bool __wrap_edge__hosted_hold(struct edge_hosted *g, const Meridian__Internal__V1__BusMessage *m)
+{
+    return !sim_planted("speaks_when_fenced") && __real_edge__hosted_hold(g, m);
 }
