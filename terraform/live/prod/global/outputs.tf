@@ -1,0 +1,4 @@
+output "global" {
+  description = "Names, name servers, links, registries."
+  value       = module.global
+}

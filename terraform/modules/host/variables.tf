@@ -1,0 +1,93 @@
+variable "cloud_region" {
+  description = "The provider's region, for the AWS tools."
+  type        = string
+}
+
+variable "bucket" {
+  description = "Bucket with packages/RELEASE/*.deb."
+  type        = string
+}
+
+variable "release" {
+  description = "Version of the packages."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9A-Za-z][0-9A-Za-z.+~-]*$", var.release))
+    error_message = "release: a version such as 1.0.0."
+  }
+}
+
+variable "packages" {
+  description = "Our packages that this host runs."
+  type        = list(string)
+
+  validation {
+    condition     = alltrue([for p in var.packages : can(regex("^meridian-(edge|router|geo|ctl)$", p))])
+    error_message = "packages: meridian-edge, meridian-router, meridian-geo, meridian-ctl."
+  }
+}
+
+variable "tools" {
+  description = "Debian packages that are needed beside them."
+  type        = list(string)
+  default     = []
+}
+
+variable "units" {
+  description = "systemd units to enable and start; @N@ stands for the number of each process."
+  type        = list(string)
+}
+
+variable "owner" {
+  description = "System user who may read the secrets."
+  type        = string
+  default     = "meridian"
+}
+
+variable "processes" {
+  description = "How many processes @N@ counts."
+  type        = number
+  default     = 1
+}
+
+variable "admin_port" {
+  description = "Admin ports are this plus the process' number."
+  type        = number
+  default     = 7400
+}
+
+variable "bus_port" {
+  description = "Bus ports are this plus the process' number."
+  type        = number
+  default     = 7500
+}
+
+variable "data_dir" {
+  description = "Where the data disk goes; empty: there is none."
+  type        = string
+  default     = ""
+}
+
+variable "environment" {
+  description = "More lines of host.env."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for v in values(var.environment) : !strcontains(v, "'")])
+    error_message = "environment: values stand in single quotes."
+  }
+}
+
+variable "secrets" {
+  description = "File below /etc/meridian/secrets -> name of the secret."
+  type        = map(string)
+  default     = {}
+}
+
+variable "files" {
+  description = "Path -> content; those of /usr/local/lib/meridian are executable, X.in below /etc/meridian has its placeholders filled at boot."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,89 @@
+variable "name" {
+  description = "Prefix of names."
+  type        = string
+}
+
+variable "cloud_region" {
+  description = "The provider's region."
+  type        = string
+}
+
+variable "subnets" {
+  description = "Zone -> subnet of the nodes there."
+  type        = map(object({ id = string, ipv4 = string, zone = string }))
+}
+
+variable "group" {
+  description = "Security group of the nodes."
+  type        = string
+}
+
+variable "ports" {
+  description = "Ports of a region (sizing)."
+  type        = map(number)
+}
+
+variable "private_zone" {
+  description = "Name of the private DNS zone; the nodes' certificate is made out to *.NAME."
+  type        = string
+}
+
+variable "private_zone_id" {
+  description = "The private DNS zone."
+  type        = string
+}
+
+variable "image_id" {
+  description = "Debian 12 image."
+  type        = string
+}
+
+variable "release" {
+  description = "Version of our packages."
+  type        = string
+}
+
+variable "bucket" {
+  description = "Artefact bucket."
+  type        = string
+}
+
+variable "bucket_arn" {
+  description = "Artefact bucket."
+  type        = string
+}
+
+variable "secrets" {
+  description = "Secrets by file name."
+  type        = map(object({ name = string, arn = string }))
+}
+
+variable "key_arn" {
+  description = "Key of secrets and disks."
+  type        = string
+}
+
+variable "size" {
+  description = "Groups of three hosts and shards on each (sizing)."
+  type        = object({ groups = number, shards_per_group = number, shards = number, replicas = number })
+
+  validation {
+    condition     = var.size.groups >= 1 && var.size.groups <= 200
+    error_message = "size: 1 to 200 groups; a zone's subnet has 251 addresses."
+  }
+}
+
+variable "instance_type" {
+  description = "Type of the hosts."
+  type        = string
+}
+
+variable "memory_mib" {
+  description = "maxmemory of one process; all of a host's together stay below half of its memory (copies while the file is rewritten)."
+  type        = number
+}
+
+variable "volume_gib" {
+  description = "Disk of a host."
+  type        = number
+}

@@ -1,0 +1,90 @@
+variable "name" {
+  description = "Prefix of names, for example meridian-us-east."
+  type        = string
+}
+
+variable "region" {
+  description = "Our name of the region."
+  type        = string
+}
+
+variable "cloud_region" {
+  description = "The provider's region."
+  type        = string
+}
+
+variable "subnets" {
+  description = "Zone -> subnet of the router there."
+  type        = map(object({ id = string, ipv4 = string }))
+
+  validation {
+    condition     = length(var.subnets) == 2
+    error_message = "subnets: a region has two routers, in different zones."
+  }
+}
+
+variable "groups" {
+  description = "Security groups."
+  type        = map(string)
+}
+
+variable "ports" {
+  description = "Ports of a region (sizing)."
+  type        = map(number)
+}
+
+variable "private_zone" {
+  description = "Name of the private DNS zone."
+  type        = string
+}
+
+variable "private_zone_id" {
+  description = "The private DNS zone."
+  type        = string
+}
+
+variable "instance_type" {
+  description = "Type of the router hosts."
+  type        = string
+}
+
+variable "image_id" {
+  description = "Debian 12 image."
+  type        = string
+}
+
+variable "release" {
+  description = "Version of our packages."
+  type        = string
+}
+
+variable "bucket" {
+  description = "Artefact bucket."
+  type        = string
+}
+
+variable "bucket_arn" {
+  description = "Artefact bucket."
+  type        = string
+}
+
+variable "secrets" {
+  description = "Secrets by file name."
+  type        = map(object({ name = string, arn = string }))
+}
+
+variable "key_arn" {
+  description = "Key of the secrets."
+  type        = string
+}
+
+variable "redis" {
+  description = "How to reach Redis, and what an acknowledgement means there."
+  type        = object({ nodes = list(string), user = string, durability = string, replicas = number })
+}
+
+variable "settings" {
+  description = "More keys of the routers' configuration, or other values."
+  type        = any
+  default     = {}
+}
