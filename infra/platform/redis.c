@@ -41,6 +41,9 @@ static const struct mer_metric_def metrics[RM_COUNT] = {
     [RM_LIBRARY_MISSING] = {"meridian_redis_library_missing_total", "nodes found without the function library"},
     [RM_WAITING] = {"meridian_redis_calls_waiting", "calls without an answer yet", MER_GAUGE},
     [RM_READY] = {"meridian_redis_ready", "1: every slot is served by a connected primary with the library", MER_GAUGE},
+    [RM_SUBSCRIBED] = {"meridian_redis_subscriptions", "channels that are heard", MER_GAUGE},
+    [RM_SUB_LOST] = {"meridian_redis_subscriptions_lost_total", "subscriptions lost, and attempts that failed"},
+    [RM_SUB_MESSAGES] = {"meridian_redis_messages_total", "messages heard on channels"},
 };
 static const struct mer_metric_def durable_hist = {"meridian_redis_durable_seconds", "durable calls from taking to the WAIT's answer"};
 
@@ -411,6 +414,7 @@ enum mer_err mer_redis_create(struct mer_redis **out, const struct mer_redis_con
     mer_list_init(&r->calls);
     mer_list_init(&r->homeless);
     mer_list_init(&r->refused);
+    mer_list_init(&r->subs);
     mer_timer_init(&r->deadline, on_deadline);
     mer_timer_init(&r->topology, mer__redis_on_topology_timer);
     mer_deferred_init(&r->reap_later, mer__redis_on_reap);
@@ -455,6 +459,7 @@ void mer_redis_destroy(struct mer_redis *r)
         return;
     r->destroyed = true;
     r->ready = false;
+    mer__redis_end_subs(r);
     while (!mer_list_empty(&r->calls)) {
         struct redis_call *c = MER_LIST_ENTRY(r->calls.next, struct redis_call, all);
         mer__redis_finish(c, c->where == CALL_WAITING ? MER_EAGAIN : MER_EUNKNOWN, NULL);

@@ -4,6 +4,7 @@
  *   redis.c        calls: taking, routing, retrying, finishing; create, destroy
  *   redis_node.c   nodes: which connections they should have, sending soft calls and batches
  *   redis_conn.c   connections: connecting, AUTH, library check, replies, loss and coming back
+ *   redis_subscribe.c  a channel heard over a connection of its own (<meridian/redis_subscribe.h>)
  *   redis_slots.c  topology: CLUSTER SLOTS, the slot map, readiness
  *   redis_reply.c  replies as data: a guarded reader, errors classified, redirects and slot lists parsed (fuzzed)
  *   redis_slot.c   slot of a key
@@ -175,12 +176,15 @@ enum redis_metric {
     RM_LIBRARY_MISSING,
     RM_WAITING,
     RM_READY,
+    RM_SUBSCRIBED,
+    RM_SUB_LOST,
+    RM_SUB_MESSAGES,
     RM_COUNT
 };
 
 struct mer_redis {
     struct mer_redis_conf conf;
-    struct mer_list nodes, calls, homeless;
+    struct mer_list nodes, calls, homeless, subs;
     struct redis_node *slot[REDIS_SLOTS];
     struct redis_reader_fns reader_fns;
     struct mer_hook hook;      /* MER_PHASE_STORE: sends what the turn queued */
@@ -259,3 +263,8 @@ void mer__redis_moved(struct mer_redis *r, uint16_t slot, struct redis_node *to)
 void mer__redis_check_ready(struct mer_redis *r);
 /* The primary was started again: its slots count as changed. */
 void mer__redis_restarted(struct redis_node *n);
+
+/* --- redis_subscribe.c --- */
+
+/* Every subscription is told that the client ends. */
+void mer__redis_end_subs(struct mer_redis *r);
