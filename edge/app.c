@@ -178,8 +178,19 @@ static enum mer_err create_store(struct edge_app *app, struct mer_msg *msg)
 static enum mer_err create_peers(struct edge_app *app, struct mer_msg *msg)
 {
     const struct edge_config *c = &app->conf;
-    struct edge_bus_conf bc = {&app->loop, &app->log,        app->rng,      &app->metrics, app->store, c->region,
-                               c->id,      app->incarnation, c->bus_listen, NULL,          NULL};
+    struct edge_bus_conf bc = {
+        .loop = &app->loop,
+        .log = &app->log,
+        .rng = app->rng,
+        .metrics = &app->metrics,
+        .store = app->store,
+        .region = c->region,
+        .id = c->id,
+        .incarnation = app->incarnation,
+        .listen = c->bus_listen,
+        .carrier = (enum edge_bus_carrier)c->bus_carrier,
+        .redis = app->redis,
+    };
     struct edge_routers_conf rc = {
         .loop = &app->loop,
         .log = &app->log,

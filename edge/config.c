@@ -9,6 +9,7 @@
 
 static const char *const durabilities[] = {"all", "one", "primary", NULL};
 static const char *const drop_policies[] = {"bot", "abandon", NULL};
+static const char *const carriers[] = {"links", "redis", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define STR(f, lo, hi, d, h) MER_CONF_ROW_STR(struct edge_config, f, lo, hi, d, h)
@@ -26,6 +27,7 @@ const struct mer_conf_item edge_config_items[] = {
     STR(public_url, 0, 255, "", "this edge's own address as players reach it, for /v1/regions; empty: only the shared one"),
     STR(admin_listen, 1, 255, NULL, "admin port (health, metrics, drain): loopback only"),
     STR(bus_listen, 1, 255, NULL, "where other edges of the region reach this one: unix:/path or host:port (R9)"),
+    ENUM(bus_carrier, carriers, "links", "how edges reach each other: directly, or through Redis where they cannot; the same for a whole region (R9)"),
     STR(run_dir, 0, 4000, "", "folder for the file that says, after a crash, which game it was; empty: beside the bus's unix socket, if it is one"),
     STRS(routers, 0, 8, "", "link addresses of the region's routers; none: no matchmaking"),
     STRS(redis_nodes, 1, 64, NULL, "some nodes of the region's Redis Cluster; the rest is learnt (R6)"),

@@ -12,6 +12,7 @@ struct edge_config {
     char *public_url;
     char *admin_listen;
     char *bus_listen;
+    uint32_t bus_carrier; /* enum edge_bus_carrier */
     char *run_dir;
     struct mer_strs routers;
     struct mer_strs redis_nodes;
