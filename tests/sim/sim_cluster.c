@@ -225,7 +225,9 @@ static const char *ails(const struct sim_node *n)
     size_t copies = 0;
     MER_LIST_EACH (it, &n->replicas)
         copies += MER_LIST_ENTRY(it, struct sim_replica, list)->online;
-    return n->master == n->index && copies != SIM_COPIES - 1 ? "misses replicas" : NULL;
+    if (n->master == n->index && copies != SIM_COPIES - 1)
+        return "misses replicas";
+    return n->master == n->index && n->good != copies ? "has not counted its replicas" : NULL; /* and would refuse writes for ever */
 }
 
 static bool all_well(void)
