@@ -165,7 +165,10 @@ static enum mer_err create_store(struct edge_app *app, struct mer_msg *msg)
         .library = "meridian1",
     };
     struct edge_store_conf sc = {&app->loop, &app->log, &app->metrics, NULL, app->incarnation};
+    if (c->redis_tls_ca[0] != 0 && mer_tls_peer_create(&rc.tls, false, c->redis_tls_ca, NULL, NULL, msg) != MER_OK)
+        return MER_ETLS;
     enum mer_err err = mer_redis_create(&app->redis, &rc);
+    SSL_CTX_free(rc.tls); /* the client has its own reference */
     if (err == MER_OK) {
         sc.redis = app->redis;
         err = edge_store_create(&app->store, &sc);

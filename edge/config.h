@@ -16,7 +16,7 @@ struct edge_config {
     char *run_dir;
     struct mer_strs routers;
     struct mer_strs redis_nodes;
-    char *redis_user, *redis_password_file;
+    char *redis_user, *redis_password_file, *redis_tls_ca;
     uint32_t redis_durability; /* enum mer_durability */
     uint32_t redis_replicas;
     char *token_keys, *token_issuer, *token_audience;

@@ -14,6 +14,7 @@
 
 #include <meridian/id.h>
 #include <meridian/mem.h>
+#include <meridian/tls.h>
 
 /* ---- leadership ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -130,7 +131,10 @@ static enum mer_err create_redis(struct router_app *app, struct mer_msg *msg)
         .deadline_ms = ROUTER_REDIS_DEADLINE_MS,
         .library = "meridian1",
     };
+    if (c->redis_tls_ca[0] != 0 && mer_tls_peer_create(&rc.tls, false, c->redis_tls_ca, NULL, NULL, msg) != MER_OK)
+        return MER_ETLS;
     enum mer_err err = mer_redis_create(&app->redis, &rc);
+    SSL_CTX_free(rc.tls); /* the client has its own reference */
     if (err != MER_OK)
         mer_msgf(msg, "redis_nodes: %s", mer_err_text(err));
     return err;

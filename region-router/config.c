@@ -25,6 +25,7 @@ const struct mer_conf_item router_config_items[] = {
     STRS(redis_nodes, 1, 64, NULL, "some nodes of the region's Redis Cluster; the rest is learnt"),
     STR(redis_user, 0, 64, "", "ACL user; empty: default"),
     STR(redis_password_file, 0, 4095, "", "file with the password; empty: none"),
+    STR(redis_tls_ca, 0, 4095, "", "PEM authority of the Redis nodes' certificates, which are checked against the names the cluster tells; empty: plain"),
     ENUM(redis_durability, durabilities, "all", "what an acknowledgement means: all electable replicas, one, or the primary's log alone"),
     U32(redis_replicas, 0, 5, "2", "replicas a primary; two, because with one no write can be acknowledged after a failover"),
     BOOL(electable_set, "false", "the leader takes lost replicas out of the electable set and puts them back; false: it only watches, and a shard's moves wait for a lost replica (decision 11)"),

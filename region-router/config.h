@@ -9,7 +9,7 @@ struct router_config {
     char *link_listen;
     char *admin_listen;
     struct mer_strs redis_nodes;
-    char *redis_user, *redis_password_file;
+    char *redis_user, *redis_password_file, *redis_tls_ca;
     uint32_t redis_durability; /* enum mer_durability */
     uint32_t redis_replicas;
     bool electable_set;
