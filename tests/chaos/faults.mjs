@@ -26,8 +26,8 @@ export function plan(seed, o) {
 
 export class Faults {
     // say(text) tells what happens; journal gets {kind, target, t0, t1}.
-    constructor(footprint, cuts, planned, { seed, say, gapMs = [1000, 4000], redisGapMs = [2000, 6000] }) {
-        Object.assign(this, { footprint, cuts, planned, say, gapMs, redisGapMs });
+    constructor(footprint, cuts, planned, { seed, say, gapMs = [1000, 4000], redisGapMs = [2000, 6000], apartMs = [6000, 8000] }) {
+        Object.assign(this, { footprint, cuts, planned, say, gapMs, redisGapMs, apartMs });
         this.serverRandom = new Random(seed ^ 0x5e7e75);
         this.redisRandom = new Random(seed ^ 0x4ed15);
         this.done = [];
@@ -49,10 +49,13 @@ export class Faults {
         for (const kind of this.planned.servers) {
             if (this.ending) return;
             await sleep(this.serverRandom.between(...this.gapMs));
-            const routers = kind.startsWith("router");
-            const name = await this.#victim(routers ? this.footprint.routers : this.footprint.edges, kind);
-            if (name) await this.#harm(kind, name);
+            await this.#harmServer(kind);
         }
+    }
+    async #harmServer(kind) {
+        const routers = kind.startsWith("router");
+        const name = await this.#victim(routers ? this.footprint.routers : this.footprint.edges, kind);
+        if (name) await this.#harm(kind, name);
     }
     // One that is ready, and at least one other stays.
     async #victim(names, kind) {
@@ -87,8 +90,23 @@ export class Faults {
         for (const kind of this.planned.redis) {
             await sleep(this.redisRandom.between(...this.redisGapMs));
             if (!(await this.whole(90_000)) || this.ending) return;
-            const shard = this.redisRandom.of((await this.footprint.shards()) ?? [{}]);
-            if (shard.port) await this.#harmRedis(kind, shard);
+            await this.#harmAnyShard(kind);
+        }
+        await this.whole(90_000);
+    }
+    async #harmAnyShard(kind) {
+        const shard = this.redisRandom.of((await this.footprint.shards()) ?? [{}]);
+        if (shard.port) await this.#harmRedis(kind, shard);
+    }
+
+    // ---- one at a time ----
+
+    // Both lanes in one: nothing begins before the last fault is over in every respect, and its tail in the figures.
+    async apart() {
+        for (const kind of this.planned.random.shuffled([...this.planned.servers, ...this.planned.redis])) {
+            if (!(await this.whole(90_000)) || this.ending) return;
+            await sleep(this.redisRandom.between(...this.apartMs));
+            await (kind.startsWith("redis") ? this.#harmAnyShard(kind) : this.#harmServer(kind));
         }
         await this.whole(90_000);
     }

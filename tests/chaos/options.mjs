@@ -2,7 +2,7 @@
 const defaults = {
     seed: null, edges: 4, games: 300, port: 12000, build: null, out: null, "rate": null,
     "kills-edge": 200, "pauses-edge": 10, "kills-router": 50, "pauses-router": 5, "redis-faults": 30, "redis-kinds": null,
-    short: false, cuts: true, keep: false, quiet: false,
+    "edge-set": [], "router-set": [], short: false, apart: false, cuts: true, keep: false, quiet: false,
 };
 const short = { edges: 3, games: 60, "kills-edge": 2, "pauses-edge": 0, "kills-router": 1, "pauses-router": 0, "redis-faults": 1, "redis-kinds": "redis-kill", cuts: false };
 
@@ -14,9 +14,11 @@ A region of its own, players from meridian-load, faults at points that a seed de
   --kills-edge N     kill -9 of edges (200)                      --pauses-edge N      edges stopped for 10-15 s (10)
   --kills-router N   kill -9 of routers (50)                     --pauses-router N    routers stopped for 10-15 s (5)
   --redis-faults N   Redis nodes killed, stopped, cut off (30)   --redis-kinds A,B    only these (all)
+  --apart            one fault at a time, the next when the last is over in every respect: what each kind costs by itself
   --no-cuts          none that need nftables                     --short              about a minute: 60 games, 3 edges, 4 faults
   --build DIR        programs of this build folder (infra/local/up builds them)
   --port BASE        of the footprint (12000); with a network namespace of its own (root) nothing else is in the way
+  --edge-set K=V     of every edge; --router-set K=V of every router; both may be given several times
   --out DIR          journal, faults and result stay there (a folder under TMPDIR, removed unless something broke)
   --keep             keep it anyway                              --quiet              no line a fault
 `;
@@ -29,6 +31,7 @@ export function parse(args) {
         else if (!args[i].startsWith("--") || !(name in defaults)) throw new Error(`unknown option ${args[i]} (--help tells them)`);
         else if (typeof defaults[name] === "boolean") given[name] = true;
         else if (i + 1 === args.length) throw new Error(`${args[i]} needs a value`);
+        else if (Array.isArray(defaults[name])) given[name] = [...(given[name] ?? []), args[++i]];
         else given[name] = args[++i];
     }
     const o = { ...defaults, ...(given.short ? short : {}), ...given };

@@ -19,6 +19,7 @@ export class Players {
             "--journal", this.journal, "--json", this.file], { stdio: ["ignore", "pipe", "pipe"] });
         this.words = "";
         for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (data) => (this.words += data));
+        process.on("exit", () => this.child.kill("SIGKILL")); // however we end
         this.ended = new Promise((resolve) => this.child.on("close", (code) => resolve((this.code = code ?? 99))));
     }
     // No new games; those under way are played to their end.

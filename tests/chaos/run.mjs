@@ -81,7 +81,7 @@ async function play(o, footprint, out, say) {
     try {
         await Promise.race([sleep(RAMP_S * 1000 + CALM_MS), players.ended]);
         const watching = [faults.watch(), watchFences(footprint, faults, fences)];
-        await Promise.race([Promise.all([faults.servers(), faults.redis()]), players.ended]);
+        await Promise.race([o.apart ? faults.apart() : Promise.all([faults.servers(), faults.redis()]), players.ended]);
         if (players.code !== undefined) say(`the players ended too early (${players.code})`);
         const whole = (await allReady(footprint)) && !faults.notWhole;
         say("all faults are over");
@@ -125,7 +125,8 @@ async function main() {
     const began = nowMs();
     const say = (text) => o.quiet || console.log(`${((nowMs() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`);
     say(`seed ${o.seed}: ${o.games} games, ${o["kills-edge"] + o["pauses-edge"]} faults of edges, ${o["kills-router"] + o["pauses-router"]} of routers, ${o["redis-faults"]} of Redis`);
-    const footprint = new Footprint({ state: path.join(out, "s"), port: o.port, edges: o.edges, binaries: o.build && path.resolve(o.build), edgeSets: ["handshakes_per_second=1000"] });
+    const footprint = new Footprint({ state: path.join(out, "s"), port: o.port, edges: o.edges, binaries: o.build && path.resolve(o.build),
+        edgeSets: ["handshakes_per_second=1000", ...o["edge-set"]], routerSets: o["router-set"] });
     const leave = () => {
         footprint.down();
         process.exit(130);
