@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * electable.c - see electable.h. This file: what is known of members and shards, and when an event happens; electable_act.c: what is done
- * in a state, and when it is done. */
+ * electable.c - see electable.h. This file: members and shards, and when an event happens; electable_look.c: what the nodes' answers mean
+ * together; electable_act.c: what is done in a state, and when it is done. */
 #include "region-router/electable.h"
 
 #include <stdio.h>
@@ -15,10 +15,14 @@
 #define S(name) ROUTER_MEMBER_##name
 static const uint8_t next[ROUTER_MEMBER_NSTATES][ROUTER_MEMBER_NEVENTS] = {
     /*             LOST    DONE       BACK      LEADS */
-    [S(IN)] = {S(OFF), S(IN), S(IN), S(IN)},           [S(OFF)] = {S(OFF), S(FORGET), S(RAISE), S(IN)},
-    [S(FORGET)] = {S(OFF), S(LOWER), S(RAISE), S(IN)}, [S(LOWER)] = {S(LOWER), S(OUT), S(LOWER), S(IN)},
-    [S(OUT)] = {S(OUT), S(OUT), S(RAISE), S(IN)},      [S(RAISE)] = {S(OFF), S(SYNC), S(RAISE), S(IN)},
-    [S(SYNC)] = {S(OFF), S(MEET), S(SYNC), S(IN)},     [S(MEET)] = {S(OFF), S(IN), S(MEET), S(IN)},
+    [S(IN)] = {S(OFF), S(IN), S(IN), S(IN)},
+    [S(OFF)] = {S(OFF), S(FORGET), S(RAISE), S(RAISE)},
+    [S(FORGET)] = {S(OFF), S(LOWER), S(RAISE), S(RAISE)},
+    [S(LOWER)] = {S(LOWER), S(OUT), S(RAISE), S(RAISE)},
+    [S(OUT)] = {S(OUT), S(OUT), S(RAISE), S(RAISE)},
+    [S(RAISE)] = {S(OFF), S(SYNC), S(RAISE), S(RAISE)},
+    [S(SYNC)] = {S(OFF), S(MEET), S(SYNC), S(SYNC)},
+    [S(MEET)] = {S(OFF), S(IN), S(MEET), S(MEET)},
 };
 #undef S
 
@@ -103,43 +107,17 @@ static void discover(struct router_electable *e, const struct router_view *v, ui
     }
 }
 
-bool router__fresh(const struct router_member *m, uint64_t now_ms)
-{
-    return m->answers && now_ms - m->asked_ms < FRESH_MS;
-}
+#define BIT(name) (1u << ROUTER_MEMBER_##name)
+enum { OUTBOUND = BIT(OFF) | BIT(FORGET) | BIT(LOWER), INBOUND = BIT(RAISE) | BIT(SYNC) | BIT(MEET) };
 
-struct router_member *router__leads(const struct router_electable *e, const char *shard, uint64_t now_ms)
+/* Is another replica of m's shard in one of these states? */
+static bool others_are(const struct router_electable *e, const struct router_shard *s, const struct router_member *m, unsigned states)
 {
-    struct router_member *best = NULL;
     for (unsigned i = 0; i < e->member_count; i++) {
-        struct router_member *m = &e->member[i];
-        if (strcmp(m->shard, shard) == 0 && m->viewed && m->view.slots && m->view.primary[0] == 0 &&
-            (best == NULL || m->view.config_epoch > best->view.config_epoch))
-            best = m;
-    }
-    return best != NULL && router__fresh(best, now_ms) ? best : NULL;
-}
-
-uint64_t router__epoch(const struct router_electable *e)
-{
-    uint64_t highest = 0;
-    for (unsigned i = 0; i < e->member_count; i++)
-        if (e->member[i].viewed && e->member[i].view.current_epoch > highest)
-            highest = e->member[i].view.current_epoch;
-    return highest;
-}
-
-static bool on_the_way(const struct router_member *m)
-{
-    return m->state != ROUTER_MEMBER_IN && m->state != ROUTER_MEMBER_OUT;
-}
-
-/* Does anybody of the shard stand in the way of m's starting to move? */
-static bool shard_busy(const struct router_electable *e, const struct router_member *m)
-{
-    for (unsigned i = 0; i < e->member_count; i++)
-        if (&e->member[i] != m && strcmp(e->member[i].shard, m->shard) == 0 && on_the_way(&e->member[i]))
+        const struct router_member *o = &e->member[i];
+        if (o != m && o != s->lead && router__of_shard(o, s) && (1u << o->state & states) != 0)
             return true;
+    }
     return false;
 }
 
@@ -194,84 +172,78 @@ void router_electable_heard(struct router_electable *e, const char *address, con
 
 /* ---- events -------------------------------------------------------------------------------------------------------------------------- */
 
-bool router__in_step(const struct router_member *p, const struct router_member *m)
-{
-    const struct router_attached *a = router_view_attached(&p->view, m->address);
-    return a != NULL && a->online && a->lag_s <= LAG_OK_S;
-}
-
-static unsigned counted(const struct router_electable *e, const char *shard)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < e->member_count; i++)
-        n += strcmp(e->member[i].shard, shard) == 0 && e->member[i].state != ROUTER_MEMBER_LOWER && e->member[i].state != ROUTER_MEMBER_OUT;
-    return n > 0 ? n - 1 : 0; /* one of them leads */
-}
-
-unsigned router__count_wanted(const struct router_electable *e, const char *shard)
-{
-    unsigned members = 0, in = counted(e, shard) + 1;
-    for (unsigned i = 0; i < e->member_count; i++)
-        members += strcmp(e->member[i].shard, shard) == 0;
-    unsigned out = members - in, all = members - 1 > e->configured ? members - 1 : e->configured; /* who was never seen may be electable */
-    return all > out + 1 ? all - out : 1;
-}
-
-/* An OUT member of the shard that could come in for one that is lost. */
-static bool somebody_waits(const struct router_electable *e, const char *shard)
-{
-    for (unsigned i = 0; i < e->member_count; i++)
-        if (strcmp(e->member[i].shard, shard) == 0 && e->member[i].state == ROUTER_MEMBER_OUT && e->member[i].answers)
-            return true;
-    return false;
-}
-
 static bool lost(const struct router_member *m, uint64_t now_ms)
 {
     return now_ms - m->good_ms >= LOST_MS;
 }
 
-static bool others_lost(const struct router_electable *e, const struct router_member *m, const struct router_member *p, uint64_t now_ms)
+static bool others_lost(const struct router_electable *e, const struct router_shard *s, const struct router_member *m, uint64_t now_ms)
 {
     for (unsigned i = 0; i < e->member_count; i++) {
         const struct router_member *o = &e->member[i];
-        if (o != m && o != p && strcmp(o->shard, m->shard) == 0 && o->state == ROUTER_MEMBER_IN && lost(o, now_ms))
+        if (o != m && o != s->lead && router__of_shard(o, s) && o->state == ROUTER_MEMBER_IN && lost(o, now_ms))
             return true;
     }
     return false;
 }
 
-static void look_at(struct router_electable *e, struct router_member *m, struct router_member *p, uint64_t now_ms)
+/* Is it any use to take m out: does somebody remain, or wait to come in for it? */
+static bool replaceable(const struct router_electable *e, const struct router_shard *s)
+{
+    unsigned counted = 0;
+    for (unsigned i = 0; i < e->member_count; i++) {
+        const struct router_member *o = &e->member[i];
+        if (!router__of_shard(o, s) || o == s->lead)
+            continue;
+        if (o->state == ROUTER_MEMBER_OUT && o->answers)
+            return true;
+        counted += o->state != ROUTER_MEMBER_LOWER && o->state != ROUTER_MEMBER_OUT;
+    }
+    return counted > 1;
+}
+
+/* Claims the shard with a later epoch than its leader, and nobody agrees: which of the two is right only an operator can say. */
+static bool stray(const struct router_member *m, const struct router_member *p)
+{
+    return router__is_primary(m) && m->view.config_epoch > p->view.config_epoch;
+}
+
+static void look_at_in(struct router_electable *e, const struct router_shard *s, struct router_member *m, uint64_t now_ms)
+{
+    bool unknown = router__unknown(e, m) >= router__majority(e); /* out, and its note was lost; or new */
+    if (router__in_step(s->lead, m))
+        m->good_ms = s->lead->asked_ms;
+    /* One that comes in and waits for m to confirm the count is no reason to keep m. */
+    if (m->user[0] == 0 || others_are(e, s, m, OUTBOUND | BIT(SYNC) | BIT(MEET)))
+        return;
+    if (unknown || (lost(m, now_ms) && replaceable(e, s)))
+        router__member_event(e, m, ROUTER_MEMBER_EV_LOST, now_ms);
+}
+
+static void look_at(struct router_electable *e, const struct router_shard *s, struct router_member *m, uint64_t now_ms)
 {
     static const uint32_t patience_ms[ROUTER_MEMBER_NSTATES] = {
         [ROUTER_MEMBER_RAISE] = RAISE_MS, [ROUTER_MEMBER_SYNC] = SYNC_MS, [ROUTER_MEMBER_MEET] = MEET_MS};
     uint64_t age = now_ms - m->since_ms;
     bool gone = !m->answers && now_ms - m->silent_since_ms >= LOST_MS;
-    bool steady = m->answers && now_ms - m->answers_since_ms >= STEADY_MS;
+    bool steady = m->answers && now_ms - m->answers_since_ms >= STEADY_MS && !stray(m, s->lead);
     switch (m->state) {
     case ROUTER_MEMBER_IN:
-        if (router__in_step(p, m))
-            m->good_ms = p->asked_ms;
-        else if (lost(m, now_ms) && m->user[0] != 0 && !shard_busy(e, m) && (counted(e, m->shard) > 1 || somebody_waits(e, m->shard)))
-            router__member_event(e, m, ROUTER_MEMBER_EV_LOST, now_ms);
+        look_at_in(e, s, m, now_ms);
         break;
     case ROUTER_MEMBER_OFF:
     case ROUTER_MEMBER_FORGET:
-        if (age >= LOST_MS && steady)
+    case ROUTER_MEMBER_LOWER:
+        if (steady && age >= LOST_MS && !others_are(e, s, m, INBOUND))
             router__member_event(e, m, ROUTER_MEMBER_EV_BACK, now_ms);
         break;
     case ROUTER_MEMBER_OUT:
-        if (steady && !shard_busy(e, m) && !others_lost(e, m, p, now_ms))
+        if (steady && !others_are(e, s, m, OUTBOUND | INBOUND) && !others_lost(e, s, m, now_ms))
             router__member_event(e, m, ROUTER_MEMBER_EV_BACK, now_ms);
         break;
-    case ROUTER_MEMBER_RAISE:
-    case ROUTER_MEMBER_SYNC:
-    case ROUTER_MEMBER_MEET:
+    default: /* RAISE, SYNC, MEET */
         if (gone || age >= patience_ms[m->state])
             router__member_event(e, m, ROUTER_MEMBER_EV_LOST, now_ms);
-        break;
-    default:
-        break;
     }
 }
 
@@ -286,11 +258,12 @@ static void follow_primary(struct router_electable *e, struct router_member *m)
 }
 
 /* While nobody led, nobody could be in step: those who live begin anew. A primary that was replaced is dead since it was last heard. */
-static void note_leader(struct router_electable *e, struct router_shard *s, struct router_member *p, uint64_t now_ms)
+static void note_leader(struct router_electable *e, struct router_shard *s, uint64_t now_ms)
 {
+    struct router_member *p = s->lead;
     bool anew = strcmp(s->leader, p->id) != 0 || now_ms - s->led_ms >= FRESH_MS;
     for (unsigned i = 0; anew && i < e->member_count; i++)
-        if (strcmp(e->member[i].shard, s->id) == 0 && e->member[i].answers)
+        if (router__of_shard(&e->member[i], s) && e->member[i].answers)
             e->member[i].good_ms = now_ms;
     memcpy(s->leader, p->id, sizeof s->leader);
     s->led_ms = now_ms;
@@ -299,22 +272,28 @@ static void note_leader(struct router_electable *e, struct router_shard *s, stru
         router__member_event(e, p, ROUTER_MEMBER_EV_LEADS, now_ms);
 }
 
+static void step_shard(struct router_electable *e, struct router_shard *s, uint64_t now_ms)
+{
+    note_leader(e, s, now_ms);
+    for (unsigned i = 0; i < e->member_count; i++) {
+        struct router_member *m = &e->member[i];
+        if (!router__of_shard(m, s))
+            continue;
+        if (m != s->lead)
+            look_at(e, s, m, now_ms);
+        router__member_act(e, s, m, now_ms);
+    }
+    router__shard_store(e, s, now_ms);
+}
+
 void router_electable_step(struct router_electable *e, uint64_t now_ms)
 {
     for (unsigned i = 0; i < e->member_count; i++)
         follow_primary(e, &e->member[i]);
-    for (unsigned s = 0; s < e->shard_count; s++) {
-        struct router_member *p = router__leads(e, e->shard[s].id, now_ms);
-        if (p == NULL)
-            continue; /* nobody to ask who is in step, and nothing could be stored */
-        note_leader(e, &e->shard[s], p, now_ms);
-        for (unsigned i = 0; i < e->member_count; i++)
-            if (&e->member[i] != p && strcmp(e->member[i].shard, e->shard[s].id) == 0) {
-                look_at(e, &e->member[i], p, now_ms);
-                router__member_act(e, &e->member[i], p, now_ms);
-            }
-        router__shard_store(e, &e->shard[s], p, now_ms);
-    }
+    router__look_around(e, now_ms);
+    for (unsigned i = 0; i < e->shard_count; i++)
+        if (e->shard[i].backed) /* otherwise nobody to ask who is in step, or not the right one */
+            step_shard(e, &e->shard[i], now_ms);
 }
 
 void router_electable_stored(struct router_electable *e, const char *primary_id, unsigned count, bool ok, uint64_t now_ms)
@@ -372,7 +351,7 @@ enum mer_err router_electable_remember(struct router_electable *e, const char *i
 bool router_electable_busy(const struct router_electable *e)
 {
     for (unsigned i = 0; i < e->member_count; i++)
-        if (on_the_way(&e->member[i]))
+        if ((1u << e->member[i].state & (OUTBOUND | INBOUND)) != 0)
             return true;
     return false;
 }
@@ -396,7 +375,7 @@ unsigned router_electable_bare(const struct router_electable *e)
             if (strcmp(m->shard, e->shard[s].id) != 0)
                 continue;
             members++;
-            if (m->viewed && m->view.slots && m->view.primary[0] == 0 && (p == NULL || m->view.config_epoch > p->view.config_epoch))
+            if (router__is_primary(m) && (p == NULL || m->view.config_epoch > p->view.config_epoch))
                 p = m;
         }
         for (unsigned i = 0; p != NULL && i < e->member_count; i++)

@@ -4,14 +4,18 @@
  *            3 s not in step     off at all who           a majority of primaries      count - 1
  *                                could lead               does not know it             stored
  *        IN ------------> OFF --------------> FORGET ------------------------> LOWER ----------> OUT
- *         ^                |  blocked, and it     |                                               |
- *         |                +-- answers again -----+------------------+      answers, and nobody   |
- *         |                                                          v      else is lost          |
- *        MEET <--- in step with the primary --- SYNC <--- count + 1 stored --- RAISE <------------+
- *          any of RAISE, SYNC, MEET: --silent, or not done in time--> OFF         any --it leads its shard--> IN
+ *         ^                |  blocked, and it     |                              |                |
+ *         |                +-- answers again -----+------------------+-----------+  answers, and  |
+ *         |                                                          v              nobody else   |
+ *        MEET <--- in step with the primary --- SYNC <--- count + 1 stored --- RAISE <--is lost---+
+ *          any of RAISE, SYNC, MEET: --silent, or not done in time--> OFF
+ *          any of OFF, FORGET, LOWER, OUT: --it leads its shard--> RAISE, and on in the same order
  *
  * What is done in a state is compared with what the nodes say and done again until they say it is done (no step is believed to have
- * worked); only what was asked after the state was entered counts. One member a shard is on its way at a time.
+ * worked); only what was asked after the state was entered counts. One replica a shard is on its way at a time, or nearly.
+ *
+ * Who leads is not for one node to say: it is whom the primaries' tables show with the highest epoch, and nothing is done about a shard
+ * while a majority of the primaries does not confirm its leader. So a leader of ours on the losing side of a partition keeps still.
  *
  * Invariant: the count of a shard is never below the number of its replicas that a majority of primaries would vote for. OFF comes first,
  * so that no WAIT counts a replica that is not electable; LOWER comes after FORGET; RAISE comes before SYNC and MEET. A count of 1 stays:
@@ -48,7 +52,7 @@ struct router_member {                                          /* a node of the
     uint64_t target;                                      /* SYNC: offset of its primary that it must reach; 0: not known yet */
     char target_of[ROUTER_NODE_ID_BYTES];
     uint64_t acted_ms; /* it was told to do something; then nothing more until it was asked again */
-    bool noted;        /* false: its note changed; whoever stores notes sets it */
+    bool noted;        /* false: its note changed; whoever stores notes sets it. Who is not noted as out is not taken out */
 };
 
 struct router_shard {
@@ -59,6 +63,9 @@ struct router_shard {
     uint64_t retry_ms;
     char leader[ROUTER_NODE_ID_BYTES]; /* who led it last, and was there then */
     uint64_t led_ms;
+    /* As of this step: who leads it and answers, or NULL; and whether a majority of the primaries says so too. */
+    struct router_member *lead;
+    bool backed;
 };
 
 struct router_electable;
@@ -68,7 +75,8 @@ struct router_electable_env {
     void (*forget)(void *ctx, const struct router_member *at, const char *id);
     void (*meet)(void *ctx, const struct router_member *at, const struct router_member *whom);
     void (*replicate)(void *ctx, const struct router_member *replica, const struct router_member *primary);
-    /* Stores the count for all buckets that `primary` serves; `enough` replicas must have it. Ends with router_electable_stored. */
+    /* Stores the count at `primary`, for all buckets, and nowhere else; `enough` replicas must have it. Ends with router_electable_stored.
+     */
     void (*count)(void *ctx, const struct router_member *primary, unsigned count, unsigned enough);
     /* For the log. */
     void (*moved)(void *ctx, const struct router_member *m, enum router_member_state from);

@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * electable_shell.c - questions to nodes, commands to nodes, counts and notes in Redis around electable.h.
+ * electable_shell.c - questions to nodes and commands to nodes around electable.h; electable_shell_store.c: counts and notes in Redis.
  *
  * A node is asked five things in one go and its answer is whole or none; one round of questions a node at a time, so a hung node holds up
  * nobody else. Members come from the notes of earlier leaders (members:{region}) and from what nodes tell; the first to be asked are the
  * primaries the client knows.
  *
- * Nothing is sent once the lease may have run out. Answers of an earlier term are ignored.
+ * Nothing is sent once the lease may have run out. Answers of an earlier term are ignored. A lease that was taken from a holder who may be
+ * alive leaves us only looking until he must have stopped: what two say to a node in turn could let it in uncounted.
  *
  * Timer: `tick`, while leading: every 500 ms, 50 ms while somebody is on the way. */
-#include "region-router/electable_shell.h"
+#include "region-router/electable_shell_private.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <meridian/mem.h>
-#include <meridian/shared_keys.h>
-
-enum { ASK_MS = 500, ASK_SOON_MS = 50, SETTLE_MS = 20, NOTE_BYTES = 256 };
-enum question { Q_NODES, Q_CLUSTER, Q_REPLICATION, Q_USERS, Q_USER, Q_COUNT };
 
 static const char *const questions[Q_COUNT][3] = {[Q_NODES] = {"CLUSTER", "NODES"},
                                                   [Q_CLUSTER] = {"CLUSTER", "INFO"},
@@ -27,19 +23,6 @@ static const char *const questions[Q_COUNT][3] = {[Q_NODES] = {"CLUSTER", "NODES
                                                   [Q_USERS] = {"ACL", "LIST"},
                                                   [Q_USER] = {"CONFIG", "GET", "masteruser"}};
 
-enum {
-    M_MEMBERS,
-    M_OUT,
-    M_BARE,
-    M_UNMANAGED,
-    M_TAKEN_OUT,
-    M_BROUGHT_BACK,
-    M_COMMANDS,
-    M_COMMANDS_FAILED,
-    M_COUNTS,
-    M_COUNTS_FAILED,
-    M_COUNT
-};
 static const struct mer_metric_def metrics[M_COUNT] = {
     [M_MEMBERS] = {"meridian_router_electable_members", "nodes of the Redis Cluster that the leader knows", MER_GAUGE},
     [M_OUT] = {"meridian_router_electable_out", "of these, out of the electable set or on the way", MER_GAUGE},
@@ -54,56 +37,17 @@ static const struct mer_metric_def metrics[M_COUNT] = {
     [M_COUNTS_FAILED] = {"meridian_router_electable_counts_failed_total", "counts that could not be stored; they are tried again"},
 };
 
-struct asked {
-    struct node *node;
-    enum question what;
-};
-struct node {
-    struct router_keeper *k;
-    char address[ROUTER_NODE_ADDRESS_BYTES], user[ROUTER_NODE_USER_BYTES];
-    struct asked asked[Q_COUNT];
-    unsigned pending;
-    bool failed;
-    uint64_t term, asked_ms, next_ms;
-    struct router_view view;
-};
-struct count_job {
-    struct router_keeper *k;
-    char primary[ROUTER_NODE_ID_BYTES];
-    unsigned count, pending;
-    bool failed;
-    uint64_t term;
-};
-struct note_job {
-    struct router_keeper *k;
-    char id[ROUTER_NODE_ID_BYTES], text[NOTE_BYTES];
-    uint64_t term;
-};
-
-struct router_keeper {
-    struct router_keeper_conf conf;
-    struct router_electable set;
-    char members[64], lease[64];
-    bool leading, loaded, loading, noting;
-    uint64_t term; /* of this process; answers of another one are ignored */
-    struct node node[ROUTER_NODES_MAX];
-    unsigned node_count, calls; /* calls: without an answer yet */
-    struct mer_timer tick;
-    uint64_t values[M_COUNT];
-    struct mer_metric_set set_of_metrics;
-};
-
 static uint64_t now_ms(const struct router_keeper *k)
 {
     return k->conf.loop->now_ms;
 }
 
-static bool may_act(const struct router_keeper *k)
+bool router__keeper_may_act(const struct router_keeper *k)
 {
     return k->leading && k->conf.epoch(k->conf.ctx) != 0;
 }
 
-static void soon(struct router_keeper *k, uint32_t ms)
+void router__keeper_soon(struct router_keeper *k, uint32_t ms)
 {
     if (k->leading && (!mer_timer_armed(&k->tick) || k->tick.due_ms > now_ms(k) + ms))
         mer_loop_arm(k->conf.loop, &k->tick, ms);
@@ -166,7 +110,7 @@ static void heard(struct node *n)
     router_electable_heard(&k->set, n->address, n->failed ? NULL : &n->view, n->user, n->asked_ms, now_ms(k));
     for (unsigned i = 0; i < k->set.member_count; i++)
         (void)node_get(k, k->set.member[i].address);
-    soon(k, router_electable_busy(&k->set) ? SETTLE_MS : ASK_MS);
+    router__keeper_soon(k, router_electable_busy(&k->set) ? SETTLE_MS : ASK_MS);
 }
 
 static void on_answer(void *ctx, enum mer_err err, const redisReply *reply)
@@ -226,7 +170,7 @@ static void on_done(void *ctx, enum mer_err err, const redisReply *reply)
 
 static void tell(struct router_keeper *k, const char *address, const char *const *argv, int argc)
 {
-    if (!may_act(k))
+    if (!router__keeper_may_act(k))
         return;
     k->values[M_COMMANDS]++;
     if (mer_redis_node_call(k->conf.redis, address, argv, argc, on_done, k) == MER_OK)
@@ -279,146 +223,6 @@ static void on_moved(void *ctx, const struct router_member *m, enum router_membe
             KV_STR("to", router_member_state_name((enum router_member_state)m->state)));
 }
 
-/* ---- counts and notes ---------------------------------------------------------------------------------------------------------------- */
-
-static bool said_ok(enum mer_err err, const redisReply *r)
-{
-    return err == MER_OK && r->type == REDIS_REPLY_ARRAY && r->elements > 0 && r->element[0]->type == REDIS_REPLY_STRING &&
-           strcmp(r->element[0]->str, "OK") == 0;
-}
-
-static void count_end(struct count_job *j)
-{
-    struct router_keeper *k = j->k;
-    k->values[j->failed ? M_COUNTS_FAILED : M_COUNTS]++;
-    if (j->term == k->term && k->leading) {
-        MER_LOG(k->conf.log, MER_INFO, "electable.count", KV_STR("primary", j->primary), KV_U64("count", j->count),
-                KV_BOOL("stored", !j->failed));
-        router_electable_stored(&k->set, j->primary, j->count, !j->failed, now_ms(k));
-        soon(k, SETTLE_MS);
-    }
-    free(j);
-}
-
-static void on_count(void *ctx, enum mer_err err, const redisReply *reply)
-{
-    struct count_job *j = ctx;
-    j->k->calls--;
-    j->failed |= !said_ok(err, reply);
-    if (--j->pending == 0)
-        count_end(j);
-}
-
-static bool count_bucket(struct count_job *j, uint32_t bucket, const char *address, const char *const argv_of[3], unsigned enough)
-{
-    char key[MER_KEY_MAX];
-    const char *argv[] = {"FCALL", "mer1_electable_set", "1", key, argv_of[0], argv_of[1], argv_of[2]};
-    struct mer_redis_call_spec spec = {.argv = argv, .argc = MER_COUNT(argv), .key = key, .durable = true, .replicas = enough};
-    if (mer_key_electable(key, bucket) != MER_OK)
-        return false;
-    const char *primary = mer_redis_primary(j->k->conf.redis, mer_redis_slot(key, strlen(key)));
-    if (primary == NULL || strcmp(primary, address) != 0)
-        return false;
-    if (mer_redis_call(j->k->conf.redis, &spec, on_count, j) != MER_OK) {
-        j->failed = true;
-        return true;
-    }
-    j->pending++;
-    j->k->calls++;
-    return true;
-}
-
-static void act_count(void *ctx, const struct router_member *primary, unsigned count, unsigned enough)
-{
-    struct router_keeper *k = ctx;
-    uint64_t e = k->conf.epoch(k->conf.ctx);
-    struct count_job *j = may_act(k) ? mer_try_calloc(1, sizeof *j) : NULL;
-    if (j == NULL) {
-        router_electable_stored(&k->set, primary->id, count, false, now_ms(k));
-        return;
-    }
-    char count_text[16], epoch[24];
-    const char *argv[3] = {count_text, epoch, k->conf.incarnation};
-    snprintf(count_text, sizeof count_text, "%u", count);
-    snprintf(epoch, sizeof epoch, "%" PRIu64, e);
-    *j = (struct count_job){.k = k, .count = count, .term = k->term, .pending = 1};
-    snprintf(j->primary, sizeof j->primary, "%s", primary->id);
-    unsigned buckets = 0;
-    for (uint32_t b = 0; b < MER_BUCKETS; b++)
-        buckets += count_bucket(j, b, primary->address, argv, enough);
-    j->failed |= buckets == 0; /* the client does not know this primary yet */
-    if (--j->pending == 0)
-        count_end(j);
-}
-
-static void on_note(void *ctx, enum mer_err err, const redisReply *reply)
-{
-    struct note_job *j = ctx;
-    struct router_keeper *k = j->k;
-    char text[NOTE_BYTES];
-    k->calls--;
-    k->noting = false;
-    for (unsigned i = 0; j->term == k->term && k->leading && i < k->set.member_count; i++) {
-        struct router_member *m = &k->set.member[i];
-        router_electable_note(m, text);
-        if (strcmp(m->id, j->id) == 0 && strcmp(text, j->text) == 0)
-            m->noted = said_ok(err, reply);
-    }
-    if (said_ok(err, reply))
-        soon(k, SETTLE_MS);
-    free(j);
-}
-
-/* One at a time: what is not noted yet. */
-static void note_next(struct router_keeper *k)
-{
-    const struct router_member *m = NULL;
-    for (unsigned i = 0; m == NULL && i < k->set.member_count; i++)
-        if (!k->set.member[i].noted && k->set.member[i].user[0] != 0)
-            m = &k->set.member[i];
-    struct note_job *j = m != NULL && !k->noting && may_act(k) ? mer_try_calloc(1, sizeof *j) : NULL;
-    if (j == NULL)
-        return;
-    char epoch[24];
-    j->k = k;
-    j->term = k->term;
-    snprintf(j->id, sizeof j->id, "%s", m->id);
-    router_electable_note(m, j->text);
-    snprintf(epoch, sizeof epoch, "%" PRIu64, k->conf.epoch(k->conf.ctx));
-    const char *argv[] = {"FCALL", "mer1_leader_note", "2", k->members, k->lease, epoch, k->conf.incarnation, j->id, j->text};
-    struct mer_redis_call_spec spec = {.argv = argv, .argc = MER_COUNT(argv), .key = k->members, .durable = true, .replicas = 1};
-    k->noting = mer_redis_call(k->conf.redis, &spec, on_note, j) == MER_OK;
-    if (k->noting)
-        k->calls++;
-    else
-        free(j);
-}
-
-static void on_loaded(void *ctx, enum mer_err err, const redisReply *r)
-{
-    struct router_keeper *k = ctx;
-    k->calls--;
-    k->loading = false;
-    if (!k->leading || err != MER_OK || r->type != REDIS_REPLY_ARRAY)
-        return;
-    for (size_t i = 0; i + 1 < r->elements; i += 2)
-        if (r->element[i]->type != REDIS_REPLY_STRING || r->element[i + 1]->type != REDIS_REPLY_STRING ||
-            router_electable_remember(&k->set, r->element[i]->str, r->element[i + 1]->str, now_ms(k)) != MER_OK)
-            MER_LOG(k->conf.log, MER_ERROR, "electable.note_bad", KV_STR("node", r->element[i]->str));
-    k->loaded = true;
-    soon(k, SETTLE_MS);
-}
-
-static void load(struct router_keeper *k)
-{
-    const char *argv[] = {"HGETALL", k->members};
-    struct mer_redis_call_spec spec = {.argv = argv, .argc = MER_COUNT(argv), .key = k->members};
-    if (k->loading || mer_redis_call(k->conf.redis, &spec, on_loaded, k) != MER_OK)
-        return;
-    k->loading = true;
-    k->calls++;
-}
-
 /* ---- on the loop --------------------------------------------------------------------------------------------------------------------- */
 
 static void seed(struct router_keeper *k)
@@ -444,26 +248,27 @@ static void on_tick(struct mer_timer *t)
 {
     struct router_keeper *k = MER_CONTAINER_OF(t, struct router_keeper, tick);
     mer_loop_arm(k->conf.loop, &k->tick, ASK_MS);
-    if (!may_act(k))
+    if (!router__keeper_may_act(k))
         return;
     if (!k->loaded) {
-        load(k);
+        router__keeper_load(k);
         return;
     }
-    if (k->conf.act)
+    bool act = k->conf.act && now_ms(k) >= k->act_from_ms;
+    if (act)
         router_electable_step(&k->set, now_ms(k));
     seed(k);
     ask_all(k);
-    if (k->conf.act)
-        note_next(k);
+    if (act)
+        router__keeper_note(k);
     gauges(k);
     if (router_electable_busy(&k->set))
-        soon(k, ASK_SOON_MS);
+        router__keeper_soon(k, ASK_SOON_MS);
 }
 
-void router_keeper_start(struct router_keeper *k)
+void router_keeper_start(struct router_keeper *k, uint32_t after_ms)
 {
-    static const struct router_electable_env env = {act_user, act_forget, act_meet, act_replicate, act_count, on_moved, NULL};
+    static const struct router_electable_env env = {act_user, act_forget, act_meet, act_replicate, router__keeper_count, on_moved, NULL};
     router_keeper_stop(k);
     struct router_electable_env mine = env;
     mine.ctx = k;
@@ -472,7 +277,8 @@ void router_keeper_start(struct router_keeper *k)
     k->leading = true;
     k->loaded = false;
     k->node_count = 0;
-    soon(k, 0);
+    k->act_from_ms = now_ms(k) + after_ms;
+    router__keeper_soon(k, 0);
 }
 
 void router_keeper_stop(struct router_keeper *k)

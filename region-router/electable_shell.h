@@ -23,8 +23,8 @@ struct router_keeper_conf {
 };
 
 MER_MUST_CHECK enum mer_err router_keeper_create(struct router_keeper **out, const struct router_keeper_conf *conf);
-/* We lead from now on, or no more. */
-void router_keeper_start(struct router_keeper *k);
+/* We lead from now on, or no more. Nothing is told to nodes for after_ms: an earlier leader may not have stopped yet. */
+void router_keeper_start(struct router_keeper *k, uint32_t after_ms);
 void router_keeper_stop(struct router_keeper *k);
 /* For /status: a JSON array of the nodes. */
 MER_MUST_CHECK enum mer_err router_keeper_status(const struct router_keeper *k, struct mer_buf *out);

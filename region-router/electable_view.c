@@ -78,7 +78,9 @@ static bool take_node(struct router_view *v, char *field[], unsigned fields)
     struct router_known *k = &v->known[v->known_count];
     size_t address = strcspn(field[1], "@,");
     k->slots = slots;
-    if (!copy_id(k->id, field[0]) || (replica && !copy_id(k->primary, field[3])) || !copy(k->address, sizeof k->address, field[1], address))
+    k->failed = has_flag(flags, "fail");
+    if (!copy_id(k->id, field[0]) || (replica && !copy_id(k->primary, field[3])) ||
+        !copy(k->address, sizeof k->address, field[1], address) || !number(field[6], &k->config_epoch))
         return false;
     v->known_count++;
     return true;

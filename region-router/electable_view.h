@@ -15,7 +15,9 @@ enum {
 struct router_known {                                             /* a node in another one's table */
     char id[ROUTER_NODE_ID_BYTES], primary[ROUTER_NODE_ID_BYTES]; /* primary: "" for a primary */
     char address[ROUTER_NODE_ADDRESS_BYTES];
-    bool slots; /* it has some */
+    uint64_t config_epoch;
+    bool slots;  /* it has some */
+    bool failed; /* a majority agreed that it has */
 };
 struct router_attached { /* a replica as its primary sees it */
     char address[ROUTER_NODE_ADDRESS_BYTES];

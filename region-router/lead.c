@@ -268,7 +268,7 @@ void router__lead_start(struct router_app *app)
     app->matcher.waited = waited;
     app->leading = true;
     router_edges_tell_role(&app->edges);
-    router_keeper_start(app->keeper);
+    router_keeper_start(app->keeper, router_standby_shared_ms(app->standby));
     router_claimer_start(&app->claimer);
 }
 

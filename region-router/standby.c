@@ -231,6 +231,11 @@ uint64_t router_standby_epoch(const struct router_standby *s)
     return s->role == LEADING && now_ms(s) < s->expiry.due_ms ? s->epoch : 0;
 }
 
+uint32_t router_standby_shared_ms(const struct router_standby *s)
+{
+    return s->taking_over ? ACT_MS : 0;
+}
+
 const char *router_standby_holder(const struct router_standby *s)
 {
     return s->holder;

@@ -39,6 +39,8 @@ MER_MUST_CHECK enum mer_err router_standby_create(struct router_standby **out, c
 void router_standby_start(struct router_standby *s);
 /* The epoch we lead with; 0: we do not, also when the lease ran out a moment ago and nobody was told yet. */
 uint64_t router_standby_epoch(const struct router_standby *s);
+/* Inside conf.lead: how long the holder before us may act yet; 0: the lease was free. */
+uint32_t router_standby_shared_ms(const struct router_standby *s);
 /* Who holds the lease as far as we know; "" nobody. */
 const char *router_standby_holder(const struct router_standby *s);
 /* The link to that incarnation went down, or came up. */

@@ -11,8 +11,8 @@ enum { A, B, C, NODES };
 static struct router_electable e;
 static struct router_view view[NODES];
 static uint64_t now_ms;
-static char told[16][64]; /* commands of the last step, in words */
-static unsigned tolds;
+static char told[16][64];       /* commands of the last step, in words */
+static unsigned tolds, counted; /* counted: replicas that had to confirm the count, as last asked for */
 
 static const char *name_of(const struct router_member *m)
 {
@@ -34,7 +34,8 @@ static void tell_other(void *ctx, const struct router_member *at, const struct r
 }
 static void tell_count(void *ctx, const struct router_member *primary, unsigned count, unsigned enough)
 {
-    (void)ctx, (void)enough;
+    (void)ctx;
+    counted = enough;
     router_electable_stored(&e, primary->id, count, true, now_ms);
 }
 static void moved(void *ctx, const struct router_member *m, enum router_member_state from)
@@ -127,6 +128,7 @@ static int begin(void **state)
         .user = tell_user, .forget = tell_forget, .meet = tell_other, .replicate = tell_other, .count = tell_count, .moved = moved};
     (void)state;
     now_ms = 100000;
+    counted = 0;
     whole_shard();
     return router_electable_init(&e, &env, 2) == MER_OK ? 0 : -1;
 }
@@ -146,16 +148,39 @@ static void who_comes_in_learns_that_others_may_replicate_from_him(void **state)
     for (unsigned at = A; at <= B; at++)
         for (unsigned whose = A; whose < NODES; whose++)
             switched_on(at, whose);
-    switched_on(C, A); /* B was switched off at C, and back on when C could not be told */
+    switched_on(C, A);  /* B was switched off at C, and back on when C could not be told */
+    view[A].on_count--; /* C is off, and not there */
+    view[A].attached_count--;
     for (unsigned i = 0; i < 400 && state_of(C) != ROUTER_MEMBER_SYNC; i++)
         go_on(1);
     assert_int_equal(state_of(C), ROUTER_MEMBER_SYNC);
+    assert_int_equal(counted, 1);
+    view[A].on_count++;
+    view[A].attached_count++;
     go_on(5);
     assert_int_equal(state_of(C), ROUTER_MEMBER_SYNC);
     assert_true(was_told("C: B on"));
     switched_on(C, B);
     go_on(10);
     assert_int_equal(state_of(C), ROUTER_MEMBER_IN);
+}
+
+static void who_could_confirm_for_another_is_shut_out_before_the_count_is_raised(void **state)
+{
+    char note[256];
+    (void)state;
+    snprintf(note, sizeof note, "%s %s %s out", address_of(C), user_of(C), id_of(A));
+    assert_int_equal(router_electable_remember(&e, id_of(C), note, now_ms), MER_OK);
+    for (unsigned at = A; at <= B; at++)
+        for (unsigned whose = A; whose < NODES; whose++)
+            switched_on(at, whose); /* C replicates from A, whatever is told */
+    for (unsigned i = 0; i < 400 && state_of(C) != ROUTER_MEMBER_RAISE; i++)
+        go_on(1);
+    assert_int_equal(state_of(C), ROUTER_MEMBER_RAISE);
+    go_on(3);
+    assert_int_equal(state_of(C), ROUTER_MEMBER_RAISE);
+    assert_true(was_told("A: C off"));
+    assert_int_equal(counted, 0);
 }
 
 static void who_is_in_is_switched_on_wherever_he_could_replicate_from(void **state)
@@ -178,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_comes_in_learns_that_others_may_replicate_from_him, begin, end),
+        cmocka_unit_test_setup_teardown(who_could_confirm_for_another_is_shut_out_before_the_count_is_raised, begin, end),
         cmocka_unit_test_setup_teardown(who_is_in_is_switched_on_wherever_he_could_replicate_from, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,9 @@ static void a_table_of_nodes_is_read(void **state)
     assert_string_equal(router_view_find(&v, B)->primary, A);
     assert_string_equal(router_view_find(&v, B)->address, "127.0.0.1:7602");
     assert_false(router_view_find(&v, C)->slots);
+    assert_true(router_view_find(&v, C)->failed);
+    assert_int_equal(router_view_find(&v, C)->config_epoch, 3);
+    assert_false(router_view_find(&v, B)->failed);
     assert_null(router_view_find(&v, A)); /* itself is not one of the others */
 }
 
@@ -43,6 +46,7 @@ static void what_is_no_such_table_is_refused(void **state)
         A " 127.0.0.1:1@2 master - 0 0 1 connected\n", /* nobody is itself */
         A " 127.0.0.1:1@2 myself,master - 0 0 x connected\n",
         A " 127.0.0.1:1@2 myself,master - 0 0\n",
+        A " 127.0.0.1:1@2 myself,master - 0 0 1 connected\n" B " 127.0.0.1:2@3 master - 0 0 x connected\n",
         "short 127.0.0.1:1@2 myself,master - 0 0 1 connected\n",
         A " 127.0.0.1:1@2 myself,slave toolittle 0 0 1 connected\n",
         A " 127.0.0.1:1@2 myself,master - 0 0 99999999999999999999 connected\n",
