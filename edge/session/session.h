@@ -138,6 +138,8 @@ void edge__take_registered(struct edge_session *s, const struct edge_player *p);
 void edge__take_idle(struct edge_session *s);
 /* A message behind a resume that is not decided yet: kept, and handled then. false: there is none, handle it now. */
 bool edge__take_later(struct edge_session *s, enum edge_opcode op, const uint8_t *data, size_t len);
+/* Was this message told before the session came here? Then its event has only taken longer on the way to this edge than to the old one. */
+bool edge__take_told(const struct edge_session *s, const Meridian__Client__V1__ServerMessage *m);
 void edge__take_forget(struct edge_session *s);
 void edge__take_init(struct edge_app *app);
 

@@ -531,6 +531,8 @@ void edge_sessions_to_user(struct edge_sessions *all, const char *user, const SM
     struct edge_msg *packed = number ? pack(all, m) : NULL;
     MER_LIST_EACH_SAFE (it, &u->sessions) {
         struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
+        if (number && edge__take_told(s, m))
+            continue;
         if (number)
             edge__session_number(s, &copy, packed);
         else if (s->conn != NULL)

@@ -9,28 +9,30 @@
  *
  * Where a session is: the registry's entry of the device before this connection, which also knows sessions that have moved before; else the
  * id names the edge that made it. While that is asked, what is numbered waits in the new session's ring (holding), because its offsets are
- * not known yet.
+ * not known yet. Owners tell both edges of a user who moves, and nothing orders the two ways: after a replay what the old edge had told is
+ * remembered for a while, and skipped when it comes here, too.
  *
- * Timer of struct edge_back: not asked: forget it; asked: the other edge does not answer.
+ * Timer of struct edge_back: not asked, or told: forget it; asked: the other edge does not answer.
  * Owner: the session. Next: ring.c, registry.c. */
 #include <string.h>
 
 #include <meridian/mem.h>
 
 #include "edge/session/session.h"
+#include "edge/session/shown.h"
 
 #define CM(x) Meridian__Client__V1__##x
 #define IM(x) Meridian__Internal__V1__##x
 #define OUTCOME(x) MERIDIAN__CLIENT__V1__RESUME_OUTCOME__RESUME_OUTCOME_##x
 
-enum { GAMES = 4 /* a user sits in one; a rematch may follow within the minute */ };
-
 struct edge_back {
     struct mer_list node; /* asked: in sessions->asking */
     struct edge_session *s;
     struct mer_timer timer;
-    struct mer_buf later;                 /* messages the client sent behind its resume: length (4 bytes, host order), opcode (1), bytes */
-    bool wanted, asked;                   /* resume came; SessionTake was sent */
+    struct mer_buf later; /* messages the client sent behind its resume: length (4 bytes, host order), opcode (1), bytes */
+    bool wanted, asked;   /* resume came; SessionTake was sent */
+    bool told;            /* it was replayed: only `shown` counts any more */
+    struct edge_shown shown;
     uint64_t epoch, offset;               /* of the resume */
     char session[EDGE_SESSION_ID_BYTES];  /* of the resume */
     char previous[EDGE_SESSION_ID_BYTES]; /* the registry's, "" when it had none */
@@ -79,18 +81,28 @@ static void handle_later(struct edge_sessions *all, uint64_t serial, struct mer_
     mer_buf_deinit(later);
 }
 
-/* Ends the asking and keeps what waits behind it. */
-static struct mer_buf decide(struct edge_session *s)
+/* Ends the asking and keeps what waits behind it; shown: what this session is not told again, NULL: nothing. */
+static struct mer_buf decide(struct edge_session *s, const struct edge_shown *shown)
 {
-    struct mer_buf later = s->back->later;
-    mer_buf_init(&s->back->later, 0);
-    edge__take_forget(s);
+    struct edge_back *b = s->back;
+    struct mer_buf later = b->later;
+    mer_buf_init(&b->later, 0);
+    if (shown == NULL || shown->count == 0) {
+        edge__take_forget(s);
+        return later;
+    }
+    mer_list_remove(&b->node);
+    mer_list_init(&b->node);
+    b->wanted = b->asked = s->holding = false;
+    b->told = true;
+    b->shown = *shown;
+    mer_loop_arm(&s->all->app->loop, &b->timer, EDGE_SHOWN_KEPT_MS);
     return later;
 }
 
 void edge__take_idle(struct edge_session *s)
 {
-    if (s->back != NULL && !s->back->wanted)
+    if (s->back != NULL && !s->back->wanted && !s->back->told)
         edge__take_forget(s);
 }
 
@@ -102,7 +114,7 @@ void edge__take_idle(struct edge_session *s)
 static void end_with_state(struct edge_session *s, int outcome, const char *reason)
 {
     struct edge_sessions *all = s->all;
-    struct mer_buf later = decide(s);
+    struct mer_buf later = decide(s, NULL);
     all->values[outcome == OUTCOME(SNAPSHOT) ? M_RESUME_SNAPSHOT : M_RESUME_GONE]++;
     edge_ring_clear(&all->pool, &s->ring);
     if (s->state == EDGE_SESSION_LIVE) {
@@ -131,62 +143,14 @@ static void end_unanswered(struct edge_session *s)
         end_with_state(s, OUTCOME(GONE), "edge_gone");
 }
 
-/* Which version of which game the client has, so that what came here meanwhile is not told twice. */
-struct shown {
-    struct {
-        char id[EDGE_ID_MAX + 1];
-        uint64_t version;
-    } game[GAMES];
-    size_t count;
-};
-
-/* Game and version of a message about a game: all of them call the fields so. */
-static bool game_of(const CM(ServerMessage) * m, const char **game, uint64_t *version)
+bool edge__take_told(const struct edge_session *s, const CM(ServerMessage) * m)
 {
-    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(m->base.descriptor, m->body_case);
-    if (f == NULL || f->type != PROTOBUF_C_TYPE_MESSAGE)
-        return false;
-    const ProtobufCMessage *body = *(const ProtobufCMessage *const *)((const char *)m + f->offset);
-    const ProtobufCFieldDescriptor *id = protobuf_c_message_descriptor_get_field_by_name(body->descriptor, "game_id");
-    const ProtobufCFieldDescriptor *v = protobuf_c_message_descriptor_get_field_by_name(body->descriptor, "version");
-    if (id == NULL || v == NULL)
-        return false;
-    *game = *(const char *const *)((const char *)body + id->offset);
-    memcpy(version, (const char *)body + v->offset, sizeof(*version));
-    return true;
-}
-
-static uint64_t *shown_version(struct shown *sh, const char *game)
-{
-    size_t i = 0;
-    while (i < sh->count && strcmp(sh->game[i].id, game) != 0)
-        i++;
-    if (i == sh->count && i < GAMES) {
-        strncpy(sh->game[i].id, game, EDGE_ID_MAX);
-        sh->count++;
-    }
-    return i < GAMES ? &sh->game[i].version : NULL;
-}
-
-static void note_shown(struct shown *sh, const CM(ServerMessage) * m)
-{
-    const char *game;
-    uint64_t version, *last;
-    if (game_of(m, &game, &version) && (last = shown_version(sh, game)) != NULL && version > *last)
-        *last = version;
-}
-
-static bool was_shown(const struct shown *sh, const char *game)
-{
-    size_t i = 0;
-    while (i < sh->count && strcmp(sh->game[i].id, game) != 0)
-        i++;
-    return i < sh->count;
+    return s->back != NULL && s->back->told && edge_shown_told(&s->back->shown, m);
 }
 
 struct joining {
     struct edge_session *s;
-    struct shown shown; /* by the old session */
+    struct edge_shown shown; /* by the old session */
     bool failed;
 };
 
@@ -194,20 +158,13 @@ struct joining {
 static void append_held(void *ctx, uint64_t offset, const struct edge_msg *packed)
 {
     struct joining *j = ctx;
-    const char *game;
-    uint64_t version, *last;
     (void)offset;
     CM(ServerMessage) *m = meridian__client__v1__server_message__unpack(NULL, packed->len, packed->bytes);
     if (m == NULL) {
         j->failed = true;
         return;
     }
-    bool told;
-    if (m->body_case == MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_MATCHED)
-        told = was_shown(&j->shown, m->matched->game_id); /* its game_state may be left out: never a `matched` without one */
-    else
-        told = game_of(m, &game, &version) && (last = shown_version(&j->shown, game)) != NULL && version <= *last;
-    if (!told) {
+    if (!edge_shown_told(&j->shown, m)) {
         struct edge_msg *copy = edge_msg_create(packed->bytes, packed->len);
         edge__session_number(j->s, m, copy);
         if (copy != NULL)
@@ -227,7 +184,7 @@ static void fill_ring(struct joining *j, const IM(SessionTaken) * t)
         if (packed == NULL) {
             j->failed = true;
         } else {
-            note_shown(&j->shown, m);
+            edge_shown_note(&j->shown, m);
             edge_ring_push(&s->all->pool, &s->ring, packed, r->offset, s->all->app->loop.now_ms);
             edge_msg_unref(packed);
         }
@@ -246,6 +203,8 @@ static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
         end_with_state(s, OUTCOME(GONE), "epoch");
         return;
     }
+    for (size_t i = 0; i < t->n_shown; i++)
+        edge_shown_version(&j.shown, t->shown[i]->game_id, t->shown[i]->version);
     edge_ring_adopt(&held, &s->ring); /* s->ring is empty now */
     s->offset = t->offset;
     fill_ring(&j, t);
@@ -256,7 +215,7 @@ static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
         end_with_state(s, OUTCOME(SNAPSHOT), NULL);
         return;
     }
-    struct mer_buf later = decide(s);
+    struct mer_buf later = decide(s, &j.shown);
     all->values[M_RESUME_REPLAYED]++;
     if (s->state == EDGE_SESSION_LIVE) {
         edge__auth_connected(s, OUTCOME(REPLAYED), NULL);
@@ -409,12 +368,42 @@ static void give_one(void *ctx, uint64_t offset, const struct edge_msg *packed)
     r->message.len = packed->len;
 }
 
+static void note_given(void *ctx, uint64_t offset, const struct edge_msg *packed)
+{
+    (void)offset;
+    CM(ServerMessage) *m = meridian__client__v1__server_message__unpack(NULL, packed->len, packed->bytes);
+    if (m == NULL)
+        return;
+    edge_shown_note(ctx, m);
+    meridian__client__v1__server_message__free_unpacked(m, NULL);
+}
+
+struct given { /* what a SessionTaken points at */
+    struct edge_shown shown;
+    IM(GameShown) row[EDGE_SHOWN_GAMES], *rows[EDGE_SHOWN_GAMES];
+};
+
+static void tell_shown(struct given *v, const struct edge_ring *ring, IM(SessionTaken) * t)
+{
+    memset(&v->shown, 0, sizeof(v->shown));
+    edge_ring_replay(ring, 0, note_given, &v->shown);
+    for (size_t i = 0; i < v->shown.count; i++) {
+        v->rows[i] = &v->row[i];
+        v->row[i] = (IM(GameShown))MERIDIAN__INTERNAL__V1__GAME_SHOWN__INIT;
+        v->row[i].game_id = v->shown.game[i].id;
+        v->row[i].version = v->shown.game[i].version;
+    }
+    t->shown = v->rows;
+    t->n_shown = v->shown.count;
+}
+
 static void on_take(void *ctx, const IM(BusMessage) * m)
 {
     struct edge_app *app = ctx;
     const IM(SessionTake) *take = m->session_take;
     struct edge_session *s = edge__session_find(app->sessions, take->session);
     struct giving g = {.count = 0};
+    struct given given;
     IM(SessionTaken) t = MERIDIAN__INTERNAL__V1__SESSION_TAKEN__INIT;
     IM(BusMessage) bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
     t.session = take->session;
@@ -428,6 +417,7 @@ static void on_take(void *ctx, const IM(BusMessage) * m)
         t.whole = take->epoch == s->epoch && edge_ring_covers(&s->ring, take->offset, s->offset);
         if (t.whole)
             edge_ring_replay(&s->ring, take->offset, give_one, &g);
+        tell_shown(&given, &s->ring, &t);
     }
     t.missed = g.rows;
     t.n_missed = g.count;
