@@ -13,7 +13,8 @@
 // and regions.js know where else to go.
 //
 // Events: every server message under its type (once, in order), and
-//   state    {state, delayMs?, attempt?, code?}   see MeridianClient.state
+//   state    {state, delayMs?, hinted?, attempt?, code?, reason?}   see MeridianClient.state; hinted: the server
+//                                                 asked for that wait
 //   game     {game, message}                      a game changed by that message
 //   game_lost {game}                              the server no longer knows it
 //   resumed  {outcome, reason?, afterMs}          replayed, snapshot or gone, so long after the loss
@@ -380,7 +381,8 @@ export class MeridianClient extends Emitter {
         if (wasReady) this.#lostAt = performance.now();
         if (!wasReady || next.elsewhere) this.#addresses.next();
         this.#hinted = next.hinted;
-        this.#become("waiting", { delayMs: Math.round(next.delayMs), attempt: this.#plan.attempt, code, reason });
+        const delayMs = Math.round(next.delayMs);
+        this.#become("waiting", { delayMs, hinted: next.hinted, attempt: this.#plan.attempt, code, reason });
         this.#timer("wait", next.delayMs, () => this.#dial());
         /* The wait goes on meanwhile: addresses that come later serve the attempt after. */
         const { region, edge } = next;

@@ -2,7 +2,9 @@
 // browser.mjs - what the browser tests share: endpoints, Chromium, a player who remembers cards, accessibility checks.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -14,11 +16,19 @@ const FLAGS = [
 ];
 const LOOK_MS = 60; /* between two looks at the board */
 
+const endpoints = () => process.env.MERIDIAN_ENDPOINTS ?? `${root}build/local/endpoints.json`;
+
 /** What the running footprint says of itself; see the end of the protocol page for the format. */
 export function readEndpoints() {
-    const path = process.env.MERIDIAN_ENDPOINTS ?? `${root}build/local/endpoints.json`;
-    assert.ok(existsSync(path), `${path} is missing: start the footprint with infra/local/up --detach`);
-    return JSON.parse(readFileSync(path, "utf8"));
+    assert.ok(existsSync(endpoints()), `${endpoints()} is missing: start the footprint with infra/local/up --detach`);
+    return JSON.parse(readFileSync(endpoints(), "utf8"));
+}
+
+/** Starts what a test ended of the footprint, and waits until it is ready. */
+export function restart() {
+    const env = { ...process.env, MERIDIAN_LOCAL: process.env.MERIDIAN_STATE ?? path.dirname(endpoints()) };
+    const done = spawnSync(`${root}infra/local/up`, ["--detach"], { env, encoding: "utf8", timeout: 120000 });
+    assert.equal(done.status, 0, done.stdout + done.stderr);
 }
 
 /** Starts Chromium; the caller closes it. */
@@ -30,11 +40,14 @@ export function launch() {
  * Opens a page as a visitor of its own. What goes wrong in it is collected in `page.complaints`.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
- * @param {object} [options] context options such as viewport
+ * @param {object} [options] context options such as viewport; watched: it keeps what screen readers heard in
+ *        `window.said` and the texts of the bar in `window.banners`; prepare(page): before anything is loaded
  */
-export async function visit(browser, url, options = {}) {
+export async function visit(browser, url, { watched = false, prepare, ...options } = {}) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     const page = await context.newPage();
+    if (watched) await page.addInitScript(watch);
+    await prepare?.(page);
     page.complaints = [];
     page.on("pageerror", (error) => page.complaints.push(String(error)));
     page.on("console", (message) => message.type() === "error" && page.complaints.push(message.text()));
@@ -43,6 +56,36 @@ export async function visit(browser, url, options = {}) {
     });
     await page.goto(url);
     return page;
+}
+
+function watch() {
+    window.said = [];
+    window.banners = [];
+    addEventListener("DOMContentLoaded", () => {
+        const added = (id) =>
+            new MutationObserver((changes) => {
+                for (const { addedNodes } of changes) for (const node of addedNodes) window.said.push(node.textContent);
+            }).observe(document.getElementById(id), { childList: true });
+        added("announcer");
+        added("alarm");
+        const bar = document.getElementById("banner");
+        new MutationObserver(() => {
+            if (!bar.hidden) window.banners.push(bar.textContent.trim());
+        }).observe(bar, { attributes: true, childList: true, subtree: true });
+    });
+}
+
+/** The edge a page is connected to, as it says itself. */
+export async function edgeOf(page) {
+    return (await page.getAttribute("#line", "title")).replace("edge ", "");
+}
+
+/** Waits until `condition` holds. */
+export async function until(what, condition, ms = 20000) {
+    for (const deadline = Date.now() + ms; !(await condition()); ) {
+        assert.ok(Date.now() < deadline, `not in time: ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
 }
 
 /** Saves build/screenshots/NAME.png. */
@@ -57,7 +100,7 @@ export async function gameBegins(page) {
 }
 
 /** The cards as a player sees or hears them: state, picture name, and whether they may be turned now. */
-function readCards(page) {
+export function readBoard(page) {
     return page.$$eval(".card", (cards) =>
         cards.map((card) => ({
             state: card.dataset.state,
@@ -66,6 +109,9 @@ function readCards(page) {
         })),
     );
 }
+
+/** For play(): so many cards are taken. */
+export const takenAtLeast = (count) => (cards) => cards.filter((card) => card.state === "taken").length >= count;
 
 const finished = (page) => page.locator("#result[open]").count();
 
@@ -78,7 +124,7 @@ export async function play(page, { turn = (index) => page.locator(".card").nth(i
     const deadline = Date.now() + limitMs;
     while (!(await finished(page))) {
         assert.ok(Date.now() < deadline, `no result after ${limitMs} ms`);
-        const cards = await readCards(page);
+        const cards = await readBoard(page);
         cards.forEach((card, index) => card.picture && seen.set(index, card.picture));
         if (enough?.(cards)) return;
         const index = choose(cards, seen);

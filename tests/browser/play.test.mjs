@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
-    assertAccessible, gameBegins, launch, play, readEndpoints, readResult, shoot, visit,
+    assertAccessible, gameBegins, launch, play, readEndpoints, readResult, shoot, takenAtLeast, visit,
 } from "./browser.mjs";
 
 const QUICK = '#board-choice input[value="2x3"]';
@@ -48,8 +48,7 @@ test("two people on two edges find each other and play to the same result", { ti
     await Promise.all([gameBegins(ann), gameBegins(bea)]);
     assert.notEqual(await ann.getAttribute("#line", "title"), await bea.getAttribute("#line", "title"));
 
-    const half = (cards) => cards.filter((card) => card.state === "taken").length >= 2;
-    await Promise.all([play(ann, { enough: half }), play(bea, { enough: half })]);
+    await Promise.all([play(ann, { enough: takenAtLeast(2) }), play(bea, { enough: takenAtLeast(2) })]);
     await ann.waitForTimeout(TURNED_MS);
     await shoot(ann, "2-game-ann");
     await shoot(bea, "2-game-bea");

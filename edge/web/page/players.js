@@ -9,7 +9,7 @@ const HURRY_MS = 5000;
 const DEFAULT_TURN_MS = 20000; /* shown as a full ring when we come in the middle of a turn */
 const TICK_MS = 100;
 
-const NOTES = { grace: "reconnecting", paused: "away", bot: "away, bot plays", left: "left" };
+const NOTES = { grace: "offline", paused: "away", bot: "bot plays", left: "left" };
 
 export class Players {
     #root;
@@ -54,8 +54,7 @@ export class Players {
 
     #draw(chip, game) {
         const { seat } = chip;
-        /* Who keeps a paused game waiting is not said, but it is somebody who was away already. */
-        const state = game.status === "paused" && stateOf(game, seat) === "grace" ? "paused" : stateOf(game, seat);
+        const state = shownState(game, seat);
         const kind = game.players.find((one) => one.seat === seat)?.kind;
         const turn = game.status !== "over" && game.turn === seat;
         chip.item.classList.toggle("turn", turn);
@@ -103,6 +102,14 @@ export class Players {
             }
         }
     }
+}
+
+/* Who keeps a paused game waiting is not said, but it is somebody who was away already; at the end he has left. */
+function shownState(game, seat) {
+    const state = stateOf(game, seat);
+    const gone = state === "grace" || state === "paused";
+    if (gone && game.status === "over") return "left";
+    return gone && game.status === "paused" ? "paused" : state;
 }
 
 function newChip(seat, name, mine) {

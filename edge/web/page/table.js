@@ -170,7 +170,8 @@ export class TableView {
         byId("confirm").close();
         byId("result-title").textContent = title(game, won);
         byId("result-reason").textContent = ending(game);
-        const order = scores.map((score, seat) => ({ score, seat })).sort((a, b) => b.score - a.score);
+        const rank = ({ score, seat }) => (winners.includes(seat) ? 1000 : 0) + score; /* who left does not win */
+        const order = scores.map((score, seat) => ({ score, seat })).sort((a, b) => rank(b) - rank(a));
         byId("ranking").replaceChildren(...order.map(({ score, seat }) => rankingLine(game, seat, score, winners)));
         byId("confetti").replaceChildren(...(won ? Array.from({ length: CONFETTI }, scrap) : []));
         byId("result").dataset.gameId = game.id;

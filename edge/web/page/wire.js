@@ -24,6 +24,7 @@ const ENDS = {
 };
 
 const RESTART = 1012;
+const OVERLOAD = 1013;
 
 const byId = (id) => document.getElementById(id);
 
@@ -31,6 +32,7 @@ export class Wire {
     #client;
     #lost = null; /* {code, told} while an interruption lasts */
     #timer = null;
+    #pending = null; /* what is told when the timer fires */
     #countdown = null;
 
     /** @param {import("../meridian.js").MeridianClient} client */
@@ -75,24 +77,26 @@ export class Wire {
         this.#lost = null;
     }
 
-    #waiting({ code, delayMs, attempt }) {
+    #waiting({ code, reason, delayMs, hinted, attempt }) {
         const edge = this.#client.connected?.edge;
         if (this.#lost) this.#log(`No answer. Attempt ${attempt} in ${seconds(delayMs)}.`);
         else if (edge) this.#log(code === RESTART ? `${edge} restarts.` : `Connection to ${edge} lost.`);
         this.#lost ??= { code, told: false };
+        this.#lost.busy = code === OVERLOAD || reason.startsWith("overloaded");
         const until = performance.now() + delayMs;
         const show = () => {
             this.#lost.told = true;
-            this.#wait(until, delayMs);
+            this.#wait(until, delayMs, hinted);
         };
         if (this.#lost.told) show();
         else this.#later(show);
     }
 
-    #wait(until, delayMs) {
-        const skip = delayMs >= NOW_MS ? { label: "Try now", run: () => this.#client.retryNow() } : null;
-        this.#tell("Reconnecting…", skip);
-        if (!skip) return;
+    #wait(until, delayMs, hinted) {
+        const long = delayMs >= NOW_MS;
+        /* A time that the server asked for is not to be cut short. */
+        this.#tell("Reconnecting…", long && !hinted ? { label: "Try now", run: () => this.#client.retryNow() } : null);
+        if (!long) return;
         const tick = () => {
             const left = Math.max(0, Math.ceil((until - performance.now()) / 1000));
             byId("banner-more").textContent = `Next try in ${left} s.`;
@@ -102,12 +106,13 @@ export class Wire {
     }
 
     #tell(more, action = null) {
-        const text = !this.#client.connected
-            ? "The server does not answer."
-            : this.#client.games.size
-              ? "Connection lost. Your game is safe."
-              : "Connection lost.";
-        banner(text, { more, action });
+        banner(this.#trouble(), { more, action });
+    }
+
+    #trouble() {
+        if (this.#lost.busy) return "The server is very busy.";
+        if (!this.#client.connected) return "The server does not answer.";
+        return this.#client.games.size ? "Connection lost. Your game is safe." : "Connection lost.";
     }
 
     #good(text) {
@@ -116,9 +121,10 @@ export class Wire {
     }
 
     #later(run) {
+        this.#pending = run;
         this.#timer ??= setTimeout(() => {
             this.#timer = null;
-            if (this.#client.state !== "ready") run();
+            if (this.#client.state !== "ready") this.#pending();
         }, QUIET_MS);
     }
 

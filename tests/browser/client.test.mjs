@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// client.test.mjs - the client library in a real browser: the rest of an idle player (R16), servers that are too busy (R25), and the library on
+// a page that is not ours.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { edgeOf, gameBegins, launch, play, readEndpoints, readResult, shoot, visit } from "./browser.mjs";
+
+const QUICK = '#board-choice input[value="2x3"]';
+
+let browser;
+let edges;
+let region;
+before(async () => {
+    [region] = readEndpoints().regions;
+    edges = region.edges;
+    browser = await launch();
+});
+after(() => browser?.close());
+
+const line = (page, state) => page.waitForSelector(`#line[data-state="${state}"]`, { timeout: 20000 });
+
+test("a page where nothing happens for five minutes disconnects, and the next wish connects it again", { timeout: 120000 }, async () => {
+    const page = await visit(browser, edges[0].url, { prepare: (made) => made.clock.install() });
+    await page.fill("#name", "Ida");
+    await page.check(QUICK, { force: true });
+    await page.click("#bot");
+    await gameBegins(page);
+    await page.clock.runFor(1000);
+    await page.click("#leave");
+    await page.click("#confirm-leave");
+    await page.waitForSelector("#lobby:not([hidden])");
+    await line(page, "ready");
+    await page.clock.fastForward("05:01");
+    await line(page, "idle");
+    assert.equal(await page.textContent("#line-text"), "resting");
+    assert.ok(await page.isHidden("#banner"), "resting is no fault");
+    await page.clock.fastForward("30:00");
+    assert.equal(await page.getAttribute("#line", "data-state"), "idle");
+    await page.click("#bot");
+    await page.clock.runFor(1000);
+    await gameBegins(page);
+    await line(page, "ready");
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+});
+
+test("the library alone, on a page of nobody: it rests after the time given and comes back with the next request", { timeout: 60000 }, async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${edges[0].url}/favicon.svg`);
+    await page.goto(`${edges[0].url}/v1/regions`); /* any page of the origin will do: the library needs none of ours */
+    const seen = await page.evaluate(async () => {
+        const { guestTokens, MeridianClient } = await import("/meridian.js");
+        const client = new MeridianClient({ urls: [location.origin], tokens: guestTokens({ url: location.origin }), times: { idle: 400 } });
+        const states = [];
+        const arrive = (wanted) => new Promise((resolve) => client.on("state", ({ state }) => state === wanted && resolve()));
+        client.on("state", ({ state }) => states.push(state));
+        client.connect();
+        await arrive("ready");
+        await arrive("idle");
+        const ticket = await client.findMatch({ players: 4, rows: 10, cols: 10 });
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        const awake = client.state; /* a waiting ticket is no idleness */
+        await client.cancelMatch(ticket.ticketId);
+        await arrive("idle");
+        client.close();
+        return { states, ticket: ticket.state, awake };
+    });
+    assert.deepEqual(seen.states, ["connecting", "ready", "idle", "connecting", "ready", "idle", "closed"]);
+    assert.deepEqual([seen.ticket, seen.awake], ["waiting", "ready"]);
+    await context.close();
+});
+
+test("a server too busy for a new game is a wait with a clock, and the game comes", { timeout: 120000 }, async () => {
+    const asked = [];
+    const busy = async (page) => {
+        await page.routeWebSocket(edges[0].ws, (route) => {
+            const server = route.connectToServer();
+            route.onMessage((text) => {
+                const { type } = JSON.parse(text);
+                if (type === "find_match") asked.push(Date.now());
+                if (type !== "find_match" || asked.length > 2) server.send(text);
+                else route.send(JSON.stringify({ type: "error", code: "overloaded", message: "too many new games", re: "find_match", retryAfterMs: 2500 }));
+            });
+        });
+    };
+    const page = await visit(browser, edges[0].url, { prepare: busy, colorScheme: "dark" });
+    await page.fill("#name", "Bo");
+    await page.check(QUICK, { force: true });
+    await page.click("#bot");
+    await page.waitForSelector('#waiting-reason:has-text("It is very busy right now. You need not do anything.")');
+    assert.match(await page.textContent("#waiting-more"), /Asking again in \d s…/);
+    await shoot(page, "7-busy-waiting");
+    await gameBegins(page);
+    assert.equal(asked.length, 3);
+    for (const [i, at] of asked.entries()) if (i > 0) assert.ok(at - asked[i - 1] >= 2400, `${at - asked[i - 1]} ms`);
+    assert.equal(await page.locator(".toast").count(), 0, "no word of an error");
+    await play(page);
+    assert.equal((await readResult(page)).reduce((sum, { pairs }) => sum + pairs, 0), 3);
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+});
+
+test("guests refused with a time to wait are not a dead end", { timeout: 60000 }, async () => {
+    const asked = [];
+    const prepare = (page) =>
+        page.route("**/v1/guest", (route) => {
+            asked.push(Date.now());
+            if (asked.length > 1) return route.continue();
+            const error = { code: "overloaded", message: "too many guests at once", retryAfterMs: 2000 };
+            return route.fulfill({ status: 503, headers: { "Retry-After": "2" }, json: { error } });
+        });
+    const page = await visit(browser, edges[0].url, { prepare });
+    await page.fill("#name", "Gus");
+    await page.click("#bot");
+    await page.waitForSelector('#banner:has-text("The server is very busy."):not([hidden])', { timeout: 5000 });
+    assert.match(await page.textContent("#banner-more"), /Next try in \d s/);
+    assert.ok(await page.isHidden("#banner-action"), "a time that the server asked for is not cut short");
+    await gameBegins(page);
+    assert.ok(asked[1] - asked[0] >= 2000 && asked[1] - asked[0] < 4500, `${asked[1] - asked[0]} ms`);
+    assert.deepEqual(page.complaints.filter((text) => !text.includes("503")), []);
+    await page.context().close();
+});
+
+test("an edge wished for in the address is tried first, and one that is not there is passed over", { timeout: 60000 }, async () => {
+    const page = await visit(browser, `${region.play.url}/?edge=${edges[1].url}`);
+    await page.fill("#name", "Eda");
+    await page.click("#bot");
+    await gameBegins(page);
+    assert.equal(await edgeOf(page), edges[1].id);
+    await page.goto(`${region.play.url}/?edge=http://127.0.0.1:9`);
+    await page.waitForSelector("#game:not([hidden]) .card", { timeout: 30000 });
+    await line(page, "ready");
+    await page.context().close();
+});
