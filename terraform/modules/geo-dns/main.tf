@@ -9,6 +9,10 @@ locals {
   managed = var.kind == "route53" ? var.regions : {}
   zone    = var.dns.zone
 
+  # The servers' names lie beside our zone, not in it: they must resolve before it can.
+  parent  = join(".", slice(split(".", local.zone), 1, length(split(".", local.zone))))
+  servers = { for name in keys(local.own) : name => "ns-${name}.${local.parent}" }
+
   # The footprint as it really is: with the addresses that the regions' balancers got.
   footprint = merge(var.footprint, {
     regions = [for r in var.footprint.regions : merge(r, { addresses = concat(var.regions[r.name].ipv4, var.regions[r.name].ipv6) })]
@@ -32,10 +36,14 @@ module "host" {
   release      = var.release
   packages     = ["meridian-geo"]
   tools        = ["gdnsd"]
-  units        = ["meridian-geo.service"]
-  environment  = { REGION = each.key, ROUTERS = join(",", each.value.host.routers), NAME_SERVERS = join(" ", [for name in keys(local.own) : "ns-${name}.${local.zone}"]) }
+  units        = ["gdnsd.service", "meridian-geo.service"]
+  environment  = { REGION = each.key, ROUTERS = join(",", each.value.host.routers), NAME_SERVER = local.servers[each.key] }
   secrets      = { for file, s in each.value.host.link_secrets : file => s.name }
-  files        = { "/etc/meridian/footprint.yaml" = yamlencode(local.footprint) }
+  files = {
+    "/etc/meridian/footprint.yaml"    = yamlencode(local.footprint)
+    "/etc/meridian/measured.yaml"     = file("${path.module}/../../../geo/measured.yaml")
+    "/usr/local/lib/meridian/prepare" = file("${path.module}/files/prepare")
+  }
 }
 
 resource "aws_instance" "this" {
@@ -84,7 +92,7 @@ resource "aws_eip_association" "this" {
 
 # Delegation, where the parent zone is in this account; otherwise the outputs say what to write there.
 resource "aws_route53_record" "delegation" {
-  for_each = var.parent_zone_id != "" ? { this = var.kind == "gdnsd" ? [for name in keys(local.own) : "ns-${name}.${local.zone}"] : aws_route53_zone.this["this"].name_servers } : {}
+  for_each = var.parent_zone_id != "" ? { this = var.kind == "gdnsd" ? values(local.servers) : aws_route53_zone.this["this"].name_servers } : {}
   zone_id  = var.parent_zone_id
   name     = local.zone
   type     = "NS"
@@ -92,10 +100,10 @@ resource "aws_route53_record" "delegation" {
   records  = each.value
 }
 
-resource "aws_route53_record" "glue" {
+resource "aws_route53_record" "server" {
   for_each = var.parent_zone_id != "" ? local.own : {}
   zone_id  = var.parent_zone_id
-  name     = "ns-${each.key}.${local.zone}"
+  name     = local.servers[each.key]
   type     = "A"
   ttl      = 3600
   records  = [aws_eip.this[each.key].public_ip]

@@ -16,6 +16,11 @@ variable "name" {
 variable "dns" {
   description = "Zone and time to live (footprint)."
   type        = object({ zone = string, ttl_seconds = number })
+
+  validation {
+    condition     = length(split(".", var.dns.zone)) >= 2
+    error_message = "dns.zone: a name below another zone, which delegates it."
+  }
 }
 
 variable "footprint" {
