@@ -23,7 +23,11 @@
 #define BUS(x) MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_##x
 #define ROUTER(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
 
-enum { RETRY_MS = 300, OPEN_TRIES = 5 };
+enum {
+    RETRY_MS = 300,
+    OPEN_TRIES = 5,
+    UNMADE_MAX = 3, /* then the game cannot be made, and waiting for it again helps nobody */
+};
 
 void edge__ticket_set(struct edge_ticket *t, enum ticket_state state)
 {
@@ -69,8 +73,9 @@ static void fill(const struct edge_ticket *t, CM(TicketState) state, CM(ServerMe
     *body = (CM(Ticket))MERIDIAN__CLIENT__V1__TICKET__INIT;
     body->ticket_id = (char *)t->id;
     body->state = state;
-    if (state == STATE(WAITING)) {
+    if (state == STATE(WAITING) || state == STATE(EXPIRED))
         body->reason = t->reason[0] != 0 ? (char *)t->reason : NULL;
+    if (state == STATE(WAITING)) {
         body->has_next_step_at_ms = t->next_step_at_ms != 0;
         body->next_step_at_ms = t->next_step_at_ms;
     }
@@ -78,10 +83,11 @@ static void fill(const struct edge_ticket *t, CM(TicketState) state, CM(ServerMe
     m->ticket = body;
 }
 
-void edge__ticket_tell_user(const struct edge_ticket *t, CM(TicketState) state)
+void edge__ticket_tell_user(struct edge_ticket *t, CM(TicketState) state)
 {
     CM(ServerMessage) m;
     CM(Ticket) body;
+    t->told = true;
     fill(t, state, &m, &body);
     edge_deliver(t->all->app, t->user->id, &m);
 }
@@ -101,11 +107,12 @@ static CM(TicketState) shown_state(const struct edge_ticket *t)
 }
 
 /* To the session that asked, wherever it is: here or (edge != NULL) on another edge. */
-void edge__ticket_tell_asker(const struct edge_ticket *t, const char *session, const char *edge)
+void edge__ticket_tell_asker(struct edge_ticket *t, const char *session, const char *edge)
 {
     struct edge_app *app = t->all->app;
     CM(ServerMessage) m;
     CM(Ticket) body;
+    t->told = true;
     fill(t, shown_state(t), &m, &body);
     if (edge == NULL) {
         edge_sessions_to_session(app->sessions, session, &m);
@@ -208,15 +215,35 @@ static void end(struct edge_ticket *t, CM(TicketState) state)
     edge__ticket_free(t);
 }
 
+static void close_as(struct edge_ticket *t, CM(TicketState) state)
+{
+    t->ends_as = state;
+    edge__ticket_set(t, T_CLOSING);
+    edge__ticket_run(t);
+}
+
+/* Another ticket or game of this user stands in its place. */
+static void vanish(struct edge_ticket *t)
+{
+    if (t->told)
+        end(t, STATE(CANCELLED));
+    else
+        edge__ticket_free(t);
+}
+
 void edge__ticket_wait(struct edge_ticket *t)
 {
     edge__ticket_set(t, T_WAITING);
     t->game[0] = 0;
     if (t->cancel) {
-        t->ends_as = STATE(CANCELLED);
         send_cancel(t);
-        edge__ticket_set(t, T_CLOSING);
-        edge__ticket_run(t);
+        close_as(t, STATE(CANCELLED));
+        return;
+    }
+    if (t->unmade >= UNMADE_MAX) {
+        snprintf(t->reason, sizeof(t->reason), "no server could start the game");
+        MER_LOG(&t->all->app->log, MER_WARN, "ticket.unmade", KV_STR("ticket", t->id));
+        close_as(t, STATE(EXPIRED));
         return;
     }
     edge__ticket_send_open(t);
@@ -237,7 +264,7 @@ static void in_game(struct edge_ticket *t)
     struct edge_app *app = t->all->app;
     edge__ticket_error(app, t->asked_by, CODE(ALREADY_IN_GAME), "you sit in a game that is not over", "find_match", 0);
     edge_seats_join(app->seats, t->user->id, t->asked_by, t->other);
-    edge__ticket_free(t);
+    vanish(t);
 }
 
 static void on_live(void *ctx, enum edge_store_result result, const char *value)
@@ -250,7 +277,7 @@ static void on_live(void *ctx, enum edge_store_result result, const char *value)
         struct edge_session *s = edge__session_find(t->all->app->sessions, t->asked_by);
         if (s != NULL && s->state == EDGE_SESSION_LIVE)
             edge_tickets_tell(s, t->other, t->other_edge);
-        edge__ticket_free(t);
+        vanish(t);
         return;
     }
     if (result == EDGE_STORE_ABSENT) {
@@ -437,8 +464,18 @@ void edge__ticket_run(struct edge_ticket *t)
 void edge__ticket_timer(struct mer_timer *timer)
 {
     struct edge_ticket *t = MER_CONTAINER_OF(timer, struct edge_ticket, timer);
-    if (t->state == T_SEATED)
+    if (t->state == T_SEATED) {
+        t->unmade++;
         edge__ticket_set(t, T_VOIDING);
+    }
+    edge__ticket_run(t);
+}
+
+void edge__ticket_release(struct edge_ticket *t)
+{
+    if (t->state != T_SEATING && t->state != T_SEATED)
+        return;
+    edge__ticket_set(t, T_VOIDING);
     edge__ticket_run(t);
 }
 

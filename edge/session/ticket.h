@@ -21,7 +21,9 @@ struct edge_ticket {
     enum ticket_state state;
     bool pending; /* a store call is under way */
     bool cancel;  /* wanted by the player, or nobody is left: as soon as it can be */
+    bool told;    /* somebody has seen its id: it does not end without a word */
     uint8_t tries;
+    uint8_t unmade; /* accepted seats in a row whose game was never made, and nobody said why */
     char id[TICKET_ID_BYTES];
     char asked_by[EDGE_SESSION_ID_BYTES];
     char game[EDGE_ID_MAX];       /* SEATING ... VOIDING: the match */
@@ -56,9 +58,11 @@ void edge__ticket_free(struct edge_ticket *t);
 /* WAITING, or closed where that is wanted. */
 void edge__ticket_wait(struct edge_ticket *t);
 void edge__ticket_cancel(struct edge_ticket *t);
-void edge__ticket_tell_user(const struct edge_ticket *t, Meridian__Client__V1__TicketState state);
+/* The match is undone, or nobody is left who would make it: matched if its game was made all the same, else waiting again. */
+void edge__ticket_release(struct edge_ticket *t);
+void edge__ticket_tell_user(struct edge_ticket *t, Meridian__Client__V1__TicketState state);
 /* To the session that asked: here, or (edge != NULL) on another edge. */
-void edge__ticket_tell_asker(const struct edge_ticket *t, const char *session, const char *edge);
+void edge__ticket_tell_asker(struct edge_ticket *t, const char *session, const char *edge);
 void edge__ticket_send_open(struct edge_ticket *t);
 void edge__ticket_send_answer(struct edge_tickets *all, const char *ticket, const char *match, bool accepted);
 /* `error` to a session, when it is still there. */

@@ -114,31 +114,55 @@ static enum mer_err request(struct edge_app *app, const char *edge, IM(TicketReq
     return edge_bus_send(app->bus, edge, &bm);
 }
 
+static enum mer_err ask_of(struct elsewhere *e, const char *edge)
+{
+    IM(TicketRequest) tr = MERIDIAN__INTERNAL__V1__TICKET_REQUEST__INIT;
+    CM(CancelMatch) cancel_match = MERIDIAN__CLIENT__V1__CANCEL_MATCH__INIT;
+    CM(ExplainMatch) explain_match = MERIDIAN__CLIENT__V1__EXPLAIN_MATCH__INIT;
+    tr.user = e->user;
+    tr.session = e->session;
+    if (e->explain) {
+        explain_match.ticket_id = e->ticket;
+        tr.body_case = MERIDIAN__INTERNAL__V1__TICKET_REQUEST__BODY_EXPLAIN_MATCH;
+        tr.explain_match = &explain_match;
+    } else {
+        cancel_match.ticket_id = e->ticket;
+        tr.body_case = MERIDIAN__INTERNAL__V1__TICKET_REQUEST__BODY_CANCEL_MATCH;
+        tr.cancel_match = &cancel_match;
+    }
+    return request(e->app, edge, &tr);
+}
+
+/* `matched` once more; where nobody knows yet whether that game is one, he is to ask again. */
+static void answer_too_late(struct elsewhere *e, const struct edge_player *p)
+{
+    struct edge_app *app = e->app;
+    bool sits = edge_seats_game(app->seats, e->user) != NULL;
+    for (size_t i = 0; i < p->device_count; i++)
+        if (strcmp(p->devices[i].edge, app->incarnation) != 0 && ask_of(e, p->devices[i].edge) != MER_OK)
+            MER_LOG_RATE(&app->log, MER_DEBUG, "ticket.cancel_lost", KV_STR("edge", p->devices[i].edge));
+    edge_seats_join(app->seats, e->user, e->session, p->game);
+    if (!sits)
+        edge__ticket_error(app, e->session, CODE(TRY_AGAIN), "it may have become a game", e->ticket, 1000);
+}
+
 static void on_where(void *ctx, enum edge_store_result result, const struct edge_player *p)
 {
     struct elsewhere *e = ctx;
     enum mer_err err = MER_ENOTFOUND;
+    struct edge_user *u = edge__user_find(e->app->sessions, e->user);
+    /* No ticket, but a game: it became that, or will not have been one, and then the wish has to be where the ticket is. */
+    bool too_late = !e->explain && u != NULL && u->ticket == NULL && p->game[0] != 0 && p->ticket[0] == 0;
     if (result != EDGE_STORE_OK) {
         edge__ticket_error(e->app, e->session, CODE(TRY_AGAIN), "the store is not reachable now", e->ticket, 1000);
         mer_free(&e);
         return;
     }
-    if (strcmp(p->ticket, e->ticket) == 0 && strcmp(p->ticket_edge, e->app->incarnation) != 0) {
-        IM(TicketRequest) tr = MERIDIAN__INTERNAL__V1__TICKET_REQUEST__INIT;
-        CM(CancelMatch) cancel_match = MERIDIAN__CLIENT__V1__CANCEL_MATCH__INIT;
-        CM(ExplainMatch) explain_match = MERIDIAN__CLIENT__V1__EXPLAIN_MATCH__INIT;
-        tr.user = e->user;
-        tr.session = e->session;
-        if (e->explain) {
-            explain_match.ticket_id = e->ticket;
-            tr.body_case = MERIDIAN__INTERNAL__V1__TICKET_REQUEST__BODY_EXPLAIN_MATCH;
-            tr.explain_match = &explain_match;
-        } else {
-            cancel_match.ticket_id = e->ticket;
-            tr.body_case = MERIDIAN__INTERNAL__V1__TICKET_REQUEST__BODY_CANCEL_MATCH;
-            tr.cancel_match = &cancel_match;
-        }
-        err = request(e->app, p->ticket_edge, &tr);
+    if (strcmp(p->ticket, e->ticket) == 0 && strcmp(p->ticket_edge, e->app->incarnation) != 0)
+        err = ask_of(e, p->ticket_edge);
+    if (too_late) {
+        answer_too_late(e, p);
+        err = MER_OK;
     }
     if (err != MER_OK)
         edge__ticket_error(e->app, e->session, CODE(NO_SUCH_TICKET), "no waiting ticket of yours has this id", e->ticket, 0);
@@ -258,10 +282,8 @@ static void on_release(void *ctx, const IM(RouterMessage) * m)
 {
     struct edge_tickets *all = ctx;
     struct edge_ticket *t = mer_map_gets(&all->by_id, m->seat_release->ticket_id);
-    if (t == NULL || (t->state != T_SEATING && t->state != T_SEATED) || strcmp(t->game, m->seat_release->match_id) != 0)
-        return;
-    edge__ticket_set(t, T_VOIDING);
-    edge__ticket_run(t);
+    if (t != NULL && strcmp(t->game, m->seat_release->match_id) == 0)
+        edge__ticket_release(t);
 }
 
 static void on_status(void *ctx, const IM(RouterMessage) * m)
@@ -272,6 +294,7 @@ static void on_status(void *ctx, const IM(RouterMessage) * m)
     if (t == NULL || t->state != T_WAITING)
         return;
     if (st->state == STATE(EXPIRED)) {
+        snprintf(t->reason, sizeof(t->reason), "%s", st->reason);
         t->ends_as = STATE(EXPIRED);
         edge__ticket_set(t, T_CLOSING);
         edge__ticket_run(t);
@@ -322,6 +345,8 @@ static bool hand_in_one(void *entry, void *ctx)
     (void)ctx;
     if (t->state == T_WAITING)
         edge__ticket_send_open(t);
+    else
+        edge__ticket_release(t);
     return true;
 }
 

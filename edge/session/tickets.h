@@ -11,7 +11,8 @@
  *                               v                               v
  *                  (cancelled, expired)                      (matched)
  *
- * SEATED ends in one of two ways that Redis decides atomically: the game's create, or the tombstone written by VOIDING. */
+ * SEATED ends in one of two ways that Redis decides atomically: the game's create, or the tombstone written by VOIDING. A new leader knows
+ * nothing of the offers before: what is seated is voided at once. A game that was never made three times ends the ticket (expired). */
 #pragma once
 
 #include "edge/app.h"
@@ -37,5 +38,6 @@ void edge_tickets_user_gone(struct edge_tickets *t, struct edge_user *u);
 void edge_tickets_user_back(struct edge_tickets *t, struct edge_user *u);
 /* The process ends: forget the ticket without telling anybody. */
 void edge_tickets_drop(struct edge_tickets *t, struct edge_user *u);
-/* A new leader: hand in every waiting ticket. */
+/* A new leader, or the same one over a new link: hand in every waiting ticket. Seats that were accepted before are nobody's any more,
+ * unless their game was made. */
 void edge_tickets_hand_in(struct edge_tickets *t);
