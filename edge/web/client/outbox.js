@@ -7,7 +7,8 @@
 // full the caller is told at once instead of being forgotten later.
 //
 // `try_again`, `overloaded` and `rate_limited` change nothing on the server: the same entry is sent again after the
-// time the server names, a few times, before the caller hears of it.
+// time the server names, a few times, before the caller hears of it. A move in a paused game need not wait that long: it is
+// sent again as soon as the game goes on.
 
 import { MeridianError } from "./error.js";
 
@@ -41,6 +42,7 @@ function isAbout(message, re) {
 /** The queue of unanswered requests. */
 export class Outbox {
     #entries = [];
+    #paused = new Set(); /* games that stand still, as far as this client was told */
 
     /**
      * @param {(message: object) => boolean} transmit sends now, or returns false while there is no connection
@@ -103,6 +105,7 @@ export class Outbox {
      */
     receive(message) {
         if (message.type === "error") return this.#refused(message);
+        this.#follow(message);
         for (const entry of [...this.#entries]) {
             const settles = ANSWERS[entry.message.type](entry.message, message);
             if (settles && entry.sentAt !== null) this.#remove(entry).resolve(message);
@@ -113,6 +116,24 @@ export class Outbox {
     /** Ends every request with `error`; the box stays usable. */
     fail(error) {
         for (const entry of [...this.#entries]) this.#remove(entry).reject(error);
+    }
+
+    #follow(message) {
+        const { gameId, type, status } = message;
+        if (type === "game_paused" || (type === "game_state" && status === "paused")) {
+            this.#paused.add(gameId);
+        } else if (type === "game_resumed" || type === "game_state" || type === "game_over") {
+            if (this.#paused.delete(gameId) && type !== "game_over") this.#hurry(gameId);
+        }
+    }
+
+    /* What was to be sent again later, now. */
+    #hurry(gameId) {
+        for (const entry of [...this.#entries]) {
+            if (entry.timer === null || entry.message.gameId !== gameId) continue;
+            this.#disarm(entry);
+            this.#transmit(entry);
+        }
     }
 
     #refused(message) {

@@ -62,6 +62,40 @@ test("try_again sends the same move again after the time the server named", asyn
     assert.equal((await answer).version, 2);
 });
 
+test("a move in a paused game is sent again as soon as the game goes on", async () => {
+    const ends = [
+        [{ type: "game_paused", gameId: "g", version: 4, reason: "player" }, { type: "game_resumed", gameId: "g", version: 5 }],
+        [{ type: "game_state", gameId: "g", version: 4, status: "paused" }, { type: "game_state", gameId: "g", version: 5, status: "playing" }],
+    ];
+    for (const [paused, resumed] of ends) {
+        const { outbox, sent } = fixture();
+        outbox.receive(paused);
+        const answers = ["a", "b"].map((id) => outbox.add(move(id)));
+        const other = outbox.add({ ...move("c"), gameId: "another" });
+        for (const re of ["a", "b", "c"]) outbox.receive({ type: "error", code: "try_again", message: "later", re, retryAfterMs: 120_000 });
+        outbox.receive({ type: "game_resumed", gameId: "somebody's", version: 9 });
+        assert.equal(sent.length, 3);
+        outbox.receive(resumed);
+        assert.deepEqual(sent.slice(3).map((message) => message.moveId), ["a", "b"]);
+        outbox.receive(resumed); // said twice: what is on its way is not sent again
+        assert.equal(sent.length, 5);
+        for (const moveId of ["a", "b"]) outbox.receive({ type: "move_ok", gameId: "g", moveId, version: 6 });
+        await Promise.all(answers);
+        outbox.fail(new Error("the end"));
+        await assert.rejects(other);
+    }
+});
+
+test("a game that was not paused hurries nothing", async () => {
+    const { outbox, sent } = fixture();
+    const answer = outbox.add(move("a"));
+    outbox.receive({ type: "error", code: "overloaded", message: "later", re: "a", retryAfterMs: 120_000 });
+    outbox.receive({ type: "game_state", gameId: "g", version: 5, status: "playing" });
+    assert.equal(sent.length, 1);
+    outbox.fail(new Error("the end"));
+    await assert.rejects(answer);
+});
+
 test("try_again for ever is told to the caller in the end", async () => {
     const { outbox, sent } = fixture();
     const answer = outbox.add(move("a"));
