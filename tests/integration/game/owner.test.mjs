@@ -198,6 +198,46 @@ describe("a game", { timeout: 300_000 }, () => {
         await finish(t);
     });
 
+    test("is not spoken for by an owner that slept past his lease", async () => {
+        const t = await table();
+        await playOn(t, someMoves(4));
+        const { pid, admin } = edges[t.owner];
+        const [sleeper, waker] = [t.clients[t.owner], t.clients[t.other]];
+        const heard = [];
+        process.kill(pid, "SIGSTOP");
+        const stopped = Date.now();
+        try {
+            await waker.until(() => t.views[t.other].pauses.includes("link"), "being told", 10_000);
+            await waker.until(() => !t.views[t.other].paused, "going on", 30_000);
+            await sleep(Math.max(0, stopped + 12_000 - Date.now()));
+        } finally {
+            const take = sleeper.take.bind(sleeper);
+            sleeper.take = (message) => {
+                heard.push(message);
+                take(message);
+            };
+            sleeper.send("get_game", { gameId: t.gameId });
+            sleeper.flip(t.gameId, 0, "asleep-1");
+            sleeper.flip(t.gameId, 1, "asleep-2");
+            process.kill(pid, "SIGCONT");
+        }
+        const { version } = t.views[t.other];
+        await sleeper.next("game_state", (message) => message.version >= version, 15_000);
+        await Promise.all(["asleep-1", "asleep-2"].map((id) => sleeper.answer(id, 15_000)));
+        for (const message of heard.filter((one) => one.gameId === t.gameId && one.type !== "game_paused")) {
+            assert.ok(message.type === "matched" || message.version >= version, JSON.stringify(message).slice(0, 200));
+        }
+        // Every refusal is the new owner's: the moves were judged by the game as it is, not as the sleeper knew it.
+        assert.ok(heard.findIndex((one) => one.type === "game_state") < heard.findIndex((one) => one.code === "not_your_turn" || one.code === "illegal_move") ||
+            !heard.some((one) => one.code === "not_your_turn" || one.code === "illegal_move"), heard.map((one) => one.code ?? one.type).join());
+        await until("the old owner has let go", async () => (await metrics(admin))["meridian_edge_games_lost_total"] > 0, 5_000);
+        await sleeper.until(() => !t.views[t.owner].paused && t.views[t.owner].version >= t.views[t.other].version, "the game as it is", 30_000);
+        for (const message of heard.filter((one) => one.type === "move_ok")) {
+            t.acked[t.owner].push({ moveId: message.moveId, card: message.moveId === "asleep-1" ? 0 : 1, version: message.version });
+        }
+        await finish(t);
+    });
+
     test("waits while a replica is gone, and its players are told", async () => {
         const t = await table();
         await playOn(t, someMoves(4));
