@@ -3,6 +3,7 @@
 // a page that is not ours.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { edgeOf, gameBegins, launch, play, readEndpoints, readResult, shoot, visit } from "./browser.mjs";
 
@@ -133,4 +134,33 @@ test("an edge wished for in the address is tried first, and one that is not ther
     await page.waitForSelector("#game:not([hidden]) .card", { timeout: 30000 });
     await line(page, "ready");
     await page.context().close();
+});
+
+test("the sample of edge/web/README.md is a game that can be played to its end", { timeout: 120000 }, async () => {
+    const text = readFileSync(new URL("../../edge/web/README.md", import.meta.url), "utf8");
+    const [html, js] = ["html", "js"].map((kind) => new RegExp("```" + kind + "\n([^]*?)```").exec(text)[1]);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(String(error)));
+    page.on("dialog", (dialog) => (problems.push(dialog.message()), dialog.dismiss()));
+    await page.route("**/my-login/game-token", async (route) => {
+        const answer = await fetch(`${edges[0].url}/v1/guest`, { method: "POST", body: "{}" });
+        await route.fulfill({ json: { token: (await answer.json()).token } });
+    });
+    await page.goto(`${edges[0].url}/v1/regions`); /* an empty page of that origin */
+    await page.setContent(html.replace(/<script.*<\/script>/, ""));
+    const content = js.replace("https://play.example", edges[0].url).replace("./meridian.js", "/meridian.js").replace('"fill"', '"now"').replace("rows: 4", "rows: 2");
+    await page.addScriptTag({ type: "module", content });
+    const deadline = Date.now() + 90000;
+    while (!(await page.textContent("#line")).startsWith("points:")) {
+        assert.ok(Date.now() < deadline, `${await page.textContent("#line")}: ${problems}`);
+        const free = page.locator("#board button:enabled");
+        const count = await free.count();
+        if (count) await free.nth(Math.floor(Math.random() * count)).click({ timeout: 500 }).catch(() => {}); /* the board changes meanwhile */
+        await page.waitForTimeout(200);
+    }
+    assert.match(await page.textContent("#line"), /^points: \d : \d$/);
+    assert.deepEqual(problems.filter((one) => !/cannot be turned|not.*turn|already|up/i.test(one)), [], "a card may be clicked twice, nothing else goes wrong");
+    await context.close();
 });

@@ -6,7 +6,7 @@ import { drawMark, seatName, stateOf } from "./seats.js";
 const RADIUS = 21;
 const AROUND = 2 * Math.PI * RADIUS;
 const HURRY_MS = 5000;
-const DEFAULT_TURN_MS = 20000; /* shown as a full ring when we come in the middle of a turn */
+const DEFAULT_TURN_MS = 20000; /* a full ring, until a longer turn was seen */
 const TICK_MS = 100;
 
 const NOTES = { grace: "offline", paused: "away", bot: "bot plays", left: "left" };
@@ -81,9 +81,7 @@ export class Players {
         this.#deadlineAtMs = game.deadlineAtMs;
         this.#turn = game.turn;
         this.#warned = false;
-        const leftMs = (game.deadlineAtMs ?? 0) - this.#clock();
-        this.#totalMs = Math.max(leftMs, DEFAULT_TURN_MS / 4, 1000);
-        if (leftMs < DEFAULT_TURN_MS && leftMs > 0.6 * DEFAULT_TURN_MS) this.#totalMs = DEFAULT_TURN_MS;
+        this.#totalMs = Math.max(this.#totalMs, (game.deadlineAtMs ?? 0) - this.#clock());
     }
 
     #tick() {
