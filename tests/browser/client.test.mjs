@@ -4,6 +4,8 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { edgeOf, gameBegins, launch, play, readEndpoints, readResult, shoot, visit } from "./browser.mjs";
 
@@ -122,6 +124,54 @@ test("guests refused with a time to wait are not a dead end", { timeout: 60000 }
     assert.ok(asked[1] - asked[0] >= 2000 && asked[1] - asked[0] < 4500, `${asked[1] - asked[0]} ms`);
     assert.deepEqual(page.complaints.filter((text) => !text.includes("503")), []);
     await page.context().close();
+});
+
+/* Stands before an edge and refuses the first upgrades, as a server does that is full; `knocks` are their times. */
+async function fullFor(refusals, edge) {
+    const knocks = [];
+    const gate = createServer();
+    const sockets = new Set();
+    gate.on("upgrade", (request, socket, head) => {
+        sockets.add(socket.on("error", () => {}));
+        knocks.push(performance.now());
+        if (knocks.length <= refusals) return socket.end("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
+        const { hostname, port } = new URL(edge.url);
+        const inner = connect(port, hostname, () => {
+            const lines = request.rawHeaders.map((text, i) => (i % 2 ? `${text}\r\n` : `${text}: `)).join("");
+            inner.write(`GET ${request.url} HTTP/1.1\r\n${lines}\r\n`);
+            inner.write(head);
+            socket.pipe(inner).pipe(socket);
+        });
+        sockets.add(inner.on("error", () => {}));
+    });
+    await new Promise((resolve) => gate.listen(0, "127.0.0.1", resolve));
+    const close = () => (sockets.forEach((socket) => socket.destroy()), gate.close());
+    return { url: `http://127.0.0.1:${gate.address().port}`, knocks, close };
+}
+
+test("refused upgrades are answered by longer and longer pauses, and what was asked meanwhile is done in the end", { timeout: 60000 }, async () => {
+    const gate = await fullFor(3, edges[0]);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${edges[0].url}/v1/regions`);
+    const seen = await page.evaluate(async (url) => {
+        const { guestTokens, MeridianClient } = await import("/meridian.js");
+        const client = new MeridianClient({ urls: [url], tokens: guestTokens({ url: location.origin }) });
+        const waits = [];
+        client.on("state", ({ state, delayMs }) => state === "waiting" && waits.push(delayMs));
+        client.connect();
+        const answer = await client.findMatch({ bots: "now" });
+        client.close();
+        return { type: answer.type, waits };
+    }, gate.url);
+    assert.ok(["ticket", "matched"].includes(seen.type));
+    assert.equal(gate.knocks.length, 4);
+    for (const [i, [low, high]] of [[500, 1000], [1000, 2000], [2500, 5000]].entries()) {
+        assert.ok(seen.waits[i] >= low && seen.waits[i] <= high, `pause ${i}: ${seen.waits[i]} ms`);
+        assert.ok(gate.knocks[i + 1] - gate.knocks[i] >= low, "it kept to it");
+    }
+    await context.close();
+    gate.close();
 });
 
 test("an edge wished for in the address is tried first, and one that is not there is passed over", { timeout: 60000 }, async () => {

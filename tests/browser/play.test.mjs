@@ -130,6 +130,13 @@ test("on a phone everything fits, taps turn cards, and leaving leads back", { ti
     await play(page, { turn: (index) => page.locator(".card").nth(index).tap(), enough: open });
     await page.waitForTimeout(TURNED_MS);
     await shoot(page, "2-game-phone");
+    await page.setViewportSize({ width: PHONE.viewport.height, height: PHONE.viewport.width });
+    await page.waitForTimeout(TURNED_MS);
+    await shoot(page, "2-game-phone-turned");
+    const lowest = await page.$$eval(".card", (cards) => Math.max(...cards.map((card) => card.getBoundingClientRect().bottom)));
+    assert.ok(lowest <= PHONE.viewport.width, "a turned phone shows the whole board");
+    await assertAccessible(page);
+    await page.setViewportSize(PHONE.viewport);
     await page.tap("#leave");
     await page.tap("#confirm-leave");
     await page.waitForSelector("#lobby:not([hidden])");

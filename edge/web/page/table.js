@@ -107,7 +107,8 @@ export class TableView {
         if (game.missed) return "No pair.";
         const up = game.cards.some((card) => card.state === "up");
         if (mine) return up ? "Now find its twin." : "Your turn: turn a card.";
-        return `${seatName(game, game.turn)} ${DOING[stateOf(game, game.turn)] ?? "is thinking…"}`;
+        const human = game.players.find((player) => player.seat === game.turn)?.kind !== "bot";
+        return `${seatName(game, game.turn)} ${(human && DOING[stateOf(game, game.turn)]) || "is thinking…"}`;
     }
 
     #flip(card) {
