@@ -168,6 +168,8 @@ struct edge_app;
 struct router_app;
 struct sim_region {
     unsigned edges, routers;
+    uint32_t grace_ms, pause_ms; /* how long a seat waits for its player (R20, R21) */
+    bool abandon;                /* then: given up, or a bot's */
     struct sim_proc *edge[SIM_EDGES], *router[SIM_ROUTERS], *node[SIM_NODES], *players;
 };
 extern struct sim_region region;

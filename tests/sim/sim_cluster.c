@@ -20,11 +20,15 @@ enum {
     VOTE_ONCE_MS = 2 * SIM_NODE_TIMEOUT_MS,
     REJOIN_MS = 2000,
     MAJORITY = 2,
+    MANUAL_MS = 5000, /* cluster-mf-timeout */
 };
 
 static struct {
     bool ticking, well;
     unsigned ticks;
+    struct sim_node *manual; /* a replica that is to take over while its primary holds its clients */
+    unsigned manual_from;
+    uint64_t manual_until_ms;
 } cluster;
 
 static bool runs(const struct sim_node *n)
@@ -91,6 +95,7 @@ static void hear(struct sim_node *x)
         x->failed[i] = false;
         if (sim_chance(SPREAD_PERCENT)) {
             learn(x, y);
+            (void)sim_slots_learn(x, y);
             get_to_know(x, y);
         }
     }
@@ -141,9 +146,9 @@ static unsigned rank_of(const struct sim_node *r)
     return rank;
 }
 
-static bool votes_for(struct sim_node *p, const struct sim_node *r, uint64_t epoch)
+static bool votes_for(struct sim_node *p, const struct sim_node *r, uint64_t epoch, bool manual)
 {
-    if (!linked(p, r) || !p->knows[r->index] || epoch <= p->voted_epoch || epoch < p->current_epoch || !p->failed[r->master] ||
+    if (!linked(p, r) || !p->knows[r->index] || epoch <= p->voted_epoch || epoch < p->current_epoch || !(manual || p->failed[r->master]) ||
         p->epoch[r->shard] > r->epoch[r->shard])
         return false;
     if (p->voted_ms[r->shard] != 0 && sim_now_ms() - p->voted_ms[r->shard] < VOTE_ONCE_MS)
@@ -166,6 +171,18 @@ static void promote(struct sim_node *r, uint64_t epoch)
             learn(&sim_node[i], r);
 }
 
+static bool wins(struct sim_node *r, bool manual)
+{
+    uint64_t epoch = ++r->current_epoch;
+    unsigned votes = 0;
+    for (unsigned s = 0; s < SIM_SHARDS; s++)
+        if (s != r->shard || manual)
+            votes += votes_for(&sim_node[r->owner[s]], r, epoch, manual);
+    if (votes >= MAJORITY)
+        promote(r, epoch);
+    return votes >= MAJORITY;
+}
+
 static void campaign(struct sim_node *r)
 {
     if (r->master == r->index || !r->failed[r->master]) {
@@ -176,15 +193,36 @@ static void campaign(struct sim_node *r)
         r->elect_at_ms = sim_now_ms() + ELECT_MIN_MS + sim_below(ELECT_RANDOM_MS) + ELECT_RANK_MS * rank_of(r);
     if (sim_now_ms() < r->elect_at_ms)
         return;
-    uint64_t epoch = ++r->current_epoch;
-    unsigned votes = 0;
-    for (unsigned s = 0; s < SIM_SHARDS; s++)
-        if (s != r->shard)
-            votes += votes_for(&sim_node[r->owner[s]], r, epoch);
-    if (votes >= MAJORITY)
-        promote(r, epoch);
-    else
+    if (!wins(r, false))
         r->elect_at_ms = sim_now_ms() + ELECT_AGAIN_MS;
+}
+
+/* The primary has told its offset and takes no more: when the replica has it all, it asks for votes. */
+static void hand_over(void)
+{
+    struct sim_node *r = cluster.manual, *p = r ? &sim_node[cluster.manual_from] : NULL;
+    if (!r)
+        return;
+    bool late = sim_now_ms() >= cluster.manual_until_ms;
+    if (linked(r, p) && !late && (r->log_count != p->log_count || !wins(r, true)))
+        return;
+    cluster.manual = NULL;
+    sim_node_go_on(p);
+}
+
+bool sim_cluster_failover(unsigned shard)
+{
+    struct sim_node *p = sim_redis_primary(shard);
+    struct sim_node *r = &sim_node[shard * SIM_COPIES + (p->index + 1 + sim_below(SIM_COPIES - 1)) % SIM_COPIES];
+    if (cluster.manual || !linked(p, r) || !r->online)
+        return false;
+    sim_trace("redis%u is to take over from redis%u", r->index, p->index);
+    p->held = true;
+    cluster.manual = r;
+    cluster.manual_from = p->index;
+    cluster.manual_until_ms = sim_now_ms() + MANUAL_MS;
+    sim_cluster_wake();
+    return true;
 }
 
 /* --- the clock ---------------------------------------------------------------------------------------------------------------------------
@@ -215,12 +253,12 @@ static const char *ails(const struct sim_node *n)
 {
     if (!runs(n))
         return "does not run";
-    if (!n->ok)
+    if (!n->ok || n->held)
         return "serves nothing";
     if (n->master != n->index && !n->online)
         return "does not follow anybody";
     for (unsigned s = 0; s < SIM_SHARDS; s++)
-        if (n->owner[s] != sim_node[0].owner[s] || n->epoch[s] != sim_node[0].epoch[s])
+        if (n->owner[s] != sim_node[0].owner[s] || n->epoch[s] != sim_node[0].epoch[s] || n->slots_known != sim_node[0].slots_known)
             return "has another view";
     size_t copies = 0;
     MER_LIST_EACH (it, &n->replicas)
@@ -275,6 +313,7 @@ static void on_tick(void *ctx, uint64_t arg)
         if ((cluster.ticks + i) % (1000 / TICK_MS) == 0)
             sim_node_count_replicas(n);
     }
+    hand_over();
     cluster.ticks++;
     cluster.well = all_well();
     cluster.ticking = !cluster.well;

@@ -46,13 +46,38 @@ static void bulk(struct mer_buf *out, const char *text)
 /* What CLUSTER NODES says of a node hangs on this alone: its text is kept until it changes, for the router's leader asks often. */
 struct table {
     bool knows[SIM_NODES], failed[SIM_NODES];
-    unsigned owner[SIM_SHARDS], master;
+    unsigned owner[SIM_SHARDS], master, slots_known, opens;
+    struct sim_open open[SIM_RANGES];
     uint64_t epoch[SIM_SHARDS];
 };
 static struct {
     struct table of;
     char text[TEXT];
 } tables[SIM_NODES];
+
+static size_t write_ranges(const struct sim_node *n, unsigned shard, char *text, size_t bytes)
+{
+    struct sim_range r[SIM_RANGES];
+    unsigned count = sim_slots_ranges(n, shard, r);
+    size_t len = 0;
+    for (unsigned i = 0; i < count; i++)
+        len += (size_t)(r[i].first == r[i].last ? snprintf(text + len, bytes - len, " %u", r[i].first)
+                                                : snprintf(text + len, bytes - len, " %u-%u", r[i].first, r[i].last));
+    return len;
+}
+
+static size_t write_open(const struct sim_node *n, char *text, size_t bytes)
+{
+    struct sim_open o[SIM_RANGES];
+    unsigned count = sim_slots_open(n, o);
+    size_t len = 0;
+    for (unsigned i = 0; i < count; i++) {
+        char id[ID_BYTES];
+        id_of(o[i].other, id);
+        len += (size_t)snprintf(text + len, bytes - len, " [%u-%s-%s]", o[i].slot, o[i].leaves ? ">" : "<", id);
+    }
+    return len;
+}
 
 static void write_nodes(const struct sim_node *n, char text[TEXT])
 {
@@ -70,7 +95,9 @@ static void write_nodes(const struct sim_node *n, char text[TEXT])
                                 i == n->index ? "myself," : "", own ? "master" : "slave", n->failed[i] ? ",fail" : "", own ? "-" : master,
                                 (unsigned long long)n->epoch[o->shard]);
         if (primary)
-            len += (size_t)snprintf(text + len, TEXT - len, " %u-%u", o->shard * 5461, o->shard * 5461 + 5460);
+            len += write_ranges(n, o->shard, text + len, TEXT - len);
+        if (i == n->index)
+            len += write_open(n, text + len, TEXT - len);
         len += (size_t)snprintf(text + len, TEXT - len, "\n");
     }
 }
@@ -84,6 +111,8 @@ static void say_nodes(const struct sim_node *n, struct mer_buf *out)
     memcpy(now.owner, n->owner, sizeof(now.owner));
     memcpy(now.epoch, n->epoch, sizeof(now.epoch));
     now.master = n->master;
+    now.slots_known = n->slots_known;
+    now.opens = sim_slots_open(n, now.open);
     if (tables[n->index].text[0] == 0 || memcmp(&now, &tables[n->index].of, sizeof(now)) != 0) {
         tables[n->index].of = now;
         write_nodes(n, tables[n->index].text);

@@ -6,21 +6,17 @@
 
 #include <meridian/mem.h>
 
+#include "tests/sim/sim_faults_private.h"
 #include "tests/sim/sim_player.h"
 #include "tests/sim/sim_redis.h"
 
-enum { FIRST_MS = 7000, GAP_MIN_MS = 500, GAP_MAX_MS = 6000 };
+enum { FIRST_MS = 7000, GAP_MIN_MS = 500, GAP_MAX_MS = 6000, STILL_MS = 500 };
 
 static struct {
     unsigned left, done, active;
     bool redis_active;
     bool cut[SIM_PROCS][SIM_PROCS]; /* of the partition that is on */
 } faults;
-
-struct running {
-    const struct fault *fault;
-    struct sim_proc *p, *q;
-};
 
 struct fault {
     const char *name;
@@ -29,6 +25,7 @@ struct fault {
     uint32_t min_ms, max_ms;
     bool (*begin)(struct running *r); /* false: not possible now */
     void (*end)(struct running *r);
+    bool (*still)(struct running *r); /* asked every half second once its time is over; NULL: then it ends */
 };
 
 static struct sim_proc *pick(struct sim_proc *const *list, unsigned count)
@@ -109,10 +106,29 @@ static bool pause_replica(struct running *r)
 static void start_again(struct running *r)
 {
     if (r->p->alive)
-        return;
+        return; /* another fault's end was earlier */
     sim_region_start(r->p);
     if (strncmp(r->p->name, "redis", 5) == 0)
         sim_cluster_restarted(r->p->user);
+}
+
+/* All three copies at once: nothing is lost, for each has its append-only file. */
+static bool kill_shard(struct running *r)
+{
+    r->edge = sim_below(SIM_SHARDS);
+    for (unsigned i = 0; i < SIM_COPIES; i++)
+        sim_proc_kill(region.node[r->edge * SIM_COPIES + i], sim_chance(15));
+    return true;
+}
+
+static void start_shard(struct running *r)
+{
+    unsigned first = sim_below(SIM_COPIES);
+    for (unsigned i = 0; i < SIM_COPIES; i++) {
+        struct sim_proc *p = region.node[r->edge * SIM_COPIES + (first + i) % SIM_COPIES];
+        sim_region_start(p);
+        sim_cluster_restarted(p->user);
+    }
 }
 
 static void go_on(struct running *r)
@@ -148,6 +164,24 @@ static bool cut_edge_router(struct running *r)
     r->q = region.router[sim_below(region.routers)];
     cut_pair(r->p, r->q, true);
     return true;
+}
+
+static void cut_router_edges(struct running *r, bool cut)
+{
+    for (unsigned i = 0; i < region.edges; i++)
+        cut_pair(r->p, region.edge[i], cut);
+}
+
+static bool cut_router_off(struct running *r)
+{
+    r->p = region.router[sim_below(region.routers)];
+    cut_router_edges(r, true);
+    return true;
+}
+
+static void join_router(struct running *r)
+{
+    cut_router_edges(r, false);
 }
 
 static bool cut_routers(struct running *r)
@@ -285,11 +319,18 @@ static const struct fault rows[] = {
     {"cut edge from Redis one way", 4, false, 500, 10000, cut_edge_redis, join_router_redis},
     {"cut edges", 4, false, 500, 12000, cut_edges, join},
     {"cut edge from router", 2, false, 500, 12000, cut_edge_router, join},
+    {"cut router from edges", 2, false, 500, 15000, cut_router_off, join_router},
     {"cut routers", 2, false, 500, 12000, cut_routers, join},
     {"cut router from Redis", 2, false, 500, 15000, cut_router_redis, join_router_redis},
     {"drop players", 5, false, 10, 10, drop_players, nothing},
     {"break links", 4, false, 10, 10, break_links, nothing},
     {"slow down", 3, false, 1000, 10000, slow_down, speed_up},
+    {"kill a shard", 2, true, 300, 6000, kill_shard, start_shard},
+    {"drain edge", 6, false, 10, 4000, sim_begin_drain, start_again, sim_still_drains},
+    {"rolling restart", 2, false, 10, 10, sim_begin_rolling, nothing, sim_still_rolling},
+    {"stop router", 2, false, 10, 4000, sim_begin_router_stop, start_again, sim_still_drains},
+    {"manual failover", 3, true, 5500, 6000, sim_begin_failover, nothing},
+    {"move slots", 3, true, 10, 10, sim_begin_slots, nothing, sim_still_slots},
 };
 
 static const struct fault *draw(void)
@@ -309,6 +350,10 @@ static void on_end(void *ctx, uint64_t arg)
 {
     struct running *r = ctx;
     (void)arg;
+    if (r->fault->still && r->fault->still(r)) {
+        sim_at(STILL_MS * 1000, on_end, r, 0);
+        return;
+    }
     sim_trace("end of fault: %s", r->fault->name);
     r->fault->end(r);
     faults.active--;

@@ -187,7 +187,7 @@ void sim_keys_clear(struct sim_keys *k)
         }
 }
 
-static struct sim_key *key_copy(const struct sim_key *k)
+struct sim_key *sim_key_copy(const struct sim_key *k)
 {
     struct sim_key *c = mer_xmalloc(sizeof(*c));
     *c = *k;
@@ -212,7 +212,7 @@ void sim_keys_copy(struct sim_keys *to, const struct sim_keys *from)
     for (unsigned i = 0; i < SIM_KEY_SLOTS; i++) {
         struct sim_key **tail = &to->slot[i];
         for (const struct sim_key *k = from->slot[i]; k; k = k->next) {
-            *tail = key_copy(k);
+            *tail = sim_key_copy(k);
             tail = &(*tail)->next;
         }
         *tail = NULL;
@@ -458,6 +458,19 @@ static void do_scard(struct exec *x)
     integer(x, k ? (long long)k->fields : 0);
 }
 
+/* RESTORE key value, as MIGRATE sends it: the value is a key of its own that nobody changes. */
+static void do_restore(struct exec *x)
+{
+    const struct sim_key *value;
+    memcpy(&value, x->argv[2]->data, sizeof(value));
+    key_remove(x->keys, x->argv[1]->data);
+    uint32_t slot = slot_of(x->argv[1]->data);
+    struct sim_key *k = sim_key_copy(value);
+    k->next = x->keys->slot[slot];
+    x->keys->slot[slot] = k;
+    changed(x);
+}
+
 static void do_exists(struct exec *x)
 {
     integer(x, find(x) != NULL);
@@ -468,10 +481,10 @@ static const struct {
     int args; /* at least, the name included */
     void (*run)(struct exec *x);
 } commands[] = {
-    {"TIME", 1, do_time},       {"GET", 2, do_get},           {"SET", 3, do_set},   {"DEL", 2, do_del},   {"HGET", 3, do_hget},
-    {"HMGET", 3, do_hmget},     {"HGETALL", 2, do_hgetall},   {"HSET", 4, do_hset}, {"HDEL", 3, do_hdel}, {"HINCRBY", 4, do_hincrby},
-    {"PEXPIRE", 3, do_pexpire}, {"PEXPIREAT", 3, do_pexpire}, {"SADD", 3, do_sadd}, {"SREM", 3, do_hdel}, {"SMEMBERS", 2, do_smembers},
-    {"SCARD", 2, do_scard},     {"EXISTS", 2, do_exists},
+    {"TIME", 1, do_time},       {"GET", 2, do_get},           {"SET", 3, do_set},       {"DEL", 2, do_del},   {"HGET", 3, do_hget},
+    {"HMGET", 3, do_hmget},     {"HGETALL", 2, do_hgetall},   {"HSET", 4, do_hset},     {"HDEL", 3, do_hdel}, {"HINCRBY", 4, do_hincrby},
+    {"PEXPIRE", 3, do_pexpire}, {"PEXPIREAT", 3, do_pexpire}, {"SADD", 3, do_sadd},     {"SREM", 3, do_hdel}, {"SMEMBERS", 2, do_smembers},
+    {"RESTORE", 3, do_restore}, {"SCARD", 2, do_scard},       {"EXISTS", 2, do_exists},
 };
 
 void sim_keys_exec(struct sim_keys *k, uint64_t now_ms, int argc, struct sim_str *const *argv, struct sim_reply *r,

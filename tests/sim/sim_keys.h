@@ -64,6 +64,7 @@ struct sim_keys {
 
 void sim_keys_init(struct sim_keys *k);
 void sim_keys_clear(struct sim_keys *k);
+struct sim_key *sim_key_copy(const struct sim_key *k);
 void sim_keys_copy(struct sim_keys *to, const struct sim_keys *from);
 /* now_ms: the node's wall clock. *effect: what replicas must do, or NULL when nothing was written (the caller's reference). */
 void sim_keys_exec(struct sim_keys *k, uint64_t now_ms, int argc, struct sim_str *const *argv, struct sim_reply *r,

@@ -25,6 +25,8 @@ enum {
     ANSWER_MS = 4000, /* then the move is sent again */
     SILENCE_MS = 10000,
     FIND_MS = 4000,
+    KERNEL_MS = 10000, /* TCP_USER_TIMEOUT */
+    MOMENT_MS = 60,
     CARDS = 100,
     ID_BYTES = 104,
 };
@@ -65,12 +67,12 @@ struct player {
     char move[48];   /* under way; "": none */
     char last_move[48];
     uint32_t move_card, last_card;
-    uint64_t sent_ms, hold_ms;
+    uint64_t sent_ms, hold_ms, away_ms; /* away: does not dial before */
 };
 
 static struct {
     struct player player[SIM_PLAYERS];
-    unsigned count;
+    unsigned count, absences; /* absences: in a thousand thoughts */
     bool finishing;
 } all;
 
@@ -212,6 +214,7 @@ static void on_connected(struct device *d, const CM(Connected) * c)
     d->epoch = c->epoch;
     d->offset = replayed ? d->old_offset : c->offset;
     d->state = READY;
+    d->player->sent_ms = 0; /* what was not answered is sent again at once */
     if (first && d->had_session && sim_chance(80))
         send_resume(d);
     d->had_session = false;
@@ -482,7 +485,7 @@ static void look_after(struct device *d)
 {
     uint64_t now = sim_now_ms();
     if (d->state == DOWN) {
-        if (now >= d->next_ms)
+        if (now >= d->next_ms && now >= d->player->away_ms)
             dial(d);
         return;
     }
@@ -589,6 +592,55 @@ static void seek(struct player *p, struct device *d)
     }
 }
 
+static void hears_nothing(void *ctx, const uint8_t *data, size_t len)
+{
+    (void)ctx, (void)data, (void)len;
+}
+
+static void learns_nothing(void *ctx, bool clean, const char *why)
+{
+    (void)ctx, (void)clean, (void)why;
+}
+
+static void on_vanished(void *ctx, uint64_t arg)
+{
+    (void)arg;
+    sim_net_reset(ctx);
+}
+
+/* His network is gone, without a word: the edge's kernel finds out. */
+static void vanish(struct device *d)
+{
+    static const struct sim_end_ops gone = {NULL, hears_nothing, learns_nothing};
+    struct sim_end *end = d->end;
+    if (d->state != READY) {
+        lost(d);
+        return;
+    }
+    d->end = NULL;
+    sim_net_take(end, &gone, NULL);
+    sim_at(KERNEL_MS * 1000, on_vanished, end, 0);
+    lost(d);
+}
+
+/* Until the moment at which a timer of his seat fires, a little before or after, or somewhere between. */
+static void go_away(struct player *p)
+{
+    uint32_t away = sim_chance(50) ? region.grace_ms : region.grace_ms + region.pause_ms;
+    bool word = sim_chance(70);
+    if (sim_chance(60))
+        away += sim_below(2 * MOMENT_MS) - MOMENT_MS;
+    else
+        away = sim_below(away + 5000);
+    p->away_ms = sim_now_ms() + away + (word ? 0 : KERNEL_MS);
+    sim_trace("%s goes away for %u ms%s", p->user, away, word ? "" : " and vanishes");
+    for (unsigned i = 0; i < p->devices; i++)
+        if (p->device[i].end && !word)
+            vanish(&p->device[i]);
+        else if (p->device[i].end)
+            lost(&p->device[i]);
+}
+
 static void think(void *ctx, uint64_t arg)
 {
     struct player *p = ctx;
@@ -601,6 +653,8 @@ static void think(void *ctx, uint64_t arg)
             play(p, d);
         else
             seek(p, d);
+        if (p->game[0] && sim_below(1000) < all.absences)
+            go_away(p);
         if (sim_below(1000) < 4 && d->end) {
             sim_trace("%s.%s hangs up", p->user, d->name);
             lost(d);
@@ -616,6 +670,7 @@ void sim_players_init(unsigned players, unsigned games_each)
 {
     memset(&all, 0, sizeof(all));
     all.count = players;
+    all.absences = sim_chance(60) ? sim_below(8) : 0;
     for (unsigned i = 0; i < players; i++) {
         struct player *p = &all.player[i];
         snprintf(p->user, sizeof(p->user), "u%u", i);

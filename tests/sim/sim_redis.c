@@ -14,7 +14,7 @@
 
 #include "tests/sim/sim_lua.h"
 
-enum { SLOTS = 16384, ARGS_MAX = 64, MIN_REPLICAS = 1, FULL_SYNC_MIN_US = 20 * 1000, FULL_SYNC_MAX_US = 400 * 1000 };
+enum { ARGS_MAX = 64, MIN_REPLICAS = 1, FULL_SYNC_MIN_US = 20 * 1000, FULL_SYNC_MAX_US = 400 * 1000 };
 
 struct sim_node sim_node[SIM_NODES];
 
@@ -24,7 +24,7 @@ struct client {
     struct sim_end *end; /* NULL: gone */
     redisReader *reader;
     size_t seen; /* the offset after its last command, reads too: what WAIT waits for */
-    bool blocked;
+    bool blocked, asking;
     long long want;
     uint64_t wait_serial;
     struct mer_buf out;
@@ -344,21 +344,21 @@ void sim_node_demote(struct sim_node *n)
 /* --- commands ----------------------------------------------------------------------------------------------------------------------------
  */
 
-unsigned sim_redis_shard(const char *key)
-{
-    return mer_redis_slot(key, strlen(key)) * SIM_SHARDS / SLOTS;
-}
-
 static void say_slots(struct client *c)
 {
     char text[128];
-    snprintf(text, sizeof(text), "*%d\r\n", SIM_SHARDS);
+    struct sim_range r[SIM_SHARDS][SIM_RANGES];
+    unsigned count[SIM_SHARDS], all = 0;
+    for (unsigned s = 0; s < SIM_SHARDS; s++)
+        all += count[s] = sim_slots_ranges(c->node, s, r[s]);
+    snprintf(text, sizeof(text), "*%u\r\n", all);
     say(c, text);
-    for (unsigned s = 0; s < SIM_SHARDS; s++) {
-        unsigned first = (s * SLOTS + SIM_SHARDS - 1) / SIM_SHARDS, last = ((s + 1) * SLOTS + SIM_SHARDS - 1) / SIM_SHARDS - 1;
-        snprintf(text, sizeof(text), "*3\r\n:%u\r\n:%u\r\n*2\r\n$6\r\nredis%u\r\n:6379\r\n", first, last, c->node->owner[s]);
-        say(c, text);
-    }
+    for (unsigned s = 0; s < SIM_SHARDS; s++)
+        for (unsigned i = 0; i < count[s]; i++) {
+            snprintf(text, sizeof(text), "*3\r\n:%u\r\n:%u\r\n*2\r\n$6\r\nredis%u\r\n:6379\r\n", r[s][i].first, r[s][i].last,
+                     c->node->owner[s]);
+            say(c, text);
+        }
 }
 
 static void on_wait_timeout(void *ctx, uint64_t serial)
@@ -433,18 +433,26 @@ static bool is_read(int argc, struct sim_str *const *argv)
     return false;
 }
 
-/* Whether this node may run a command on that key; answers if not. */
-static bool may_run(struct client *c, const char *key, bool read)
+/* Whether this node may run a command on these keys; answers if not. */
+static bool may_run(struct client *c, struct sim_str *const *keys, int count, bool read)
 {
+    static const char *const words[] = {[SIM_WAY_MOVED] = "MOVED", [SIM_WAY_ASK] = "ASK"};
     char text[64];
     struct sim_node *n = c->node;
-    unsigned shard = sim_redis_shard(key);
+    unsigned slot = mer_redis_slot(keys[0]->data, keys[0]->len), to = 0;
+    bool asking = c->asking;
+    c->asking = false;
     if (!n->ok) {
         say(c, "-CLUSTERDOWN The cluster is down\r\n");
         return false;
     }
-    if (n->owner[shard] != n->index) {
-        snprintf(text, sizeof(text), "-MOVED %u redis%u:6379\r\n", mer_redis_slot(key, strlen(key)), n->owner[shard]);
+    enum sim_way way = sim_slots_way(n, slot, asking, keys, count, &to);
+    if (way == SIM_WAY_TRY_AGAIN) {
+        say(c, "-TRYAGAIN Multiple keys request during rehashing of slot\r\n");
+        return false;
+    }
+    if (way != SIM_WAY_RUN) {
+        snprintf(text, sizeof(text), "-%s %u redis%u:6379\r\n", words[way], slot, to);
         say(c, text);
         return false;
     }
@@ -463,12 +471,13 @@ static void keyed(struct client *c, int argc, struct sim_str *const *argv)
         say(c, "-ERR wrong number of arguments\r\n");
         return;
     }
-    for (int i = 1, keys = call ? atoi(argv[2]->data) : 1; i < keys; i++)
+    int keys = call ? atoi(argv[2]->data) : 1;
+    for (int i = 1; i < keys; i++)
         if (mer_redis_slot(argv[at + i]->data, argv[at + i]->len) != mer_redis_slot(argv[at]->data, argv[at]->len)) {
             sim_fail("a call with keys of two slots: %s %s", argv[at]->data, argv[at + i]->data);
             return;
         }
-    if (!may_run(c, argv[at]->data, is_read(argc, argv)))
+    if (!may_run(c, argv + at, keys, is_read(argc, argv)))
         return;
     if (call) {
         struct sim_lua_env env = {&c->node->keys, sim_wall_ms(c->node->proc), on_effect, c};
@@ -489,9 +498,10 @@ static void keyed(struct client *c, int argc, struct sim_str *const *argv)
 static void command(struct client *c, int argc, struct sim_str *const *argv)
 {
     const char *name = argv[0]->data;
-    if (strcmp(name, "AUTH") == 0 || strcmp(name, "ASKING") == 0)
+    if (strcmp(name, "AUTH") == 0 || strcmp(name, "ASKING") == 0) {
+        c->asking = name[1] == 'S';
         say(c, "+OK\r\n");
-    else if (strcmp(name, "PING") == 0)
+    } else if (strcmp(name, "PING") == 0)
         say(c, "+PONG\r\n");
     else if (strcmp(name, "FUNCTION") == 0)
         say(c, "*1\r\n$9\r\nmeridian1\r\n");
@@ -505,7 +515,7 @@ static void command(struct client *c, int argc, struct sim_str *const *argv)
 
 static void run_commands(struct client *c)
 {
-    while (!c->blocked && c->end && !sim.failed) {
+    while (!c->blocked && c->end && !c->node->held && !sim.failed) {
         void *reply = NULL;
         MER_ASSERT(redisReaderGetReply(c->reader, &reply) == REDIS_OK);
         redisReply *r = reply;
@@ -521,6 +531,27 @@ static void run_commands(struct client *c)
         for (size_t i = 0; i < r->elements; i++)
             sim_str_unref(argv[i]);
         freeReplyObject(r);
+    }
+}
+
+void sim_node_exec(struct sim_node *n, int argc, struct sim_str *const *argv)
+{
+    struct sim_reply r;
+    struct sim_effect *e;
+    sim_keys_exec(&n->keys, sim_wall_ms(n->proc), argc, argv, &r, &e);
+    sim_reply_clear(&r);
+    if (e)
+        log_append(n, e);
+    sim_turn_soon(n->proc);
+}
+
+void sim_node_go_on(struct sim_node *n)
+{
+    n->held = false;
+    MER_LIST_EACH_SAFE (it, &n->clients) {
+        struct client *c = MER_LIST_ENTRY(it, struct client, list);
+        run_commands(c);
+        flush(c);
     }
 }
 
@@ -574,7 +605,7 @@ void sim_redis_start(struct sim_proc *p)
     mer_list_init(&n->clients); /* of the earlier life: gone with it */
     mer_list_init(&n->replicas);
     n->up = NULL;
-    n->online = false;
+    n->online = n->held = false;
     snprintf(address, sizeof(address), "%s:6379", p->name);
     MER_ASSERT(sim_net_listen(p, address, on_client, n));
     snprintf(address, sizeof(address), "%s:repl", p->name);
@@ -584,6 +615,7 @@ void sim_redis_start(struct sim_proc *p)
 void sim_redis_init(void)
 {
     memset(sim_node, 0, sizeof(sim_node));
+    sim_slots_init();
     for (unsigned i = 0; i < SIM_NODES; i++) {
         struct sim_node *n = &sim_node[i];
         n->index = i;

@@ -3,17 +3,18 @@
  *
  *   sim_redis.c    a node as a server: RESP, commands, WAIT; and replication, asynchronous, by effects
  *   sim_cluster.c  who is primary: failure detection, votes, epochs, demotion
+ *   sim_slots.c    what belongs to which shard
  *
  * Kept: a reply comes before any replica has the write; WAIT counts what replicas have acknowledged; a primary that is cut off or was
  * paused goes on answering until it learns of the new epoch, then its tail is gone; min-replicas; a minority answers CLUSTERDOWN; kill -9
- * keeps the append-only file. Left out: slot migration, memory limits. */
+ * keeps the append-only file; slots on their way answer ASK and TRYAGAIN; a manual failover. Left out: memory limits, a full disk. */
 #pragma once
 
 #include <hiredis/hiredis.h>
 
 #include "tests/sim/sim_keys.h"
 
-enum { SIM_NODE_TIMEOUT_MS = 2000, SIM_REPLICA_LAG_MS = 2000 };
+enum { SIM_NODE_TIMEOUT_MS = 2000, SIM_REPLICA_LAG_MS = 2000, SIM_SLOTS = 16384, SIM_RANGES = 20 };
 
 struct sim_node;
 /* A replica, as its primary sees it. */
@@ -53,6 +54,8 @@ struct sim_node {
     bool ok;
     uint64_t minority_ms; /* when it last did not see a majority */
     uint64_t elect_at_ms;
+    unsigned slots_known; /* bit a moved slot: that it has moved */
+    bool held;            /* a manual failover: clients' commands wait */
 };
 extern struct sim_node sim_node[SIM_NODES];
 
@@ -64,6 +67,10 @@ unsigned sim_redis_shard(const char *key);
 
 /* sim_redis.c, for the cluster */
 void sim_node_demote(struct sim_node *n);
+/* A command of the operator's own, as if a client had sent it. */
+void sim_node_exec(struct sim_node *n, int argc, struct sim_str *const *argv);
+/* `held` is over: what clients sent meanwhile is run. */
+void sim_node_go_on(struct sim_node *n);
 void sim_node_detach(struct sim_node *n);
 void sim_node_attach(struct sim_node *n);
 void sim_node_drop_replica(struct sim_node *n, struct sim_replica *r);
@@ -80,6 +87,31 @@ void sim_cluster_wake(void);
 bool sim_cluster_well(void);
 void sim_cluster_explain(char *out, size_t bytes);
 void sim_cluster_restarted(struct sim_node *n);
+/* CLUSTER FAILOVER at one of the shard's replicas: done within 5 s, or not at all. false: not now. */
+bool sim_cluster_failover(unsigned shard);
 /* What an operator, or the router's leader, may say to a node; the reply is appended. false: no such command. */
 struct mer_buf;
 bool sim_cluster_command(struct sim_node *n, int argc, struct sim_str *const *argv, struct mer_buf *out);
+
+/* sim_slots.c */
+struct sim_range {
+    unsigned first, last;
+};
+struct sim_open {
+    unsigned slot;
+    bool leaves;
+    unsigned other; /* node at the other end */
+};
+enum sim_way { SIM_WAY_RUN, SIM_WAY_MOVED, SIM_WAY_ASK, SIM_WAY_TRY_AGAIN };
+void sim_slots_init(void);
+unsigned sim_slot_shard(const struct sim_node *n, unsigned slot); /* as this node knows it */
+unsigned sim_slots_ranges(const struct sim_node *n, unsigned shard, struct sim_range out[SIM_RANGES]);
+/* Slots that come to this node or leave it. */
+unsigned sim_slots_open(const struct sim_node *n, struct sim_open out[SIM_RANGES]);
+/* Whether the node runs a command on these keys of one slot; *to: the node to which it sends the client instead. */
+enum sim_way sim_slots_way(const struct sim_node *n, unsigned slot, bool asking, struct sim_str *const *keys, int count, unsigned *to);
+/* true: x has learnt something. */
+bool sim_slots_learn(struct sim_node *x, const struct sim_node *y);
+/* The operator begins to move the slot of a key, NULL: of any. false: not now. */
+bool sim_slots_move(const char *name);
+bool sim_slots_moving(void);

@@ -80,6 +80,13 @@ static void set(struct sets *s, const char *key, const char *value)
     s->count++;
 }
 
+static void set_number(struct sets *s, const char *key, uint32_t value)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%u", value);
+    set(s, key, text);
+}
+
 static void load(const struct mer_conf_item *items, size_t count, void *conf, const struct sets *s)
 {
     struct mer_buf errors;
@@ -122,6 +129,10 @@ static void start_edge(struct sim_proc *p)
     set(&s, "token_max_lifetime_s", "86400");
     set(&s, "heartbeat_ms", "5000");
     set(&s, "max_connections", "1000");
+    set(&s, "drain_deadline_ms", "15000");
+    set_number(&s, "seat_grace_ms", region.grace_ms);
+    set_number(&s, "seat_pause_ms", region.pause_ms);
+    set(&s, "drop_policy", region.abandon ? "abandon" : "bot");
     load(edge_config_items, edge_config_item_count, &conf, &s);
     if (edge_app_create(&app, &conf, &msg) != MER_OK) {
         sim_fail("%s does not start: %s", p->name, msg.text);
@@ -187,7 +198,11 @@ static void later(void *ctx, uint64_t arg)
 void sim_region_init(unsigned edges)
 {
     unsigned next = 0;
-    region = (struct sim_region){.edges = edges, .routers = SIM_ROUTERS};
+    region = (struct sim_region){.edges = edges, .routers = SIM_ROUTERS, .abandon = sim_chance(30), .grace_ms = 30000, .pause_ms = 120000};
+    if (sim_chance(85)) { /* the machine is the same, and a seed is over earlier */
+        region.grace_ms = sim_between(1500, 6000);
+        region.pause_ms = sim_between(1500, 15000);
+    }
     sim_redis_init();
     for (unsigned i = 0; i < SIM_NODES; i++) {
         region.node[i] = name(&next, "redis", i);

@@ -232,6 +232,50 @@ static void a_lone_primary_takes_no_writes(void **state)
     assert_reply(0, "GET a4", 100, "$-1\r\n");
 }
 
+static void a_slot_on_its_way_asks_and_belongs_elsewhere_in_the_end(void **state)
+{
+    char asked[64], moved[64];
+    (void)state;
+    assert_reply(0, "SET a4 x", 100, "+OK\r\n");
+    assert_true(sim_slots_move(key));
+    while (sim_keys_find(&sim_node[0].keys, key))
+        run_ms(1);
+    ask(0, "GET a4");
+    run_ms(5);
+    assert_true(sim_slots_moving());
+    sscanf(all->reply[0], "-ASK %63[^\r]", asked);
+    unsigned target = (unsigned)atoi(strstr(asked, "redis") + 5);
+    ask(target, "GET a4"); /* without ASKING */
+    run_ms(5);
+    assert_memory_equal(all->reply[target], "-MOVED ", 7);
+    ask(target, "ASKING");
+    run_ms(5);
+    assert_reply(target, "GET a4", 5, "$1\r\nx\r\n");
+    run_ms(2000);
+    assert_true(sim_cluster_well());
+    ask(1, "GET a4"); /* a replica knows it too */
+    run_ms(10);
+    sscanf(all->reply[1], "-MOVED %63[^\r]", moved);
+    assert_string_equal(moved, asked);
+    assert_reply(target, "GET a4", 100, "$1\r\nx\r\n");
+    assert_int_equal(sim_redis_shard(key), target / SIM_COPIES);
+}
+
+static void a_manual_failover_keeps_what_was_said(void **state)
+{
+    (void)state;
+    assert_reply(0, "SET a4 x", 100, "+OK\r\n");
+    assert_true(sim_cluster_failover(0));
+    ask(0, "SET a4 y"); /* waits at the primary, which sends it away in the end */
+    run_ms(1000);
+    assert_memory_equal(all->reply[0], "-MOVED ", 7);
+    run_ms(3000);
+    unsigned primary = sim_redis_primary(0)->index;
+    assert_int_not_equal(primary, 0);
+    assert_true(sim_cluster_well());
+    assert_reply(primary, "GET a4", 100, "$1\r\nx\r\n");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -245,6 +289,8 @@ int main(void)
         T(the_replica_with_more_data_is_elected),
         T(a_node_that_was_killed_keeps_its_file),
         T(a_lone_primary_takes_no_writes),
+        T(a_slot_on_its_way_asks_and_belongs_elsewhere_in_the_end),
+        T(a_manual_failover_keeps_what_was_said),
     };
     sim_lua_init(SIM_LIBRARY);
     return cmocka_run_group_tests(tests, NULL, NULL);
