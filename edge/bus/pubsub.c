@@ -56,8 +56,9 @@ struct bus_pubsub {
     struct mer_redis_sub *sub;
     char channel[INCARNATION_MAX + 8];
     uint8_t scratch[FRAME_MAX];
-    uint64_t lives; /* the last number given */
-    bool ended;     /* Redis' client is going: whatever it says now means nothing */
+    uint64_t lives;      /* the last number given */
+    uint64_t unheard_ms; /* when a life was last lost because a frame did not arrive */
+    bool ended;          /* Redis' client is going: whatever it says now means nothing */
     uint64_t values[PUBSUB_METRICS];
     struct mer_metric_set set;
 };
@@ -87,6 +88,10 @@ static void on_published(void *ctx, enum mer_err err, const redisReply *reply)
     if (err == MER_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0)
         return;
     s->values[err == MER_OK ? M_UNHEARD : M_FAILED]++;
+    if (err == MER_OK)
+        mer_redis_sub_check(s->sub); /* perhaps we publish where nobody is any more: a replica takes it without a word */
+    if (w.p->channel.pair.state == EDGE_PAIR_UP)
+        s->unheard_ms = w.p->bus->conf.loop->now_ms;
     suffer(w.p, EDGE_PAIR_GOT_LOST);
 }
 
@@ -259,18 +264,28 @@ static void rise(struct bus_peer *p, const Frame *f)
     (void)take(p, f);
 }
 
+/* Where Redis delivers what it says nobody heard (a subscriber at a node that was the primary), or takes nothing but hellos, there would be
+ * life after life in a circle. */
+static bool may_begin(const struct edge_bus *b)
+{
+    return b->conf.loop->now_ms - b->pubsub->unheard_ms >= KNOCK_MS;
+}
+
 static void answer(struct bus_peer *p)
 {
     if (p->channel.pair.mine == 0) /* it called */
         p->channel.pair.mine = ++p->bus->pubsub->lives;
     if (p->state != PEER_REACHING)
         edge__bus_peer_reaching(p);
-    say(p);
+    if (may_begin(p->bus))
+        say(p);
 }
 
 static void end(struct bus_peer *p, const struct edge_pair *before, const struct edge_pair_frame *bye)
 {
     forget(p);
+    if (!bye->idle)
+        mer_redis_sub_check(p->bus->pubsub->sub); /* perhaps we are not where others look for us */
     if (edge_pair_ended_well(before, bye))
         edge__bus_peer_ended(p);
     else
@@ -324,6 +339,13 @@ static void init(struct bus_peer *p)
     mer_timer_init(&p->channel.beat, on_beat);
 }
 
+/* Before our channel is heard nobody could answer. */
+static void knock(struct bus_peer *p)
+{
+    if (!p->channel.knocking && mer_redis_sub_is_up(p->bus->pubsub->sub))
+        say(p);
+}
+
 static enum mer_err reach(struct bus_peer *p, const char *address)
 {
     if (strncmp(address, "bus:", 4) != 0 || strcmp(address + 4, p->incarnation) != 0) {
@@ -331,16 +353,15 @@ static enum mer_err reach(struct bus_peer *p, const char *address)
         return MER_EINVALID;
     }
     edge_pair_call(&p->channel.pair, ++p->bus->pubsub->lives);
-    if (mer_redis_sub_is_up(p->bus->pubsub->sub)) /* else nobody would hear the answer */
-        say(p);
+    if (may_begin(p->bus))
+        knock(p);
     return MER_OK;
 }
 
-/* Redis tells nobody at the other end only from somebody who is about to come back by time. */
+/* Never "gone": only time tells nobody at the other end from somebody who is about to come back. */
 static bool look(struct bus_peer *p)
 {
-    if (!p->channel.knocking && mer_redis_sub_is_up(p->bus->pubsub->sub))
-        say(p);
+    knock(p);
     return false;
 }
 

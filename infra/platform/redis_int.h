@@ -266,5 +266,7 @@ void mer__redis_restarted(struct redis_node *n);
 
 /* --- redis_subscribe.c --- */
 
+/* A slot has another primary: whoever is subscribed at the one before goes there. */
+void mer__redis_subs_follow(struct mer_redis *r);
 /* Every subscription is told that the client ends. */
 void mer__redis_end_subs(struct mer_redis *r);

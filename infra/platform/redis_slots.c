@@ -94,6 +94,7 @@ static void tell_change(struct mer_redis *r, unsigned first, unsigned last)
     mer__redis_count(r, RM_PRIMARY_CHANGES);
     MER_LOG(r->conf.log, MER_INFO, "redis.primary_changed", KV_U64("first", first), KV_U64("last", last),
             KV_STR("node", r->slot[first]->address));
+    mer__redis_subs_follow(r);
     if (r->on_change)
         r->on_change(r->on_change_ctx, (uint16_t)first, (uint16_t)last);
 }

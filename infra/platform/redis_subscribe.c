@@ -3,7 +3,7 @@
  *
  * A connection of its own, because in RESP2 a subscribed connection can carry nothing else, and because a burst of messages must not stand
  * before the answers of calls. Redis lets a replica be subscribed to without a word, and a primary that was replaced by force keeps its
- * subscribers: so every tick compares the node with the slot map.
+ * subscribers: so the node is compared with the slot map whenever that changes, and every tick.
  *
  * Timer: `timer`. DOWN: the backoff, fires open. Otherwise the tick: asks for a sign of life, ends what is silent or at the wrong node. */
 #include <meridian/redis_subscribe.h>
@@ -241,10 +241,24 @@ static void open_connection(struct mer_redis_sub *s)
     mer_loop_arm(s->loop, &s->timer, SUB_TICK_MS);
 }
 
+static bool misplaced(const struct mer_redis_sub *s)
+{
+    const char *primary = mer_redis_primary(s->r, s->slot);
+    return s->state != SUB_DOWN && primary != NULL && strcmp(primary, s->address) != 0;
+}
+
+void mer__redis_subs_follow(struct mer_redis *r)
+{
+    MER_LIST_EACH_SAFE (it, &r->subs) {
+        struct mer_redis_sub *s = MER_LIST_ENTRY(it, struct mer_redis_sub, node);
+        if (misplaced(s))
+            fail(s, "another primary");
+    }
+}
+
 static void tick(struct mer_redis_sub *s)
 {
     static const char *const ping[] = {"PING"};
-    const char *primary = mer_redis_primary(s->r, s->slot);
     uint64_t now = s->loop->now_ms;
     if (now - s->ticked_ms > SUB_STALL_MS)
         s->heard_ms = now;
@@ -253,7 +267,7 @@ static void tick(struct mer_redis_sub *s)
         fail(s, "silent");
         return;
     }
-    if (primary != NULL && strcmp(primary, s->address) != 0) {
+    if (misplaced(s)) {
         fail(s, "another primary");
         return;
     }
@@ -306,6 +320,12 @@ enum mer_err mer_redis_subscribe(struct mer_redis_sub **out, struct mer_redis *r
 bool mer_redis_sub_is_up(const struct mer_redis_sub *s)
 {
     return s->state == SUB_UP;
+}
+
+void mer_redis_sub_check(struct mer_redis_sub *s)
+{
+    if (s->r != NULL)
+        mer__redis_refresh(s->r);
 }
 
 void mer__redis_end_subs(struct mer_redis *r)

@@ -24,7 +24,8 @@ struct fake_broker {
     struct mer_redis_sub sub[BROKER_SUBS];
     enum broker_fault fault;
     unsigned faults; /* that many of the next frames, after `skip` */
-    unsigned skip, published;
+    unsigned skip, published, checks;
+    const char *unheard; /* of this channel it is said that nobody hears it */
 };
 struct mer_redis { /* a client */
     struct fake_broker *broker;
@@ -54,7 +55,7 @@ static inline void broker__deliver(struct mer_deferred *d)
     struct broker_frame *f = MER_CONTAINER_OF(d, struct broker_frame, later);
     struct mer_redis_sub *s = broker__find(f->b, f->channel);
     bool heard = s != NULL && !s->down && f->fault != BROKER_FAILS && f->fault != BROKER_HEARS_NOBODY;
-    redisReply reply = {.type = REDIS_REPLY_INTEGER, .integer = heard};
+    redisReply reply = {.type = REDIS_REPLY_INTEGER, .integer = heard && (f->b->unheard == NULL || strcmp(f->b->unheard, f->channel) != 0)};
     for (int n = f->fault == BROKER_REPEATS ? 2 : 1; n > 0 && heard && s->cbs != NULL && f->fault != BROKER_LOSES; n--)
         if (s->channel[0] != 0) /* it may have left inside */
             s->cbs->on_message(s->ctx, f->data, f->len);
@@ -114,6 +115,11 @@ enum mer_err mer_redis_subscribe(struct mer_redis_sub **out, struct mer_redis *r
 bool mer_redis_sub_is_up(const struct mer_redis_sub *s)
 {
     return !s->down;
+}
+
+void mer_redis_sub_check(struct mer_redis_sub *s)
+{
+    s->broker->checks++;
 }
 
 void mer_redis_unsubscribe(struct mer_redis_sub *s)

@@ -80,8 +80,28 @@ static void what_redis_says_of_a_message_is_believed_at_once(void **state)
         assert_int_equal(f->a.downs, i + 1);
         assert_int_equal(f->b.downs, i + 1); /* by the bye */
         assert_int_equal(f->a.dead, 0);
+        assert_in_range(f->broker.checks, i + 1, 2 * (i + 1)); /* b looks whether it is where it should be, a whether it speaks there */
         meet_again(f);
     }
+}
+
+static void who_is_not_heard_does_not_live_life_after_life(void **state)
+{
+    struct fix *f = *state;
+    meet(f);
+    f->b.echo_to = f->b.bus;
+    uint64_t began = f->loop.now_ms;
+    f->broker.unheard = "bus:b.1"; /* delivered all the same */
+    while (f->loop.now_ms - began < 1000) {
+        (void)!send_text(f->a.bus, "b.1", "x");
+        (void)!send_text(f->b.bus, "a.1", "x");
+        run_for(f, 5);
+    }
+    assert_in_range(f->a.downs, 1, 6);
+    f->b.echo_to = NULL;
+    f->broker.unheard = NULL;
+    run_for(f, 500);
+    meet_again(f);
 }
 
 static void a_bye_that_is_lost_is_made_good_by_the_next_hello(void **state)
@@ -234,6 +254,7 @@ int main(void)
         T(even_a_lost_last_message_is_noticed_within_a_heartbeat),
         T(a_message_that_comes_twice_is_taken_once),
         T(what_redis_says_of_a_message_is_believed_at_once),
+        T(who_is_not_heard_does_not_live_life_after_life),
         T(a_bye_that_is_lost_is_made_good_by_the_next_hello),
         T(three_seconds_of_silence_end_a_life),
         T(a_pair_in_use_says_something_every_second),
