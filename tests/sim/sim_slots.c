@@ -11,7 +11,7 @@
 
 #include "tests/sim/sim_redis.h"
 
-enum { MOVES = 8, STEP_MIN_US = 2000, STEP_MAX_US = 150 * 1000 };
+enum { MOVES = 8, STEP_MIN_US = 2000, STEP_MAX_US = 150 * 1000, CLOSE_MIN_US = 200 * 1000, CLOSE_MAX_US = 800 * 1000 };
 
 struct move {
     unsigned slot, from, to;
@@ -154,7 +154,11 @@ static void on_step(void *ctx, uint64_t m)
     struct move *v = &slots.move[m];
     struct sim_node *from = sim_redis_primary(v->from), *to = sim_redis_primary(v->to);
     const struct sim_key *key = key_of_slot(from, v->slot);
-    (void)ctx;
+    bool empty = ctx != NULL;
+    if (!key && !empty) {
+        sim_at(sim_between(CLOSE_MIN_US, CLOSE_MAX_US), on_step, v, m);
+        return;
+    }
     if (key) {
         struct sim_str *name = sim_str_ref(key->name);
         command(to, "RESTORE", name, sim_key_copy(key)); /* kept by the log, as all its effects are */
