@@ -58,6 +58,7 @@ resource "aws_vpc_security_group_ingress_rule" "flow" {
   from_port                    = each.value.first
   to_port                      = each.value.last
   description                  = "${each.key}: ${each.value.why}"
+  tags                         = { Name = each.key, group = each.value.to }
 }
 
 resource "aws_vpc_security_group_egress_rule" "flow" {
@@ -81,6 +82,7 @@ resource "aws_vpc_security_group_ingress_rule" "open" {
   from_port         = each.value.port
   to_port           = each.value.port
   description       = "${each.key}: open to the world"
+  tags              = { Name = each.key, group = each.value.to }
 }
 
 resource "aws_vpc_security_group_egress_rule" "outward" {
@@ -105,6 +107,7 @@ resource "aws_vpc_security_group_ingress_rule" "peer" {
   from_port         = local.ports.router_peer
   to_port           = local.ports.router_peer
   description       = "routers of another region"
+  tags              = { Name = "peer", group = "router" }
 }
 
 resource "aws_vpc_security_group_egress_rule" "peer" {

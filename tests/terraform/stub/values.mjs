@@ -63,7 +63,7 @@ function inventText({ name, seed, type, region }) {
     if (/(^|_)ip(_address)?$/.test(name)) return `192.0.2.${parseInt(seed.slice(0, 2), 16)}`;
     if (/dns_name|fqdn|endpoint|address|domain_name/.test(name)) return `${name.replace(/_/g, '-')}-${short}.${region}.aws.test`;
     if (/zone_id$/.test(name)) return `Z${short.toUpperCase()}`;
-    if (name === 'json') return '{}';
+    if (name === 'key_name') return ''; // computed, and nothing when nobody gave one
     return `${name}-${short}`;
 }
 

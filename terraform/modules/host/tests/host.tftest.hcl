@@ -1,14 +1,3 @@
-variables {
-  cloud_region = "eu-north-1"
-  bucket       = "kit-north"
-  release      = "1.2.3"
-  packages     = ["meridian-edge"]
-  units        = ["meridian-edge@@N@.service"]
-  secrets      = { "redis-password" = "kit/north/redis-password" }
-  environment  = { CAPACITY = "1000" }
-  files        = { "/etc/meridian/edge-@N@.yaml.in" = "id: \"@HOST@-@N@\"\n" }
-}
-
 run "a_host_knows_what_to_run_and_where_it_comes_from" {
   command = plan
   assert {

@@ -1,7 +1,3 @@
-variables {
-  footprint_file = "./tests/three.yaml"
-}
-
 run "reads_what_the_footprint_says" {
   command = plan
   assert {

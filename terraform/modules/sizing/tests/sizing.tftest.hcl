@@ -1,7 +1,3 @@
-variables {
-  capacity_players = 3750000
-}
-
 run "ten_million_players_need_the_reference_s_order_of_hosts" {
   command = plan
   assert {

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deliberate mistakes, each made on a copy of the tree, and who must refuse it: Terraform itself (against the provider's schema, or one of our
+// validations), or a check by its name. A mistake that the named one lets pass is a failed test.
+
+const inFile = (file, from, to) => ({ file: `terraform/${file}`, from, to });
+const footprint = (from, to) => ({ file: 'geo/footprint.yaml', from, to });
+
+/* root: where it is planned (REGION: any region). says: what Terraform must answer. check: the check that must refuse. */
+export const mistakes = [
+    { name: 'a misspelt argument', edit: inFile('modules/edge-fleet/balancer.tf', 'connection_termination = false', 'connection_terminaton = false'), says: /Unsupported argument[\s\S]*connection_terminaton/ },
+    { name: 'an argument that AWS decides', edit: inFile('modules/edge-fleet/balancer.tf', 'internal                               = false', 'arn = "mine"'), says: /unconfigurable attribute.*"arn"/ },
+    { name: 'a type that does not exist', edit: inFile('modules/router/main.tf', 'resource "aws_route53_record" "this"', 'resource "aws_route54_record" "this"'), says: /Invalid resource type[\s\S]*aws_route54_record/ },
+    { name: 'more hosts at least than at most', edit: inFile('modules/edge-fleet/main.tf', 'max_size                  = var.fleet.max_hosts', 'max_size                  = 1'), says: /min_size \d+ is more than max_size 1/ },
+    { name: 'shares that sum to 101', edit: footprint('share_percent: 20', 'share_percent: 21'), says: /share_percent must sum to 100/, check: 'shares-sum-to-100' },
+    { name: 'two regions in one network', edit: footprint('network_ipv4: 10.40.0.0/16', 'network_ipv4: 10.30.0.0/16'), says: /two regions have the same network_ipv4/, check: 'networks-are-apart' },
+    { name: 'a region without a root', remove: 'terraform/live/prod/eu', check: 'every-region-has-a-root' },
+    { name: 'Redis open to the world', edit: inFile('modules/network/flows.tf', '{ to = "balancer", net = net, protocol = "tcp", port = local.ports.player }', '{ to = "redis", net = net, protocol = "tcp", port = local.ports.redis }'), check: 'open-ports' },
+    { name: 'a door for SSH', edit: inFile('modules/network/flows.tf', '"edge-to-router"          = {', '"ssh" = { from = "router", to = "edge", first = 22, last = 22, why = "just in case" }\n    "edge-to-router"          = {'), check: 'no-ssh' },
+    { name: 'Redis replicas without TLS', edit: inFile('modules/redis/own/main.tf', '"tls-replication yes",', ''), check: 'tls-for-redis' },
+    { name: 'edges that talk to Redis in the clear', edit: inFile('modules/edge-fleet/config.tf', 'redis_tls_ca        = "${local.secrets}/redis-ca"', 'redis_tls_ca        = ""'), check: 'tls-for-redis' },
+    { name: 'a hook shorter than the drain', edit: inFile('modules/edge-fleet/main.tf', 'heartbeat_timeout    = var.drain.hook_seconds', 'heartbeat_timeout    = 300'), check: 'hook-outlasts-drain' },
+    { name: 'sockets cut when a host drains', edit: inFile('modules/edge-fleet/balancer.tf', 'connection_termination = false', 'connection_termination = true'), check: 'sockets-are-never-cut' },
+    { name: 'another figure than R33\'s', edit: inFile('modules/sizing/main.tf', 'cpu_high_percent         = 70', 'cpu_high_percent         = 75'), check: 'r33-word-for-word' },
+    { name: 'client addresses from anybody', edit: inFile('modules/region/main.tf', 'local.me.subnets["public-${z}"].ipv4]', 'local.me.subnets["edge-${z}"].ipv4]'), check: 'clients-keep-their-address' },
+    { name: 'the old metadata service', edit: inFile('modules/router/main.tf', 'http_tokens                 = "required"', 'http_tokens                 = "optional"'), check: 'metadata-v2-only' },
+    { name: 'a role that may do anything', edit: inFile('modules/access/main.tf', 'actions   = ["s3:GetObject"]', 'actions   = ["s3:*"]'), check: 'roles-name-what-they-may' },
+    { name: 'a disk that is not encrypted', edit: inFile('modules/redis/own/main.tf', 'encrypted         = true', 'encrypted         = false'), check: 'encrypted-at-rest' },
+    { name: 'a key that no edge knows', edit: inFile('modules/edge-fleet/config.tf', 'drain_deadline_ms   =', 'redis_retries = 3\n    drain_deadline_ms   ='), check: 'binaries-take-their-configuration' },
+    { name: 'another region\'s networks', edit: inFile('modules/region/main.tf', '[for p in local.peers : p.router_network]', '[for p in local.peers : p.network_ipv4]'), check: 'peers-reach-routers-only' },
+    { name: 'a region left out of the mesh', root: 'global', edit: inFile('modules/regions/main.tf', 'if pair[0] < pair[1]', 'if pair[0] < pair[1] && pair[1] < 3'), check: 'full-mesh' },
+    { name: 'a mesh for more than routers', root: 'global', edit: inFile('modules/global/mesh.tf', 'var.footprint.regions[each.value.to].router_network', 'var.footprint.regions[each.value.to].network_ipv4'), check: 'mesh-is-for-routers-only' },
+    { name: 'name servers with yesterday\'s addresses', root: 'global', edit: inFile('modules/geo-dns/main.tf', 'yamlencode(local.footprint)', 'yamlencode(var.footprint)'), check: 'name-servers-know-the-real-addresses' },
+];

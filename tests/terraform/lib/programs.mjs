@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hosts are told, given to the real programs: our binaries check the configurations, geo plans DNS from the rendered footprint, a real
+// Redis starts with its file, bash reads the scripts, and the balancer's health answer and the agent's figures come from a stand-in edge.
+import { execFile, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+import { root } from './environment.mjs';
+import { environmentOf, EXAMPLE, filesOf, filled } from './hosts.mjs';
+
+const run = promisify(execFile);
+const unless = (ok, complaint) => (ok ? [] : [complaint]);
+
+/* Path of a binary of ours, or undefined. */
+function binary(name) {
+    const builds = [process.env.MERIDIAN_BUILD, 'build/test', 'build/release'].filter(Boolean);
+    return builds.map((b) => path.resolve(root, b, name)).find((f) => fs.existsSync(f));
+}
+
+async function accepts(program, config, dir, name) {
+    const file = path.join(dir, name);
+    fs.writeFileSync(file, config);
+    try {
+        await run(program, ['--config', file, '--check-config'], { env: { PATH: process.env.PATH } });
+        return [];
+    } catch (error) {
+        return [`${path.basename(program)} refuses ${name}: ${error.stderr.trim()}`];
+    }
+}
+
+const template = (r) => r.of('aws_launch_template')[0] ?? r.of('aws_instance').find((i) => i.values.tags.role === 'single');
+const hosts = (r, role) => r.of('aws_instance').filter((i) => i.values.tags?.role === role);
+
+/* The edges' and routers' configurations, first and last process of a host. */
+export async function binariesTakeTheirConfiguration(r, dir) {
+    const edge = binary('edge/meridian-edge');
+    const router = binary('region-router/meridian-router');
+    if (!edge || !router) return ['no binaries: build first, or name the folder in MERIDIAN_BUILD'];
+    const files = filesOf(template(r).values);
+    const last = +environmentOf(files).PROCESSES;
+    const edges = [1, last].map((n) => accepts(edge, filled(files['/etc/meridian/edge-@N@.yaml.in'], files, n), dir, `${r.name}-edge-${n}.yaml`));
+    const routers = [...hosts(r, 'router'), ...hosts(r, 'single')].map((h) => {
+        const f = filesOf(h.values);
+        return accepts(router, filled(f['/etc/meridian/router.yaml.in'], f, 0), dir, `${r.name}-router-${h.index ?? 'single'}.yaml`);
+    });
+    return (await Promise.all([...edges, ...routers])).flat();
+}
+
+/* `geo plan` with the footprint that the name servers get: its zone answers the names that the edges expect, with the balancers' addresses. */
+export async function geoTakesTheFootprint(g, dir) {
+    const geo = binary('geo/geo');
+    if (!geo) return ['no geo: build first, or name the folder in MERIDIAN_BUILD'];
+    const complaints = [];
+    for (const host of hosts(g, 'geo')) {
+        const files = filesOf(host.values);
+        const into = path.join(dir, `gdnsd-${host.index}`);
+        fs.mkdirSync(into);
+        for (const name of ['footprint', 'measured']) fs.writeFileSync(path.join(into, `../${name}.yaml`), files[`/etc/meridian/${name}.yaml`]);
+        const options = ['--footprint', path.join(dir, 'footprint.yaml'), '--measured', path.join(dir, 'measured.yaml'), '--name-server', environmentOf(files).NAME_SERVER];
+        try {
+            await run(geo, ['plan', '--dir', into, '--listen', `${EXAMPLE.ADDRESS}:53`, ...options]);
+        } catch (error) {
+            return [`geo refuses the footprint of ${host.index}: ${error.stderr}`];
+        }
+        const config = fs.readFileSync(path.join(into, 'config'), 'utf8');
+        const zone = fs.readFileSync(path.join(into, 'zones', g.footprint.zone), 'utf8');
+        for (const region of g.footprint.regions) {
+            complaints.push(...unless(new RegExp(`^${region.name} .*DYNA`, 'm').test(zone), `gdnsd does not answer ${region.name}.${g.footprint.zone}`));
+            for (const address of g.addresses[region.name]) complaints.push(...unless(config.includes(` ${address} `), `gdnsd does not know ${address} of ${region.name}`));
+        }
+    }
+    return complaints;
+}
+
+/* Every script that any host runs, read by bash. */
+export async function bashReadsTheScripts(all) {
+    const scripts = new Map();
+    for (const h of all.flatMap((r) => [...r.of('aws_instance'), ...r.of('aws_launch_template')]))
+        for (const [file, text] of Object.entries(filesOf(h.values))) if (text.startsWith('#!/bin/bash')) scripts.set(text, file);
+    const complaints = [...scripts].map(([text, file]) =>
+        new Promise((done) => {
+            const bash = spawn('bash', ['-n']);
+            let words = '';
+            bash.stderr.on('data', (t) => (words += t));
+            bash.on('close', (code) => done(unless(code === 0, `${file}: ${words}`)));
+            bash.stdin.end(text);
+        }));
+    return [...unless(scripts.size > 0, 'no host runs any script'), ...(await Promise.all(complaints)).flat()];
+}
+
+async function certificates(dir) {
+    const make = (...words) => run('openssl', words, { cwd: dir });
+    await make('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'redis-key', '-out', 'redis-ca', '-days', '2', '-subj', '/CN=redis', '-addext', 'subjectAltName=DNS:localhost');
+    fs.copyFileSync(path.join(dir, 'redis-ca'), path.join(dir, 'redis-certificate'));
+}
+
+/* A Redis of this machine starts with what a host gets, answers with TLS and refuses without. Its place and addresses are ours. */
+export async function redisTakesItsFile(r, dir, port) {
+    const files = filesOf(hosts(r, 'redis')[0].values);
+    await certificates(dir);
+    const folder = path.join(dir, 'redis');
+    fs.mkdirSync(folder);
+    fs.writeFileSync(path.join(folder, 'users.acl'), 'user default on >secret ~* &* +@all\n');
+    const conf = filled(files['/etc/meridian/redis-@N@.conf.in'], files, 1)
+        .replace(`bind ${EXAMPLE.ADDRESS} 127.0.0.1`, 'bind 127.0.0.1')
+        .replace(/^tls-port .*$/m, `tls-port ${port}`)
+        .replaceAll(/\/var\/lib\/redis\/\d+/g, folder)
+        .replaceAll('/etc/meridian/secrets', dir)
+        .replace('@PASSWORD@', 'secret');
+    const file = path.join(dir, 'redis.conf');
+    fs.writeFileSync(file, conf);
+    const server = spawn('redis-server', [file]);
+    let words = '';
+    for (const stream of [server.stdout, server.stderr]) stream.on('data', (t) => (words += t));
+    const ended = new Promise((done) => server.on('close', done));
+    const ask = (...more) => run('redis-cli', ['-p', String(port), '--no-auth-warning', '-a', 'secret', ...more]).then((a) => a.stdout.trim(), (e) => `refused ${e.stderr}`);
+    try {
+        let pong;
+        for (let i = 0; i < 100 && pong !== 'PONG' && server.exitCode === null; i++) {
+            pong = await ask('--tls', '--cacert', path.join(dir, 'redis-ca'), 'ping');
+            if (pong !== 'PONG') await new Promise((done) => setTimeout(done, 100));
+        }
+        const plain = await ask('ping');
+        const user = await ask('--tls', '--cacert', path.join(dir, 'redis-ca'), 'config', 'get', 'masteruser');
+        return [
+            ...unless(pong === 'PONG', `redis-server with a host's file: ${words}`),
+            ...unless(plain !== 'PONG', 'it answers without TLS'),
+            ...unless(/repl-g1-a-1$/.test(user), `it replicates as ${user}`),
+        ];
+    } finally {
+        server.kill();
+        await ended;
+    }
+}
+
+const METRICS = 'meridian_edge_connections 400\nmeridian_edge_move_stored_seconds_sum 0.5\nmeridian_edge_move_stored_seconds_count 100\n';
+
+/* The balancer's answer and the agent's figures: two processes, of which one is a stand-in that is ready or not. */
+export async function hostAnswersForItsEdges(r, dir) {
+    const files = filesOf(template(r).values);
+    const state = { ready: true };
+    const edge = http.createServer((q, a) => {
+        a.statusCode = q.url === '/metrics' || state.ready ? 200 : 503;
+        a.end(q.url === '/metrics' ? METRICS : '');
+    });
+    await new Promise((done) => edge.listen(0, '127.0.0.1', done));
+    const env = path.join(dir, 'host.env');
+    // Process 1 is not there, process 2 is the stand-in.
+    fs.writeFileSync(env, `export PROCESSES=2 ADMIN_PORT=${edge.address().port - 2} CAPACITY=1000 GROUP=g HOOK=h DRAIN_SECONDS=1\n`);
+    fs.writeFileSync(path.join(dir, 'meminfo'), 'MemTotal: 1000 kB\nMemFree: 1 kB\nMemAvailable: 250 kB\n');
+    const call = (name, input, ...words) =>
+        new Promise((done) => {
+            const script = path.join(dir, name);
+            fs.writeFileSync(script, files[`/usr/local/lib/meridian/${name}`], { mode: 0o755 });
+            const child = spawn(script, words, { env: { PATH: process.env.PATH, MERIDIAN_HOST_ENV: env, MERIDIAN_MEMINFO: path.join(dir, 'meminfo') } });
+            let out = '';
+            child.stdout.on('data', (t) => (out += t));
+            child.on('close', () => done(out));
+            child.stdin.end(input);
+        });
+    try {
+        const question = 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n';
+        const up = await call('host-health', question);
+        state.ready = false;
+        const down = await call('host-health', question);
+        const figures = await call('host-agent', '', '--measure');
+        return [
+            ...unless(up.startsWith('HTTP/1.1 200 '), `with one edge ready: ${up}`),
+            ...unless(down.startsWith('HTTP/1.1 503 '), `with none ready: ${down}`),
+            ...unless(figures === '75.0 40.0 5.0\n', `memory, connections, response: ${figures}`),
+        ];
+    } finally {
+        edge.close();
+        edge.closeAllConnections?.();
+    }
+}

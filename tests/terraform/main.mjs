@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// All that can be known of Terraform's files without a cloud account: README.md says what each part proves.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { copyTree, modulesIn, prepare, root, rootsIn } from './lib/environment.mjs';
+import { readFootprint } from './lib/footprint.mjs';
+import { mistakes } from './lib/mistakes.mjs';
+import * as programs from './lib/programs.mjs';
+import { each, Report } from './lib/report.mjs';
+import { Resources } from './lib/resources.mjs';
+import { created, Terraform } from './lib/terraform.mjs';
+import { globalChecks, treeChecks } from './policy/footprint.mjs';
+import { regionChecks } from './policy/region.mjs';
+
+const report = new Report(process.argv.slice(2));
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'meridian-terraform-'));
+process.on('exit', () => fs.rmSync(work, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
+
+const isRegion = (dir) => dir.includes('/live/') && !dir.endsWith('/global');
+const folder = (name) => fs.mkdtempSync(path.join(work, `${name}-`));
+
+function sum(counts) {
+    return `${Object.values(counts).reduce((a, b) => a + b, 0)} resources of ${Object.keys(counts).length} types`;
+}
+
+/* A root's or module's way up: made, and nothing left to do. */
+async function up(terraform, ...more) {
+    await terraform.init();
+    await terraform.must('validate');
+    const plan = await terraform.plan(...more);
+    await terraform.apply();
+    await terraform.settled(...more);
+    const counts = {};
+    for (const r of created(plan).values()) counts[r.type] = (counts[r.type] ?? 0) + 1;
+    return counts;
+}
+
+async function stateOf(terraform, more) {
+    return new Resources(JSON.parse(await terraform.must('show', '-json')), more);
+}
+
+/* What a region's root answered: its balancer's addresses. */
+function addressesIn(tree, environment, regions) {
+    const read = (name) => JSON.parse(fs.readFileSync(path.join(tree, 'terraform/live', environment, name, 'terraform.tfstate'), 'utf8')).outputs.region.value.players;
+    return Object.fromEntries(regions.map((r) => [r.name, [...read(r.name).ipv4, ...read(r.name).ipv6]]));
+}
+
+async function roots(env, tree) {
+    const of = (dir) => new Terraform(path.join(tree, dir), env.config, work);
+    const footprint = readFootprint(path.join(tree, 'geo/footprint.yaml'));
+    const all = rootsIn(tree);
+    const counts = {};
+    const chain = (dir) => report.test(`root ${dir}: init, validate, plan, apply, empty second plan`, async () => sum((counts[dir] = await up(of(dir)))));
+    await each(all.filter((dir) => isRegion(dir)), chain);
+    await each(all.filter((dir) => !isRegion(dir)), chain);
+
+    const applied = all.filter((dir) => counts[dir]);
+    for (const dir of applied.filter(isRegion)) {
+        const name = path.basename(dir);
+        const region = await stateOf(of(dir), { name, footprint, entry: footprint.regions.find((r) => r.name === name) });
+        for (const [check, what] of Object.entries(regionChecks)) await report.test(`policy ${name}: ${check}`, () => what(region));
+        await report.test(`programs ${name}: binaries-take-their-configuration`, () => programs.binariesTakeTheirConfiguration(region, folder(name)));
+        if (dir === applied[0]) await withRegion(region);
+    }
+    for (const dir of applied.filter((d) => d === 'terraform/single')) {
+        const single = await stateOf(of(dir), { name: 'single' });
+        await report.test('programs single: binaries-take-their-configuration', () => programs.binariesTakeTheirConfiguration(single, folder('single')));
+        await report.test('programs single: bash reads every script', () => programs.bashReadsTheScripts([single]));
+    }
+    for (const dir of applied.filter((d) => d.endsWith('/global'))) {
+        const addresses = addressesIn(tree, path.basename(path.dirname(dir)), footprint.regions);
+        const global = await stateOf(of(dir), { footprint, addresses });
+        for (const [check, what] of Object.entries(globalChecks)) await report.test(`policy global: ${check}`, () => what(global));
+        await report.test('programs global: geo plans what Terraform makes', () => programs.geoTakesTheFootprint(global, folder('geo')));
+        await report.test('programs global: bash reads every script', () => programs.bashReadsTheScripts([global]));
+    }
+    return { counts, of };
+}
+
+async function withRegion(region) {
+    await report.test('programs: bash reads every script of a region', () => programs.bashReadsTheScripts([region]));
+    await report.test('programs: redis takes its file, with TLS and not without', () => programs.redisTakesItsFile(region, folder('redis'), 19979));
+    await report.test('programs: a host answers for its edges', () => programs.hostAnswersForItsEdges(region, folder('host')));
+}
+
+/* The other choices: managed Redis, Route 53. */
+async function variant(env, applied) {
+    if (!report.wants('variant')) return;
+    const tree = folder('variant');
+    fs.cpSync(applied, tree, { recursive: true, filter: (f) => !f.includes('/.terraform') });
+    const file = path.join(tree, 'terraform/live/prod/environment.yaml');
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/^dns: gdnsd/m, 'dns: route53').replace(/^redis: own/m, 'redis: managed'));
+    const footprint = readFootprint(path.join(tree, 'geo/footprint.yaml'));
+    const name = footprint.regions.at(-1).name;
+    const region = new Terraform(path.join(tree, 'terraform/live/prod', name), env.config, work);
+    fs.rmSync(path.join(region.dir, 'terraform.tfstate'));
+    await report.test(`variant ${name}: managed Redis, Route 53: up`, async () => sum(await up(region)));
+    const made = await stateOf(region, { name, footprint, entry: footprint.regions.at(-1) });
+    for (const [check, what] of Object.entries(regionChecks)) await report.test(`variant ${name}: ${check}`, () => what(made));
+    const global = new Terraform(path.join(tree, 'terraform/live/prod/global'), env.config, work);
+    fs.rmSync(path.join(global.dir, 'terraform.tfstate'));
+    await report.test('variant global: Route 53: up', async () => sum(await up(global)));
+    const shared = await stateOf(global, { footprint, addresses: {} });
+    for (const [check, what] of Object.entries(globalChecks)) await report.test(`variant global: ${check}`, () => what(shared));
+}
+
+async function down({ counts, of }) {
+    const destroy = (dir) =>
+        report.test(`root ${dir}: destroy`, async () => {
+            const gone = await of(dir).destroy();
+            const made = Object.values(counts[dir]).reduce((a, b) => a + b, 0);
+            return gone === made ? `${gone} resources` : [`${made} made, ${gone} destroyed`];
+        });
+    const made = Object.keys(counts);
+    await each(made.filter((dir) => !isRegion(dir)), destroy);
+    await each(made.filter(isRegion), destroy);
+}
+
+async function modules(env, tree) {
+    await each(modulesIn(tree), async (dir) => {
+        const terraform = new Terraform(path.join(tree, dir), env.config, work);
+        const given = path.join(terraform.dir, 'tests/given.auto.tfvars.json');
+        const name = `module ${dir.replace('terraform/modules/', '')}`;
+        await report.test(`${name}: init, validate${fs.existsSync(given) ? ', plan, apply, empty second plan, destroy' : ''}`, async () => {
+            if (!fs.existsSync(given)) {
+                await terraform.init();
+                await terraform.must('validate');
+                return '';
+            }
+            const more = `-var-file=${given}`;
+            const counts = await up(terraform, more);
+            await terraform.destroy(more);
+            return sum(counts);
+        });
+        if (!fs.existsSync(path.join(terraform.dir, 'tests'))) return;
+        await report.test(`${name}: terraform test`, async () => {
+            const out = await terraform.must('test');
+            return /(\d+ passed, \d+ failed)/.exec(out)[1];
+        });
+    });
+}
+
+/* One mistake on a copy: who refuses it? */
+async function refuse(env, applied, mistake) {
+    const tree = folder('mistake');
+    fs.cpSync(applied, tree, { recursive: true, filter: (f) => !f.includes('/.terraform') && (mistake.root === 'global' || !f.endsWith('.tfstate')) });
+    if (mistake.remove) fs.rmSync(path.join(tree, mistake.remove), { recursive: true });
+    if (mistake.edit) {
+        const file = path.join(tree, mistake.edit.file);
+        const text = fs.readFileSync(file, 'utf8');
+        if (!text.includes(mistake.edit.from)) throw new Error(`${mistake.edit.file} has no "${mistake.edit.from}": the mistake cannot be made`);
+        fs.writeFileSync(file, text.replace(mistake.edit.from, mistake.edit.to));
+    }
+    const settings = path.join(tree, 'terraform/live/prod/environment.yaml');
+    fs.appendFileSync(settings, 'redis_shards_per_group: 60 # fewer hosts, a shorter plan\n');
+    const footprint = readFootprint(path.join(tree, 'geo/footprint.yaml'));
+    const refusals = Object.entries(treeChecks).filter(([, what]) => what({ tree, footprint }).length).map(([check]) => check);
+    if (mistake.remove) return verdict(mistake, refusals, '');
+    const name = mistake.root ?? footprint.regions.at(-1).name;
+    const terraform = new Terraform(path.join(tree, 'terraform/live/prod', name), env.config, work);
+    await terraform.must('init', '-input=false', '-reconfigure').catch((error) => refusals.push(error.message));
+    const { code, out } = await terraform.run('plan', '-input=false', '-out=plan.bin');
+    if (code !== 0) return verdict(mistake, refusals, out.replace(/\n[│ ]*/g, '\n').replace(/\s*\n\s*/g, ' '));
+    const plan = JSON.parse(await terraform.must('show', '-json', 'plan.bin'));
+    const more = { name, footprint, entry: footprint.regions.find((r) => r.name === name) };
+    if (mistake.root === 'global') more.addresses = addressesIn(tree, 'prod', footprint.regions);
+    const resources = new Resources(plan, more);
+    for (const [check, what] of Object.entries(mistake.root === 'global' ? globalChecks : regionChecks)) if (what(resources).length) refusals.push(check);
+    if (mistake.check === 'binaries-take-their-configuration' && (await programs.binariesTakeTheirConfiguration(resources, folder('config'))).length) refusals.push(mistake.check);
+    return verdict(mistake, refusals, '');
+}
+
+function verdict(mistake, refusals, out) {
+    const complaints = [];
+    if (mistake.says && !mistake.says.test(out)) complaints.push(`Terraform does not say ${mistake.says}: ${out || 'it plans it'}`);
+    if (!mistake.says && out) complaints.push(`Terraform refuses before the check can: ${out}`);
+    if (mistake.check && !refusals.includes(mistake.check)) complaints.push(`${mistake.check} lets it pass (${refusals.join(', ') || 'and so does every other check'})`);
+    return complaints.length ? complaints : `refused by ${[mistake.says && 'Terraform', mistake.check].filter(Boolean).join(' and ')}`;
+}
+
+async function main() {
+    const footprint = readFootprint(path.join(root, 'geo/footprint.yaml'));
+    for (const [check, what] of Object.entries(treeChecks)) await report.test(`files: ${check}`, () => what({ tree: root, footprint }));
+    const env = prepare(work);
+    if (env.missing) {
+        console.log(`\nSKIPPED, and nothing below was checked: ${env.missing}`);
+        return report.end();
+    }
+    console.log(`checked against the argument schema of provider ${env.provider} through a stub; never applied to AWS`);
+    await report.test('files: formatted', async () => {
+        const { code, out } = await new Terraform(path.join(root, 'terraform'), env.config, work).run('fmt', '-check', '-recursive', '-diff');
+        return code === 0 ? [] : [out];
+    });
+    const tree = copyTree(folder('tree'));
+    const made = await roots(env, tree);
+    await variant(env, tree);
+    await each(mistakes, (m) => report.test(`mistake: ${m.name}`, () => refuse(env, tree, m)));
+    await down(made);
+    await modules(env, tree);
+    report.end();
+}
+
+await main();
