@@ -8,8 +8,8 @@ import { Footprint } from "../integration/faults/own.mjs";
 import { assertAccessible, gameBegins, launch, play, readBoard, readResult, shoot, takenAtLeast, until, visit } from "./browser.mjs";
 
 const GRACE_MS = 4000;
-const PAUSE_MS = 8000;
-const SLACK_MS = 6000; /* a stored change, a bus message, a machine that is busy */
+const PAUSE_MS = 15000;
+const SLACK_MS = 15000; /* a stored change, a bus message, a machine that is busy */
 const REST_MS = 500;
 const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 21350);
 
@@ -42,7 +42,8 @@ function servers(offset, ...more) {
 
 const chipOf = (page, name) => page.locator(".player", { has: page.locator(`.name:text-is("${name}")`) });
 const heard = async (page) => (await page.evaluate(() => window.said)).join("\n");
-const toast = (page, text) => page.waitForSelector(`.toast:has-text("${text}")`, { timeout: GRACE_MS + PAUSE_MS + SLACK_MS });
+/* Toasts are gone after some seconds; what was said aloud stays to be asked for. */
+const told = (page, text) => until(`"${text}" is told`, async () => (await heard(page)).includes(text), GRACE_MS + PAUSE_MS + SLACK_MS);
 const pauseClock = async (page) => {
     const [, minutes, seconds] = /^(\d+):(\d\d)$/.exec(await page.textContent("#pause-time")) ?? [];
     return Number(minutes) * 60 + Number(seconds);
@@ -69,7 +70,7 @@ describe("where a bot takes over", () => {
         await bea.close();
         await chipOf(ann, "Bea").and(ann.locator('[data-state="grace"]')).waitFor({ timeout: SLACK_MS });
         assert.equal(await chipOf(ann, "Bea").locator(".note").textContent(), "offline");
-        await toast(ann, "Bea lost the connection. The seat is kept.");
+        await ann.waitForSelector('.toast:text-is("Bea lost the connection. The seat is kept.")');
         await ann.waitForTimeout(REST_MS);
         await shoot(ann, "6-away-grace");
 
@@ -89,13 +90,13 @@ describe("where a bot takes over", () => {
         await ann.setViewportSize({ width: 1280, height: 800 });
 
         bea = await comeBack(away, `${place.url(1)}/?edge=${place.url(0)}`);
-        await toast(ann, "Bea is back.");
+        await told(ann, "Bea is back.");
         await ann.waitForSelector("#pause", { state: "hidden" });
         const same = async () => JSON.stringify((await readBoard(ann)).map(({ picture }) => picture)) === JSON.stringify((await readBoard(bea)).map(({ picture }) => picture));
         await until("both see the same board", same);
 
         await bea.close();
-        await toast(ann, "A bot plays for Bea now.");
+        await told(ann, "A bot plays for Bea now.");
         assert.equal(await chipOf(ann, "Bea").locator(".note").textContent(), "bot plays");
         await ann.waitForSelector("#pause", { state: "hidden" });
         await shoot(ann, "6-away-bot");
@@ -103,7 +104,7 @@ describe("where a bot takes over", () => {
         await Promise.race([play(ann, { enough: () => ann.hasMoved }), until("the bot has moved", moved, 60000).then(() => (ann.hasMoved = true))]);
 
         bea = await comeBack(away, place.url(1));
-        await toast(ann, "Bea is back and plays again.");
+        await told(ann, "Bea is back and plays again.");
         await shoot(ann, "6-away-returned");
         await Promise.all([ann, bea].map((page) => play(page)));
         const [one, other] = [await readResult(ann), await readResult(bea)];

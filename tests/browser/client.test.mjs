@@ -120,6 +120,7 @@ test("guests refused with a time to wait are not a dead end", { timeout: 60000 }
     await page.waitForSelector('#banner:has-text("The server is very busy."):not([hidden])', { timeout: 5000 });
     assert.match(await page.textContent("#banner-more"), /Next try in \d s/);
     assert.ok(await page.isHidden("#banner-action"), "a time that the server asked for is not cut short");
+    await page.waitForSelector('#banner[data-kind="good"]:has-text("Connected.")');
     await gameBegins(page);
     assert.ok(asked[1] - asked[0] >= 2000 && asked[1] - asked[0] < 4500, `${asked[1] - asked[0]} ms`);
     assert.deepEqual(page.complaints.filter((text) => !text.includes("503")), []);

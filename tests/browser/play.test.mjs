@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
-    assertAccessible, gameBegins, launch, play, readEndpoints, readResult, shoot, takenAtLeast, visit,
+    assertAccessible, gameBegins, launch, play, readEndpoints, readResult, shoot, takenAtLeast, until, visit,
 } from "./browser.mjs";
 
 const QUICK = '#board-choice input[value="2x3"]';
@@ -131,10 +131,9 @@ test("on a phone everything fits, taps turn cards, and leaving leads back", { ti
     await page.waitForTimeout(TURNED_MS);
     await shoot(page, "2-game-phone");
     await page.setViewportSize({ width: PHONE.viewport.height, height: PHONE.viewport.width });
-    await page.waitForTimeout(TURNED_MS);
+    const lowest = () => page.$$eval(".card", (cards) => Math.max(...cards.map((card) => card.getBoundingClientRect().bottom)));
+    await until("a turned phone shows the whole board", async () => (await lowest()) <= PHONE.viewport.width);
     await shoot(page, "2-game-phone-turned");
-    const lowest = await page.$$eval(".card", (cards) => Math.max(...cards.map((card) => card.getBoundingClientRect().bottom)));
-    assert.ok(lowest <= PHONE.viewport.width, "a turned phone shows the whole board");
     await assertAccessible(page);
     await page.setViewportSize(PHONE.viewport);
     await page.tap("#leave");

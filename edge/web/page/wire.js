@@ -30,9 +30,10 @@ const byId = (id) => document.getElementById(id);
 
 export class Wire {
     #client;
-    #lost = null; /* {code, told} while an interruption lasts */
+    #lost = null; /* {code, told, first, busy, good} while an interruption lasts; first: there was no connection before */
     #timer = null;
     #pending = null; /* what is told when the timer fires */
+    #goodTimer = null;
     #countdown = null;
 
     /** @param {import("../meridian.js").MeridianClient} client */
@@ -71,8 +72,8 @@ export class Wire {
         clearTimeout(this.#timer);
         this.#timer = null;
         const { edge } = this.#client.connected;
-        if (this.#lost === null) this.#log(`Connected to ${edge}.`);
-        else if (this.#lost.told) this.#good(this.#lost.good ?? "Connected again.");
+        if (!this.#lost || this.#lost.first) this.#log(`Connected to ${edge}.`);
+        if (this.#lost?.told) this.#good(this.#lost.good ?? (this.#lost.first ? "Connected." : "Connected again."));
         if (!this.#lost?.told) banner(null);
         this.#lost = null;
     }
@@ -81,7 +82,9 @@ export class Wire {
         const edge = this.#client.connected?.edge;
         if (this.#lost) this.#log(`No answer. Attempt ${attempt} in ${seconds(delayMs)}.`);
         else if (edge) this.#log(code === RESTART ? `${edge} restarts.` : `Connection to ${edge} lost.`);
-        this.#lost ??= { code, told: false };
+        clearTimeout(this.#goodTimer);
+        if (!this.#lost) banner(null); /* what good it may still say is over */
+        this.#lost ??= { code, told: false, first: edge === undefined };
         this.#lost.busy = code === OVERLOAD || reason.startsWith("overloaded");
         const until = performance.now() + delayMs;
         const show = () => {
@@ -111,13 +114,14 @@ export class Wire {
 
     #trouble() {
         if (this.#lost.busy) return "The server is very busy.";
-        if (!this.#client.connected) return "The server does not answer.";
-        return this.#client.games.size ? "Connection lost. Your game is safe." : "Connection lost.";
+        if (!this.#client.connected) return "No answer. The server may be very busy.";
+        const playing = [...this.#client.games.values()].some(({ status }) => status !== "over");
+        return playing ? "Connection lost. Your game is safe." : "Connection lost.";
     }
 
     #good(text) {
         banner(text, { kind: "good" });
-        this.#timer = setTimeout(() => banner(null), GOOD_MS);
+        this.#goodTimer = setTimeout(() => banner(null), GOOD_MS);
     }
 
     #later(run) {
