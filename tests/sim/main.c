@@ -54,6 +54,8 @@ static void run_until(uint64_t ms, bool (*done)(void))
         sim_world_run(sim.now_us + STEP_MS * 1000);
         if (!sim.failed)
             sim_check_owners();
+        if (!sim.failed && sim.managed)
+            sim_check_electable();
     }
 }
 

@@ -7,6 +7,7 @@
 #include "edge/game/change.h"
 #include "edge/game/host_private.h"
 #include "edge/session/ring.h"
+#include "region-router/electable.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_lua.h"
 
@@ -21,6 +22,7 @@ static const struct {
     {"view_tentative", "snapshots are made from the state that is being stored", NULL, NULL},
     {"resume_off_by_one", "a resume replays one message too few", NULL, NULL},
     {"speaks_when_fenced", "an owner that slept answers out of its memory", NULL, NULL},
+    {"count_too_low", "the router's leader stores a count of 1 whatever can be elected (not with --unmanaged)", NULL, NULL},
     {"no_dedupe", "moves are not remembered: one sent again is judged anew", NULL, NULL},
 };
 
@@ -84,4 +86,11 @@ bool __wrap_edge__hosted_hold(struct edge_hosted *g, const Meridian__Internal__V
 bool __wrap_edge__hosted_hold(struct edge_hosted *g, const Meridian__Internal__V1__BusMessage *m)
 {
     return !sim_planted("speaks_when_fenced") && __real_edge__hosted_hold(g, m);
+}
+
+void __real_router__keeper_count(void *ctx, const struct router_member *primary, unsigned count, unsigned enough);
+void __wrap_router__keeper_count(void *ctx, const struct router_member *primary, unsigned count, unsigned enough);
+void __wrap_router__keeper_count(void *ctx, const struct router_member *primary, unsigned count, unsigned enough)
+{
+    __real_router__keeper_count(ctx, primary, sim_planted("count_too_low") ? 1 : count, enough);
 }
