@@ -52,7 +52,8 @@ static void doubt_all(struct edge_host *h)
         edge_game_doubt(&g->core);
         games++;
     }
-    MER_LOG(h->c.log, MER_WARN, "games.doubt", KV_U64("games", games));
+    if (games > 0)
+        MER_LOG(h->c.log, MER_WARN, "games.doubt", KV_U64("games", games));
 }
 
 /* --- sleep --------------------------------------------------------------------------------------------------------------------------- */
@@ -135,7 +136,8 @@ void edge__held_ready(struct edge_hosted *g, bool all, struct mer_list *to)
 {
     while (!mer_list_empty(&g->held)) {
         struct held *first = MER_LIST_ENTRY(g->held.next, struct held, node);
-        if (!all && (first->order >= g->mine || !edge__hosted_sure(g)))
+        bool answered = g->core.now.over || (edge__hosted_sure(g) && first->order < g->mine);
+        if (!all && !answered)
             return;
         mer_list_remove(&first->node);
         mer_list_push_back(to, &first->node);

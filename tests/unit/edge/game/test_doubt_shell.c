@@ -510,6 +510,29 @@ static void who_goes_while_his_coming_waits_is_gone(void **state)
         assert_int_not_equal(f->game->attach[i].seat, 0);
 }
 
+static void what_waits_for_a_game_that_ends_is_answered_by_its_end(void **state)
+{
+    (void)state;
+    IM(SeatRequest) r = MERIDIAN__INTERNAL__V1__SEAT_REQUEST__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    Meridian__Client__V1__LeaveGame leave = MERIDIAN__CLIENT__V1__LEAVE_GAME__INIT;
+    r.game_id = leave.game_id = (char *)"g-1";
+    r.user = (char *)"ann";
+    r.session = (char *)"s-1";
+    r.body_case = MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_LEAVE_GAME;
+    r.leave_game = &leave;
+    m.body_case = BUS(SEAT_REQUEST);
+    m.seat_request = &r;
+    hear(&m, me);
+    assert_int_equal(f->call, 'p'); /* the end */
+    f->held = false;
+    request("bob", NULL, 0);
+    f->said_count = 0;
+    answer(EDGE_STORE_OK, ME, 2);
+    assert_int_equal(f->said[f->said_count - 1].body, SM(GAME_STATE));
+    assert_int_equal(f->game->held_count, 0);
+}
+
 static void more_than_a_game_may_hold_is_lost_not_kept(void **state)
 {
     (void)state;
@@ -534,6 +557,7 @@ int main(void)
         TEST(our_own_sleep_drops_nobody),
         TEST(a_turn_that_ran_out_while_we_slept_is_given_its_time),
         TEST(who_goes_while_his_coming_waits_is_gone),
+        TEST(what_waits_for_a_game_that_ends_is_answered_by_its_end),
         TEST(more_than_a_game_may_hold_is_lost_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
