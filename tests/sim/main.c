@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * main.c - sim: runs seeds, each in a process of its own, and says what they did.
  *
- *   sim [--seeds N] [--from S] [--jobs J] [--twice] [--plant BUG]     N seeds from S on; --twice: each one two times, and the same both
- * times sim --seed S [--trace]                                           one seed; --trace: everything that happens, on stdout sim
- * --list-plants
+ *   sim [--seeds N] [--from S] [--jobs J]    N seeds from S on
+ *       [--twice]                            each of them two times, and the same both times
+ *       [--unmanaged]                        the router's leader leaves the electable set alone
+ *       [--plant BUG]                        with a bug on purpose; --list-plants
+ *   sim --seed S [--trace]                   one seed; --trace: everything that happens, on stdout
+ *   sim --players N [--seed S]               a crowd (sim_crowd.h)
  *
  * Exit code 0: no invariant was broken (with --plant: the bug was found). */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +20,7 @@
 #include <unistd.h>
 
 #include "tests/sim/sim_check.h"
+#include "tests/sim/sim_crowd.h"
 #include "tests/sim/sim_faults.h"
 #include "tests/sim/sim_lua.h"
 #include "tests/sim/sim_plant.h"
@@ -28,12 +33,14 @@ enum {
     DRAIN_MS = 600 * 1000, /* three lost turns of each player of a game nobody plays any more, and the pauses between */
     SEED_SECONDS = 100,    /* of real time: beyond, it hangs */
     JOBS_MAX = 16,
+    SAY_EVERY = 500,
 };
 
 struct options {
     uint64_t seeds, from;
     unsigned jobs;
     bool trace, twice, one, unmanaged;
+    unsigned players; /* 0: seeds; else a crowd of so many */
     const char *plant;
 };
 
@@ -70,7 +77,7 @@ static void run_seed(struct result *r, uint64_t seed, const struct options *o)
     sim.managed = !o->unmanaged;
     sim.hashing = o->twice;
     sim_check_init();
-    sim_region_init(sim_between(2, SIM_EDGES));
+    sim_region_init(sim_between(2, SIM_EDGES_FEW));
     sim_players_init(sim_between(20, 30), 2);
     sim_faults_start(sim_between(5, 9));
     run_until(PLAY_MIN_MS, NULL);
@@ -149,9 +156,27 @@ struct totals {
     uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone, adopted;
 };
 
+/* The least that a seed had of each: a simulation that does little finds little. */
+static struct {
+    uint64_t games, moves;
+    unsigned faults;
+} least = {UINT64_MAX, UINT64_MAX, UINT_MAX};
+
+static void note_least(const struct sim_counts *c, unsigned faults)
+{
+    least.games = c->games < least.games ? c->games : least.games;
+    least.moves = c->moves < least.moves ? c->moves : least.moves;
+    least.faults = faults < least.faults ? faults : least.faults;
+}
+
 static void add(struct totals *t, const struct result *r, const struct options *o)
 {
     t->seeds++;
+    note_least(&r->counts, r->faults);
+    if (t->seeds % SAY_EVERY == 0) {
+        fprintf(stderr, "%llu seeds, %llu failed\n", (unsigned long long)t->seeds, (unsigned long long)t->failed);
+        fflush(stderr);
+    }
     t->games += r->counts.games;
     t->moves += r->counts.moves;
     t->shown += r->counts.shown;
@@ -243,9 +268,9 @@ static void say_cost(void)
 {
     struct rusage u;
     getrusage(RUSAGE_CHILDREN, &u);
-    printf("%.1f s of CPU; a seed takes at most %.0f MB\n",
-           (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6,
-           (double)u.ru_maxrss / 1024);
+    double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    printf("each at least %llu games, %llu moves, %u faults; %.1f s of CPU, at most %.0f MB a seed\n", (unsigned long long)least.games,
+           (unsigned long long)least.moves, least.faults, cpu, (double)u.ru_maxrss / 1024);
 }
 
 static uint64_t number(const char *text)
@@ -272,6 +297,8 @@ int main(int argc, char **argv)
             o.jobs = (unsigned)number(argv[++i]);
         else if (strcmp(argv[i], "--seed") == 0)
             o.from = number(argv[++i]), o.seeds = 1, o.one = true;
+        else if (strcmp(argv[i], "--players") == 0)
+            o.players = (unsigned)number(argv[++i]);
         else if (strcmp(argv[i], "--trace") == 0)
             o.trace = true;
         else if (strcmp(argv[i], "--twice") == 0)
@@ -282,8 +309,8 @@ int main(int argc, char **argv)
             o.plant = argv[++i];
         else {
             bool list = strcmp(argv[i], "--list-plants") == 0;
-            fprintf(list ? stdout : stderr,
-                    "sim [--seeds N] [--from S] [--jobs J] [--twice] [--unmanaged] [--plant BUG] | --seed S [--trace]\n");
+            fprintf(list ? stdout : stderr, "sim [--seeds N] [--from S] [--jobs J] [--twice] [--unmanaged] [--plant BUG] | --seed S "
+                                            "[--trace] | --players N [--seed S]\n");
             sim_plant_list(list ? stdout : stderr);
             return list ? 0 : 2;
         }
@@ -295,6 +322,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "sim: there is no bug %s\n", o.plant);
         return 2;
     }
+    if (o.players)
+        return sim_crowd(o.from, o.players);
     int rc = run_all(&o);
     say_cost();
     return rc;

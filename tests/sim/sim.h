@@ -17,13 +17,14 @@
 #include <meridian/rng.h>
 
 enum {
-    SIM_EDGES = 4,
+    SIM_EDGES = 64, /* in a crowd; a seed has up to SIM_EDGES_FEW */
+    SIM_EDGES_FEW = 4,
+    SIM_CONNECTIONS = 50000,
     SIM_ROUTERS = 2,
     SIM_SHARDS = 3,
     SIM_COPIES = 3,
     SIM_NODES = SIM_SHARDS * SIM_COPIES,
     SIM_PROCS = SIM_EDGES + SIM_ROUTERS + SIM_NODES + 1,
-    SIM_PLAYERS = 64,
 };
 
 typedef void (*sim_cb)(void *ctx, uint64_t arg);
@@ -170,6 +171,7 @@ struct sim_region {
     unsigned edges, routers;
     uint32_t grace_ms, pause_ms; /* how long a seat waits for its player (R20, R21) */
     bool abandon;                /* then: given up, or a bot's */
+    uint32_t connections;        /* max_connections of an edge */
     struct sim_proc *edge[SIM_EDGES], *router[SIM_ROUTERS], *node[SIM_NODES], *players;
 };
 extern struct sim_region region;

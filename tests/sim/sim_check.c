@@ -22,6 +22,21 @@ void sim_check_init(void)
     memset(&sim_counts, 0, sizeof(sim_counts));
 }
 
+void sim_check_sample(unsigned every)
+{
+    sim_log.every = every;
+}
+
+bool sim_check_notes(const char *game)
+{
+    uint32_t h = 2166136261u;
+    if (sim_log.every < 2)
+        return true;
+    for (const char *c = game; *c; c++)
+        h = (h ^ (uint8_t)*c) * 16777619u;
+    return h % sim_log.every == 0;
+}
+
 static void *grow(void *array, size_t *cap, size_t count, size_t size)
 {
     if (count < *cap)
@@ -40,6 +55,8 @@ struct sim_move *sim_move_find(const char *user, const char *game, const char *i
 
 void sim_check_sent(const char *user, const char *game, const char *move, uint32_t card)
 {
+    if (!sim_check_notes(game))
+        return;
     sim_log.move = grow(sim_log.move, &sim_log.moves_cap, sim_log.moves, sizeof(*sim_log.move));
     struct sim_move *m = &sim_log.move[sim_log.moves++];
     memset(m, 0, sizeof(*m));
@@ -51,6 +68,8 @@ void sim_check_sent(const char *user, const char *game, const char *move, uint32
 
 void sim_check_acked(const char *user, const char *game, const char *move, uint64_t version)
 {
+    if (!sim_check_notes(game))
+        return;
     struct sim_move *m = sim_move_find(user, game, move);
     sim_trace("%s move_ok %s version %llu", user, move, (unsigned long long)version);
     if (!m)
@@ -67,6 +86,8 @@ void sim_check_acked(const char *user, const char *game, const char *move, uint6
 
 void sim_check_refused(const char *user, const char *game, const char *re)
 {
+    if (!sim_check_notes(game))
+        return;
     struct sim_move *m = re ? sim_move_find(user, game, re) : NULL;
     if (m && m->acked)
         sim_fail("move %s in %s was acknowledged as version %llu and is refused now", re, game, (unsigned long long)m->version);
@@ -74,6 +95,8 @@ void sim_check_refused(const char *user, const char *game, const char *re)
 
 void sim_check_no_game(const char *user, const char *game)
 {
+    if (!sim_check_notes(game))
+        return;
     sim_log.gone = grow(sim_log.gone, &sim_log.gone_cap, sim_log.gones, sizeof(*sim_log.gone));
     struct sim_gone *g = &sim_log.gone[sim_log.gones++];
     sim_copy(g->user, sizeof(g->user), user);
@@ -84,6 +107,8 @@ void sim_check_no_game(const char *user, const char *game)
 void sim_check_ticket(const char *ticket, int state)
 {
     struct sim_ticket *t = NULL;
+    if (!sim_check_notes(ticket))
+        return;
     for (size_t i = 0; i < sim_log.tickets && !t; i++)
         if (strcmp(sim_log.ticket[i].id, ticket) == 0)
             t = &sim_log.ticket[i];
@@ -214,7 +239,7 @@ static uint32_t bucket_of(const struct sim_shown *s)
 void sim_check_saw(const char *user, const CM(ServerMessage) * m)
 {
     struct sim_shown s;
-    if (!describe(&s, m))
+    if (!describe(&s, m) || !sim_check_notes(s.game))
         return;
     sim_trace("%s sees kind %u version %llu seat %u of %s", user, s.kind, (unsigned long long)s.version, s.seat, s.game);
     uint32_t b = bucket_of(&s);

@@ -18,6 +18,10 @@ struct sim_counts {
 extern struct sim_counts sim_counts;
 
 void sim_check_init(void);
+/* Of this many games one is noted and checked to the last card: for a crowd. */
+void sim_check_sample(unsigned every);
+/* Is this game one of them? */
+bool sim_check_notes(const char *game);
 void sim_check_sent(const char *user, const char *game, const char *move, uint32_t card);
 void sim_check_saw(const char *user, const Meridian__Client__V1__ServerMessage *m);
 void sim_check_acked(const char *user, const char *game, const char *move, uint64_t version);

@@ -31,6 +31,7 @@ struct sim_shown {
     uint8_t card_state[SIM_CARDS], card_face[SIM_CARDS];
 };
 struct sim_log {
+    unsigned every; /* games a noted one; 0 or 1: all */
     struct sim_move *move;
     struct sim_gone *gone;
     struct sim_ticket *ticket;

@@ -309,7 +309,7 @@ static void note_key(void *ctx, const struct sim_key *key)
 {
     struct games *g = ctx;
     const char *id = strrchr(key->name->data, ':');
-    if (strncmp(key->name->data, "game:", 5) != 0 || !id || key->stored == 0)
+    if (strncmp(key->name->data, "game:", 5) != 0 || !id || key->stored == 0 || !sim_check_notes(id + 1))
         return;
     note(g, id + 1);
 }

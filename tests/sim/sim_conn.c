@@ -10,8 +10,8 @@
 #include "tests/sim/sim.h"
 
 struct player_conn {
-    struct edge_conn c; /* first: what the edge knows */
-    struct mer_list node;
+    struct edge_conn c;           /* first: what the edge knows */
+    struct mer_list node, unsent; /* unsent: has frames of this turn */
     struct edge_net *net;
     struct sim_end *end;
     struct mer_buf out; /* frames of this turn, each behind its length */
@@ -23,7 +23,7 @@ struct player_conn {
 
 struct edge_net {
     struct edge_net_conf conf;
-    struct mer_list conns;
+    struct mer_list conns, unsent;
     struct mer_hook hook;
     uint32_t count;
 };
@@ -57,14 +57,16 @@ static void flush(struct player_conn *p)
             sim_net_send(p->end, p->out.data + at + sizeof(len), len);
         at += sizeof(len) + len;
     }
-    mer_buf_clear(&p->out);
+    mer_buf_deinit(&p->out); /* of a hundred thousand players most are silent */
+    mer_buf_init(&p->out, 0);
+    mer_list_remove(&p->unsent);
 }
 
 static bool on_hook(struct mer_hook *h)
 {
     struct edge_net *n = MER_CONTAINER_OF(h, struct edge_net, hook);
-    MER_LIST_EACH (it, &n->conns)
-        flush(MER_LIST_ENTRY(it, struct player_conn, node));
+    while (!mer_list_empty(&n->unsent))
+        flush(MER_LIST_ENTRY(n->unsent.next, struct player_conn, unsent));
     return false;
 }
 
@@ -73,6 +75,7 @@ enum mer_err edge_net_create(struct edge_net **out, const struct edge_net_conf *
     struct edge_net *n = mer_xcalloc(1, sizeof(*n));
     n->conf = *conf;
     mer_list_init(&n->conns);
+    mer_list_init(&n->unsent);
     n->hook.cb = on_hook;
     mer_loop_hook_add(conf->loop, MER_PHASE_PLAYER, &n->hook);
     *out = n;
@@ -128,6 +131,8 @@ static void queue(struct player_conn *p, uint8_t kind, const void *data, size_t 
     uint32_t size = (uint32_t)len + 1;
     MER_ASSERT(mer_buf_append(&p->out, &size, sizeof(size)) == MER_OK && mer_buf_append(&p->out, &kind, 1) == MER_OK &&
                mer_buf_append(&p->out, data, len) == MER_OK);
+    if (mer_list_empty(&p->unsent))
+        mer_list_push_back(&p->net->unsent, &p->unsent);
 }
 
 void edge_conn_send(struct edge_conn *c, enum edge_opcode op, const void *data, size_t len)
@@ -219,6 +224,7 @@ static void accepted(void *ctx, struct sim_end *end)
     p->ops = &nothing;
     mer_buf_init(&p->out, 0);
     mer_list_init(&p->node);
+    mer_list_init(&p->unsent);
     mer_deferred_init(&p->closed_later, on_closed_later);
     mer_list_push_back(&p->net->conns, &p->node);
     p->net->count++;

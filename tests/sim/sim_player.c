@@ -22,6 +22,8 @@
 enum {
     THINK_MIN_MS = 60,
     THINK_MAX_MS = 450,
+    STILL_MIN_MS = 20000, /* in a crowd */
+    STILL_MAX_MS = 40000,
     ANSWER_MS = 4000, /* then the move is sent again */
     SILENCE_MS = 10000,
     FIND_MS = 4000,
@@ -71,7 +73,8 @@ struct player {
 };
 
 static struct {
-    struct player player[SIM_PLAYERS];
+    struct player *player;
+    bool crowd;               /* who has played enough sits still */
     unsigned count, absences; /* absences: in a thousand thoughts */
     bool finishing;
 } all;
@@ -489,7 +492,7 @@ static void look_after(struct device *d)
             dial(d);
         return;
     }
-    uint64_t limit = d->state == READY ? SILENCE_MS : 3000;
+    uint64_t limit = d->state != READY ? 3000 : all.crowd ? 4 * SILENCE_MS : SILENCE_MS;
     if (now - d->heard_ms < limit) {
         d->pinged_ms = 0;
     } else if (d->state != READY || (d->pinged_ms && now - d->pinged_ms > 5000)) {
@@ -660,29 +663,61 @@ static void think(void *ctx, uint64_t arg)
             lost(d);
         }
     }
-    sim_at((uint64_t)sim_between(THINK_MIN_MS, THINK_MAX_MS) * 1000, think, p, 0);
+    bool still = all.crowd && d->state == READY && !p->game[0] && !p->ticket[0] && p->games_left == 0;
+    uint32_t pause_ms = still ? sim_between(STILL_MIN_MS, STILL_MAX_MS) : sim_between(THINK_MIN_MS, THINK_MAX_MS);
+    sim_at((uint64_t)pause_ms * 1000, think, p, 0);
 }
 
 /* --- public ------------------------------------------------------------------------------------------------------------------------------
  */
 
-void sim_players_init(unsigned players, unsigned games_each)
+static void arrive(unsigned i, unsigned devices, unsigned games, uint32_t after_ms)
+{
+    struct player *p = &all.player[i];
+    snprintf(p->user, sizeof(p->user), "u%u", i);
+    p->devices = devices;
+    p->games_left = games;
+    for (unsigned k = 0; k < p->devices; k++) {
+        struct device *d = &p->device[k];
+        d->player = p;
+        snprintf(d->name, sizeof(d->name), "d%u", k);
+        d->edge = sim_below(region.edges);
+    }
+    sim_at((uint64_t)after_ms * 1000, think, p, 0);
+}
+
+static void init(unsigned players)
 {
     memset(&all, 0, sizeof(all));
     all.count = players;
+    all.player = mer_xcalloc(players, sizeof(*all.player));
+}
+
+void sim_players_init(unsigned players, unsigned games_each)
+{
+    init(players);
     all.absences = sim_chance(60) ? sim_below(8) : 0;
-    for (unsigned i = 0; i < players; i++) {
-        struct player *p = &all.player[i];
-        snprintf(p->user, sizeof(p->user), "u%u", i);
-        p->devices = sim_chance(20) ? 2 : 1;
-        p->games_left = games_each;
-        for (unsigned k = 0; k < p->devices; k++) {
-            struct device *d = &p->device[k];
-            d->player = p;
-            snprintf(d->name, sizeof(d->name), "d%u", k);
-            d->edge = sim_below(region.edges);
-        }
-        sim_at((uint64_t)sim_between(1500, 6000) * 1000, think, p, 0);
+    for (unsigned i = 0; i < players; i++)
+        arrive(i, sim_chance(20) ? 2 : 1, games_each, sim_between(1500, 6000));
+}
+
+void sim_players_crowd(unsigned players, unsigned active_percent, unsigned games_each, uint32_t ramp_ms)
+{
+    init(players);
+    all.crowd = true;
+    for (unsigned i = 0; i < players; i++)
+        arrive(i, 1, sim_chance(active_percent) ? games_each : 0, 1500 + sim_below(ramp_ms));
+}
+
+void sim_players_count(struct sim_players *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < all.count; i++) {
+        const struct player *p = &all.player[i];
+        out->connected += p->device[0].state == READY;
+        out->waiting += p->ticket[0] != 0;
+        out->playing += p->game[0] != 0;
+        out->moves += p->moves;
     }
 }
 

@@ -6,6 +6,13 @@
 #include "tests/sim/sim.h"
 
 void sim_players_init(unsigned players, unsigned games_each);
+/* Very many, who arrive within the ramp; so many in a hundred play their games, all others sit there. */
+void sim_players_crowd(unsigned players, unsigned active_percent, unsigned games_each, uint32_t ramp_ms);
+struct sim_players {
+    unsigned connected, waiting, playing;
+    uint64_t moves; /* thought of; each is sent until it is answered */
+};
+void sim_players_count(struct sim_players *out);
 /* No new games any more: waiting tickets are cancelled, games are played to their end. */
 void sim_players_finish(void);
 /* Everybody has what he wanted and waits for nothing. */

@@ -128,7 +128,7 @@ static void start_edge(struct sim_proc *p)
     set(&s, "token_hs256_allowed", "true");
     set(&s, "token_max_lifetime_s", "86400");
     set(&s, "heartbeat_ms", "5000");
-    set(&s, "max_connections", "1000");
+    set_number(&s, "max_connections", region.connections);
     set(&s, "drain_deadline_ms", "15000");
     set_number(&s, "seat_grace_ms", region.grace_ms);
     set_number(&s, "seat_pause_ms", region.pause_ms);
@@ -198,7 +198,12 @@ static void later(void *ctx, uint64_t arg)
 void sim_region_init(unsigned edges)
 {
     unsigned next = 0;
-    region = (struct sim_region){.edges = edges, .routers = SIM_ROUTERS, .abandon = sim_chance(30), .grace_ms = 30000, .pause_ms = 120000};
+    region = (struct sim_region){.edges = edges,
+                                 .routers = SIM_ROUTERS,
+                                 .abandon = sim_chance(30),
+                                 .grace_ms = 30000,
+                                 .pause_ms = 120000,
+                                 .connections = SIM_CONNECTIONS};
     if (sim_chance(85)) { /* the machine is the same, and a seed is over earlier */
         region.grace_ms = sim_between(1500, 6000);
         region.pause_ms = sim_between(1500, 15000);
