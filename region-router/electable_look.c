@@ -37,10 +37,11 @@ static const struct router_known *shown(const struct router_member *o, const str
 }
 
 /* The highest epoch in which somebody shows m as the primary; false: nobody does. */
-static bool claimed(const struct router_electable *e, const struct router_member *m, uint64_t *epoch)
+static bool claimed(const struct router_electable *e, const struct router_shard *s, const struct router_member *m, uint64_t *epoch)
 {
     bool electable = m->state == ROUTER_MEMBER_IN || m->state == ROUTER_MEMBER_OFF || m->state == ROUTER_MEMBER_FORGET;
-    bool any = electable && router__is_primary(m);
+    bool led = strcmp(s->leader, m->id) == 0; /* and comes in as the leader */
+    bool any = (electable || led) && router__is_primary(m);
     *epoch = any ? m->view.config_epoch : 0;
     for (unsigned i = 0; i < e->member_count; i++) {
         const struct router_known *k = shown(&e->member[i], m);
@@ -70,7 +71,7 @@ static struct router_member *leader(const struct router_electable *e, const stru
     uint64_t highest = 0, epoch;
     for (unsigned i = 0; i < e->member_count; i++) {
         struct router_member *m = &e->member[i];
-        if (!router__of_shard(m, s) || !claimed(e, m, &epoch) || (best != NULL && epoch <= highest))
+        if (!router__of_shard(m, s) || !claimed(e, s, m, &epoch) || (best != NULL && epoch <= highest))
             continue;
         best = m;
         highest = epoch;
