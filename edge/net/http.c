@@ -340,6 +340,7 @@ static void start_h2o(struct edge_http *h)
     g->handshake_timeout = h->conf.request_ms;
     g->max_request_entity_size = EDGE__BODY_HARD;
     h2o_hostconf_t *host = h2o_config_register_host(g, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    edge__fault_filter(h, host);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     struct edge__handler *handler = (struct edge__handler *)h2o_create_handler(path, sizeof(*handler));
     handler->super.on_req = edge__http_request;

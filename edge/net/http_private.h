@@ -93,6 +93,9 @@ void edge__refuse_fd(struct edge_http *h, int fd);
  * gate was asked and said yes. */
 bool edge__refuse_early(struct edge_http *h, int fd, bool *let_in);
 
+/* fault.c: answers that are libh2o's own become JSON, too. */
+void edge__fault_filter(struct edge_http *h, h2o_hostconf_t *host);
+
 /* upgrade.c: writes the 101; the rest happens when it is out. */
 void edge__upgrade(struct edge__exchange *x, size_t route, const struct edge_handshake *hs);
 /* The socket went while the 101 was being written. */

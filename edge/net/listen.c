@@ -3,7 +3,8 @@
  * its address may have another (throttle), whether the process may (admission, descriptors).
  *
  * Who is refused is told so where that is cheap: a bounded number of connections is let through to h2o only to be answered 429 or 503 with
- * Retry-After; beyond that they are closed at once.
+ * Retry-After; beyond that they are answered without h2o (refuse.c) where there is no TLS, and closed at once where there is. In a hurry
+ * the gate is asked here, not at the upgrade.
  *
  * Descriptors: the kernel gives the lowest free number, so the number itself says how full the table is. At EMFILE a level-triggered
  * listener would spin: a spare descriptor is closed, one connection accepted and closed, the spare taken again. */

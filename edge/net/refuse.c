@@ -34,7 +34,6 @@ void edge__refuse_fd(struct edge_http *h, int fd)
     for (int i = 0; i < 2 && recv(fd, in, EDGE__IN_BYTES, MSG_DONTWAIT) == EDGE__IN_BYTES; i++)
         continue;
     answer(h, fd);
-    shutdown(fd, SHUT_WR);
     close(fd);
 }
 

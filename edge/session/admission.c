@@ -39,14 +39,16 @@ static const uint32_t reserve_milli[EDGE_NWORKS] = {
     [EDGE_WORK_RETURN] = 100 * 1000, [EDGE_WORK_UNKNOWN] = 20 * 1000, [EDGE_WORK_ASK] = 50 * 1000};
 
 enum {
-    ONE = 1000 * 1000,  /* of a pace's credit */
-    BURST_MS = 500,     /* what may be saved up */
-    GROWTH = 32,        /* a pace grows by a 32nd every tick: a third a second */
-    CUT_PERMILLE = 700, /* and is cut to this when it was too much */
+    ONE = 1000 * 1000,      /* of a pace's credit */
+    BURST_MS = 500,         /* what may be saved up */
+    GROWTH = 32,            /* a pace grows by a 32nd every tick: a third a second */
+    UNMATCHED_MILLI = 1000, /* find_match refused: one a second is chance */
+    SHRINKING = 8,          /* or shrinks by an eighth */
+    CUT_PERMILLE = 700,     /* and is cut to this when it was too much */
     RETRY_MIN_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
-    RETRY_BUSY_MAX_MS = 10 * 1000,
-    RETRY_SATURATED_MIN_MS = 5000,
+    RETRY_LEAST_MAX_MS = 8 * 1000, /* of the longest wait when few are refused */
+    RETRY_EACH_MS = 200,           /* and so much more for each refused in a second: refusing costs, too */
 };
 
 const char *edge_level_name(enum edge_level level)
@@ -106,12 +108,12 @@ static bool pace_take(struct edge_pace *p, uint64_t now_ms)
     return true;
 }
 
-/* What was taken lately, a second; a moving average over about a second. */
-static void pace_count(struct edge_pace *p)
+/* How many a second lately: a moving average over about a second. */
+static void average(uint32_t *recent_milli, uint32_t *count)
 {
-    uint32_t now_milli = p->taken * (1000 * 1000 / EDGE_TICK_MS);
-    p->recent_milli = p->recent_milli - p->recent_milli / 8 + now_milli / 8;
-    p->taken = 0;
+    uint32_t now_milli = *count * (1000 * 1000 / EDGE_TICK_MS);
+    *recent_milli = *recent_milli - *recent_milli / 8 + now_milli / 8;
+    *count = 0;
 }
 
 static void pace_grow(struct edge_pace *p)
@@ -119,6 +121,13 @@ static void pace_grow(struct edge_pace *p)
     p->rate_milli += p->rate_milli / GROWTH;
     if (p->rate_milli > EDGE_PACE_FREE_MILLI)
         p->rate_milli = EDGE_PACE_FREE_MILLI;
+}
+
+static void pace_shrink(struct edge_pace *p)
+{
+    p->rate_milli -= p->rate_milli / SHRINKING;
+    if (p->rate_milli < EDGE_PACE_LEAST_MILLI)
+        p->rate_milli = EDGE_PACE_LEAST_MILLI;
 }
 
 /* It was too much: less than what was really done, which may be far below what would have been allowed. */
@@ -148,15 +157,25 @@ bool edge_admission_tick(struct edge_admission *a, const struct edge_load *load,
     enum edge_level before = a->level;
     a->full = load->full_permille >= FULL_PERMILLE;
     a->level = edge_level_next(before, edge_admission_band(&a->conf, load));
+    average(&a->turned_away_milli, &a->turned_away);
+    average(&a->unmatched_milli, &a->unmatched);
     struct edge_pace *paces[] = {&a->door, &a->match};
     for (size_t i = 0; i < MER_COUNT(paces); i++) {
-        pace_count(paces[i]);
+        average(&paces[i]->recent_milli, &paces[i]->taken);
         if (a->level > before)
             pace_cut(paces[i], now_ms);
+        else if (paces[i] == &a->door && a->unmatched_milli > UNMATCHED_MILLI)
+            pace_shrink(paces[i]); /* who is in finds no game: others would only wait beside them */
         else if (a->level == EDGE_LEVEL_NORMAL)
             pace_grow(paces[i]);
     }
     return a->level != before;
+}
+
+/* Asked by who is connected. */
+static bool inside(enum edge_work work)
+{
+    return work == EDGE_WORK_MATCH || work == EDGE_WORK_ASK;
 }
 
 static bool allowed(struct edge_admission *a, enum edge_work work, uint64_t now_ms)
@@ -182,12 +201,17 @@ bool edge_admission_take(struct edge_admission *a, enum edge_work work, uint64_t
     if (!a->conf.enabled || allowed(a, work, now_ms))
         return true;
     a->refused[work]++;
+    if (inside(work))
+        a->unmatched++;
+    else
+        a->turned_away++;
     return false;
 }
 
-uint32_t edge_admission_retry_ms(const struct edge_admission *a, uint32_t random)
+uint32_t edge_admission_retry_ms(const struct edge_admission *a, enum edge_work work, uint32_t random)
 {
-    bool saturated = a->level == EDGE_LEVEL_SATURATED;
-    uint32_t from = saturated ? RETRY_SATURATED_MIN_MS : RETRY_MIN_MS, to = saturated ? RETRY_MAX_MS : RETRY_BUSY_MAX_MS;
-    return from + random % (to - from + 1);
+    uint64_t to = (inside(work) ? a->unmatched_milli : a->turned_away_milli) / 1000 * RETRY_EACH_MS;
+    to = to < RETRY_LEAST_MAX_MS ? RETRY_LEAST_MAX_MS : to > RETRY_MAX_MS ? RETRY_MAX_MS : to;
+    uint64_t from = to > RETRY_LEAST_MAX_MS || a->level == EDGE_LEVEL_SATURATED ? to / 2 : RETRY_MIN_MS; /* still spread over seconds */
+    return (uint32_t)(from + random % (to - from + 1));
 }

@@ -25,7 +25,7 @@ const char *edge_level_name(enum edge_level level);
 enum edge_work { EDGE_WORKS(X) EDGE_NWORKS };
 #undef X
 
-struct edge_load {            /* over the last fifth of a second */
+struct edge_load {            /* over the last ticks */
     uint32_t late_us;         /* how long something that happens waits for this process, on average */
     uint32_t memory_permille; /* resident, of the ceiling */
     uint32_t store_waiting;   /* calls to the store without an answer */
@@ -57,6 +57,8 @@ struct edge_admission {
     struct edge_pace reserve[EDGE_NWORKS]; /* of a fixed rate: what is left to each when saturated */
     bool full;                             /* the last places are kept for those who come back */
     uint64_t refused[EDGE_NWORKS];
+    uint32_t turned_away, unmatched;             /* refused since the last tick: at the door; find_match and questions */
+    uint32_t turned_away_milli, unmatched_milli; /* a second, lately */
 };
 
 void edge_admission_init(struct edge_admission *a, struct edge_admission_conf conf, uint64_t now_ms);
@@ -64,8 +66,9 @@ void edge_admission_init(struct edge_admission *a, struct edge_admission_conf co
 bool edge_admission_tick(struct edge_admission *a, const struct edge_load *load, uint64_t now_ms);
 /* May this be done now? Counts. */
 bool edge_admission_take(struct edge_admission *a, enum edge_work work, uint64_t now_ms);
-/* When to ask again after a refusal, between 1 and 30 s: many must not come back together. random: any number. */
-uint32_t edge_admission_retry_ms(const struct edge_admission *a, uint32_t random);
+/* When to ask again after a refusal, between 1 and 30 s: many must not come back together, and the more there are the later; those who are
+ * connected and those who are not each by their own number. random: any number. */
+uint32_t edge_admission_retry_ms(const struct edge_admission *a, enum edge_work work, uint32_t random);
 
 /* The parts, for tests. */
 unsigned edge_admission_band(const struct edge_admission_conf *conf, const struct edge_load *load);

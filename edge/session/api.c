@@ -115,7 +115,7 @@ static void on_guest(void *ctx, struct edge_request *req)
     }
     if (!renew && !edge_overload_takes(app->overload, EDGE_WORK_GUEST)) {
         a->values[M_GUESTS_REFUSED]++;
-        edge_http_error(req, 503, "overloaded", "too much to do: come back later", edge_overload_retry_ms(app->overload));
+        edge_http_error(req, 503, "overloaded", "too much to do: come back later", edge_overload_retry_ms(app->overload, EDGE_WORK_GUEST));
         return;
     }
     if (!mer_bucket_take(&a->guests, guest_rate, app->loop.now_ms)) {

@@ -95,7 +95,7 @@ void edge__auth_token(struct edge_session *s, const char *token, size_t len, con
     struct edge_overload *o = s->all->app->overload;
     if (!edge_overload_lets_in(o, claims.sub, s->returning)) {
         char reason[EDGE_CLOSE_REASON_MAX];
-        snprintf(reason, sizeof(reason), "overload;retry=%u", edge_overload_retry_ms(o));
+        snprintf(reason, sizeof(reason), "overload;retry=%u", edge_overload_retry_ms(o, EDGE_WORK_NEWCOMER));
         edge_conn_close(s->conn, EDGE_CLOSE_OVERLOAD, reason);
         return;
     }

@@ -104,7 +104,7 @@ static bool taken_on(struct edge_session *s, enum edge_work work, const char *re
     struct edge_overload *o = s->all->app->overload;
     if (edge_overload_takes(o, work))
         return true;
-    edge__session_error(s, CODE(OVERLOADED), "too much to do: ask again later", re, edge_overload_retry_ms(o));
+    edge__session_error(s, CODE(OVERLOADED), "too much to do: ask again later", re, edge_overload_retry_ms(o, work));
     return false;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * overload.c - see overload.h.
  *
- * Measured: how late the loop is (its turns' squares, which is what a message that comes at any moment waits; and how late the tick itself
- * is, which is what the kernel makes the process wait), resident memory once a second, calls waiting for the store, connections.
+ * Measured: how late the loop is (from its turns: what a message that comes at any moment waits), resident memory once a second, calls
+ * waiting for the store, connections. How long the kernel lets the process wait is not: a process that does little and is starved by others
+ * would help nobody by refusing work.
  *
  * Who comes is guessed from what is cheap to read: the user a token in the query names, unverified, or `session` in the query, the session
  * he wants to go on with. A wrong guess gains nothing but a place among those who return; the token is verified as always.
@@ -19,7 +20,7 @@
 #include "edge/session/session.h"
 
 enum {
-    WINDOW = 2,        /* ticks that a load is measured over */
+    TICKS = 3,         /* that a load is measured over */
     MEMORY_TICKS = 10, /* between readings of the resident memory */
     RINGS_SHRINK_PERMILLE = 650,
     RINGS_GROW_PERMILLE = 550,
@@ -44,7 +45,7 @@ enum {
         name] = {"meridian_edge_work_refused_total", "work refused under load, by kind (R25)", MER_COUNTER, "work=\"" text "\""},
 static const struct mer_metric_def defs[O_COUNT] = {
     [O_LEVEL] = {"meridian_edge_load_level", "0 normal, 1 busy, 2 saturated (R25)", MER_GAUGE, NULL},
-    [O_LATE] = {"meridian_edge_wakeup_wait_seconds", "how long what happens waits for the loop, on average of the last 0.2 s", MER_GAUGE_US,
+    [O_LATE] = {"meridian_edge_wakeup_wait_seconds", "how long what happens waits for the loop, on average of the last ticks", MER_GAUGE_US,
                 NULL},
     [O_MEMORY_LIMIT] = {"meridian_edge_memory_limit_bytes", "resident memory that is the ceiling; nobody new from 80 % on", MER_GAUGE,
                         NULL},
@@ -52,17 +53,14 @@ static const struct mer_metric_def defs[O_COUNT] = {
     [O_MATCH] = {"meridian_edge_matches_per_second", "find_match taken a second while not busy; 20000: all", MER_GAUGE, NULL},
     EDGE_LEVELS(ENTERED) EDGE_WORKS(REFUSED)};
 
-struct reading { /* at a tick */
-    uint64_t at_us, waited_us2, late_us;
-};
-
 struct edge_overload {
     struct edge_app *app;
     struct edge_admission admission;
     struct edge_load load;
     struct mer_timer tick;
-    struct reading before[WINDOW]; /* oldest first */
-    uint64_t due_ms, memory_limit;
+    uint64_t at_us, waited_us2; /* at the last tick */
+    uint32_t late_us[TICKS];    /* of the last ones */
+    uint64_t memory_limit;
     uint32_t ticks;
     bool rings_small;
     uint64_t values[O_COUNT];
@@ -77,19 +75,22 @@ static uint32_t cap32(uint64_t v)
     return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
 }
 
-/* The mean of what wake-ups waited for turns, or, where that is more, what the kernel let each of the last ticks wait. */
+static uint32_t middle_of(const uint32_t v[TICKS])
+{
+    uint32_t low = v[0] < v[1] ? v[0] : v[1], high = v[0] < v[1] ? v[1] : v[0];
+    return v[2] < low ? low : v[2] > high ? high : v[2];
+}
+
+/* A turn of t makes what comes in it wait t / 2 on average, and t / wall of all that comes does. The middle one of three ticks: one long
+ * turn, or a stop from outside, is no load that refusing would help. */
 static void measure_lateness(struct edge_overload *o)
 {
-    struct mer_loop *loop = &o->app->loop;
-    struct reading now = {loop->clock.mono_us(loop->clock.ctx), loop->waited_us2, 0};
-    now.late_us = loop->now_ms > o->due_ms ? (loop->now_ms - o->due_ms) * 1000 : 0;
-    uint64_t wall_us = now.at_us - o->before[0].at_us, late_us = now.late_us;
-    for (int i = 1; i < WINDOW; i++)
-        late_us = o->before[i].late_us < late_us ? o->before[i].late_us : late_us;
-    uint64_t turns_us = wall_us == 0 ? 0 : (now.waited_us2 - o->before[0].waited_us2) / 2 / wall_us;
-    o->load.late_us = cap32(turns_us > late_us ? turns_us : late_us);
-    memmove(&o->before[0], &o->before[1], (WINDOW - 1) * sizeof(now));
-    o->before[WINDOW - 1] = now;
+    const struct mer_loop *loop = &o->app->loop;
+    uint64_t now_us = loop->clock.mono_us(loop->clock.ctx), wall_us = now_us - o->at_us, us2 = loop->waited_us2 - o->waited_us2;
+    o->late_us[o->ticks % TICKS] = wall_us == 0 ? 0 : cap32(us2 / 2 / wall_us);
+    o->load.late_us = middle_of(o->late_us);
+    o->at_us = now_us;
+    o->waited_us2 = loop->waited_us2;
 }
 
 /* What is kept for replay is the first that goes: who comes back then gets a snapshot instead. */
@@ -130,7 +131,6 @@ static void on_tick(struct mer_timer *t)
                      KV_U64("late_us", o->load.late_us), KV_U64("memory_permille", o->load.memory_permille),
                      KV_U64("store_waiting", o->load.store_waiting));
     }
-    o->due_ms = app->loop.now_ms + EDGE_TICK_MS;
     mer_loop_arm(&app->loop, &o->tick, EDGE_TICK_MS);
 }
 
@@ -154,9 +154,9 @@ bool edge_overload_takes(struct edge_overload *o, enum edge_work work)
     return edge_admission_take(&o->admission, work, o->app->loop.now_ms);
 }
 
-uint32_t edge_overload_retry_ms(struct edge_overload *o)
+uint32_t edge_overload_retry_ms(struct edge_overload *o, enum edge_work work)
 {
-    return edge_admission_retry_ms(&o->admission, mer_rng_u32(&o->app->rng));
+    return edge_admission_retry_ms(&o->admission, work, mer_rng_u32(&o->app->rng));
 }
 
 enum edge_level edge_overload_level(const struct edge_overload *o)
@@ -209,7 +209,7 @@ static bool gate_upgrade(void *ctx, struct edge_text query)
 
 static uint32_t gate_retry_ms(void *ctx)
 {
-    return edge_overload_retry_ms(ctx);
+    return edge_overload_retry_ms(ctx, EDGE_WORK_NEWCOMER);
 }
 
 struct edge_gate edge_overload_gate(struct edge_overload *o)
@@ -229,12 +229,11 @@ enum mer_err edge_overload_create(struct edge_overload **out, struct edge_app *a
     o->memory_limit = app->conf.max_memory_bytes != 0 ? app->conf.max_memory_bytes : mer_rss_limit_bytes();
     edge_admission_init(&o->admission, (struct edge_admission_conf){app->conf.overload_refuse, app->conf.overload_late_ms},
                         app->loop.now_ms);
-    for (int i = 0; i < WINDOW; i++)
-        o->before[i] = (struct reading){app->loop.clock.mono_us(app->loop.clock.ctx), app->loop.waited_us2, 0};
+    o->at_us = app->loop.clock.mono_us(app->loop.clock.ctx);
+    o->waited_us2 = app->loop.waited_us2;
     mer_metrics_add(&app->metrics, &o->metric_set, defs, O_COUNT, o->values);
     o->metric_set.refresh = refresh;
     mer_timer_init(&o->tick, on_tick);
-    o->due_ms = app->loop.now_ms + EDGE_TICK_MS;
     mer_loop_arm(&app->loop, &o->tick, EDGE_TICK_MS);
     *out = o;
     return MER_OK;

@@ -18,6 +18,17 @@
 
 static void conn_lost(struct redis_conn *c, const char *why);
 
+/* Every reply that is due counts for the breaker; that of a call whose deadline came first has counted. */
+static void hangs(struct redis_conn *c)
+{
+    MER_LIST_EACH (it, &c->expected) {
+        const struct redis_expect *e = MER_LIST_ENTRY(it, struct redis_expect, node);
+        if (e->kind != EXPECT_CALL || MER_CONTAINER_OF(e, struct redis_call, expect)->where != CALL_GHOST)
+            mer__redis_silent(c->owner);
+    }
+    mer__redis_conn_fail(c, "no answer in time");
+}
+
 static void on_conn_timer(struct mer_timer *t)
 {
     struct redis_conn *c = MER_CONTAINER_OF(t, struct redis_conn, timer);
@@ -33,7 +44,7 @@ static void on_conn_timer(struct mer_timer *t)
         return;
     uint64_t due = MER_LIST_ENTRY(c->expected.next, struct redis_expect, node)->sent_ms + r->conf.deadline_ms;
     if (due <= r->conf.loop->now_ms)
-        mer__redis_conn_fail(c, "no answer in time");
+        hangs(c);
     else
         mer_loop_arm(r->conf.loop, &c->timer, due - r->conf.loop->now_ms);
 }

@@ -260,6 +260,30 @@ static void junk_sent_with_the_handshake_is_a_fault(void **state)
     }
 }
 
+/* Refused by libh2o, before there is a request to hand to us. */
+static void what_is_no_http_is_refused_in_json_too(void **state)
+{
+    struct net_fix *f = *state;
+    static const struct {
+        const char *text;
+        int status;
+        const char *code;
+    } rows[] = {
+        {"POST /v1/guest HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n", 413, "\"code\":\"too_large\""},
+    };
+    for (size_t i = 0; i < MER_COUNT(rows); i++) {
+        uint64_t before = metric_value(&f->metrics, "meridian_edge_http_responses_total{status=\"4XX\"}");
+        const char *answer = ask(f, rows[i].text, strlen(rows[i].text));
+        assert_status(answer, rows[i].status);
+        assert_has(answer, "content-type: application/json; charset=utf-8\r\n");
+        assert_has(answer, "{\"error\":{");
+        assert_has(answer, rows[i].code);
+        const char *body = strstr(answer, "\r\n\r\n") + 4;
+        assert_int_equal(atoi(strcasestr(answer, "content-length:") + 15), (int)strlen(body));
+        assert_metric_moved(&f->metrics, "meridian_edge_http_responses_total{status=\"4XX\"}", before, 1);
+    }
+}
+
 static void a_draining_edge_refuses_new_upgrades_only(void **state)
 {
     struct net_fix *f = *state;
@@ -486,6 +510,7 @@ int main(void)
         T(a_balancer_without_its_header_is_closed, fix_proxy),
         T(a_header_from_somebody_else_is_a_bad_request, fix_routes),
         T(without_descriptors_connections_are_closed_and_the_rest_goes_on, fix_routes),
+        T(what_is_no_http_is_refused_in_json_too, fix_routes),
         T(descriptors_in_reserve_are_answered_503, fix_routes),
         T(an_edge_goes_while_requests_are_on_their_way, fix_routes),
         T(wrong_addresses_are_told, fix_routes),

@@ -131,6 +131,28 @@ static void a_rate_that_was_too_much_is_cut_below_what_was_done_and_grows_again(
     assert_int_equal(taken_in_a_second(&a, EDGE_WORK_MATCH, ms), 5000);
 }
 
+static void while_those_inside_find_no_game_the_door_closes(void **state)
+{
+    (void)state;
+    struct edge_admission a = make();
+    uint64_t ms = 0;
+    edge_admission_tick(&a, &busy, ms);
+    for (int tick = 0; tick < 50; tick++)
+        edge_admission_tick(&a, &calm, ms += EDGE_TICK_MS);
+    uint32_t open = a.door.rate_milli, matches = a.match.rate_milli;
+    assert_true(open > EDGE_PACE_LEAST_MILLI);
+    for (int tick = 0; tick < 20; tick++) {
+        for (int i = 0; i < 20; i++)
+            edge_admission_take(&a, EDGE_WORK_MATCH, ms);
+        edge_admission_tick(&a, &calm, ms += EDGE_TICK_MS);
+    }
+    assert_true(a.door.rate_milli < open);
+    assert_true(a.match.rate_milli > matches);
+    for (int tick = 0; tick < 1000; tick++)
+        edge_admission_tick(&a, &calm, ms += EDGE_TICK_MS);
+    assert_int_equal(a.door.rate_milli, EDGE_PACE_FREE_MILLI);
+}
+
 static void a_rate_is_never_cut_to_nothing(void **state)
 {
     (void)state;
@@ -160,13 +182,46 @@ static void retries_are_spread_between_1_and_30_seconds(void **state)
     (void)state;
     struct edge_admission a = make();
     const uint32_t random[] = {0, 1, 12345, 999999999, UINT32_MAX};
-    uint32_t first = edge_admission_retry_ms(&a, 0);
+    uint32_t first = edge_admission_retry_ms(&a, EDGE_WORK_MATCH, 0);
     for (int level = 0; level < EDGE_NLEVELS; level++)
         for (size_t i = 0; i < MER_COUNT(random); i++) {
             a.level = (enum edge_level)level;
-            assert_in_range(edge_admission_retry_ms(&a, random[i]), 1000, 30000);
+            assert_in_range(edge_admission_retry_ms(&a, EDGE_WORK_NEWCOMER, random[i]), 1000, 30000);
         }
-    assert_int_not_equal(edge_admission_retry_ms(&a, 7777), first);
+    assert_int_not_equal(edge_admission_retry_ms(&a, EDGE_WORK_MATCH, 777), first);
+}
+
+static uint32_t longest_wait(const struct edge_admission *a, enum edge_work work)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < 40000; i++)
+        if (edge_admission_retry_ms(a, work, i) > most)
+            most = edge_admission_retry_ms(a, work, i);
+    return most;
+}
+
+static void refuse_for_10_s(struct edge_admission *a, enum edge_work work, unsigned each_tick)
+{
+    for (uint64_t ms = 0; ms < 10000; ms += EDGE_TICK_MS) {
+        for (unsigned i = 0; i < each_tick; i++)
+            assert_false(edge_admission_take(a, work, ms));
+        edge_admission_tick(a, &saturated, ms);
+    }
+}
+
+static void the_more_are_refused_the_later_they_come_back(void **state)
+{
+    (void)state;
+    struct edge_admission a = make();
+    edge_admission_tick(&a, &saturated, 0);
+    assert_int_equal(longest_wait(&a, EDGE_WORK_NEWCOMER), 8000);
+    refuse_for_10_s(&a, EDGE_WORK_NEWCOMER, 10);
+    assert_in_range(longest_wait(&a, EDGE_WORK_NEWCOMER), 19000, 20000);
+    assert_int_equal(longest_wait(&a, EDGE_WORK_MATCH), 8000); /* a crowd outside is not theirs */
+    refuse_for_10_s(&a, EDGE_WORK_MATCH, 10);
+    assert_in_range(longest_wait(&a, EDGE_WORK_MATCH), 19000, 20000);
+    refuse_for_10_s(&a, EDGE_WORK_NEWCOMER, 1000);
+    assert_int_equal(longest_wait(&a, EDGE_WORK_NEWCOMER), 30000);
 }
 
 int main(void)
@@ -178,8 +233,10 @@ int main(void)
         cmocka_unit_test(who_comes_back_has_a_share_when_saturated),
         cmocka_unit_test(the_last_places_are_for_those_who_come_back),
         cmocka_unit_test(a_rate_that_was_too_much_is_cut_below_what_was_done_and_grows_again),
+        cmocka_unit_test(while_those_inside_find_no_game_the_door_closes),
         cmocka_unit_test(a_rate_is_never_cut_to_nothing),
         cmocka_unit_test(switched_off_it_measures_and_refuses_nothing),
+        cmocka_unit_test(the_more_are_refused_the_later_they_come_back),
         cmocka_unit_test(retries_are_spread_between_1_and_30_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
