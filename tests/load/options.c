@@ -35,6 +35,8 @@ static const struct option table[] = {
     {"edge", TEXT, AT(edge), 0, 0, "use this edge alone"},
     {"players", NUMBER, AT(players), 1, 1000000, "simulated players (200)"},
     {"rate", NUMBER, AT(rate), 1, 1000000, "moves a second, or connections a second in mode connect (100)"},
+    {"think", NUMBER, AT(think_ms), 0, 600000,
+     "mode play: each player moves so many ms (half to one and a half) after his turn came, and --rate is not looked at (0: off)"},
     {"ramp", NUMBER, AT(ramp_s), 0, 3600, "seconds over which players arrive (5)"},
     {"warmup", NUMBER, AT(warmup_s), 0, 3600, "seconds between the last arrival and the measured phase (3)"},
     {"seconds", NUMBER, AT(seconds), 1, 86400, "length of the measured phase (10)"},

@@ -12,7 +12,7 @@ enum { LOAD_CROSS_ANY = 101, LOAD_EDGES_MAX = 64, LOAD_REDIS_MAX = 64, LOAD_ROUT
 struct load_options {
     const char *endpoints, *keys, *issuer, *audience, *ca, *redis_password, *edge, *json, *journal;
     enum load_mode mode;
-    uint32_t players, rate, ramp_s, warmup_s, seconds, drain_s, cycles, drops, sources;
+    uint32_t players, rate, think_ms, ramp_s, warmup_s, seconds, drain_s, cycles, drops, sources;
     uint32_t cross; /* percent of games made across edges; LOAD_CROSS_ANY: as the matchmaker likes */
     bool proto, strict, quiet, hurry, shared;
     uint64_t seed;

@@ -102,11 +102,26 @@ void load_play_ask(struct load_player *p)
     send_find_match(p);
 }
 
+/* --think: his own time to move, instead of a place in the queue. */
+static void think(struct load_player *p, bool ready)
+{
+    struct load_run *r = p->run;
+    bool thinks = mer_timer_armed(&p->again);
+    if (p->doing != LOAD_PLAYING || p->move.flying || ready == thinks)
+        return;
+    if (ready)
+        load_run_arm(r, &p->again, r->o.think_ms / 2 + mer_rng_below(&r->rng, r->o.think_ms + 1));
+    else
+        mer_wheel_disarm(&r->wheel, &p->again);
+}
+
 /* In the queue when it is his move, out of it when not. */
 static void consider(struct load_player *p)
 {
     bool ready = p->doing == LOAD_PLAYING && p->state == LOAD_UP && !p->move.flying && load_game_to_move(p->game, p->seat);
-    if (!ready && p->doing == LOAD_PLAYING)
+    if (p->run->o.think_ms > 0 && !p->wanted_us)
+        think(p, ready);
+    else if (!ready && p->doing == LOAD_PLAYING)
         mer_list_remove(&p->node);
     else if (ready && p->wanted_us)
         (void)load_play_move(p, p->wanted_us);
@@ -160,6 +175,8 @@ static void again(struct mer_timer *t)
         send_move(p);
     } else if (p->doing == LOAD_SEEKING) {
         send_find_match(p);
+    } else if (p->doing == LOAD_PLAYING && p->run->o.think_ms > 0) {
+        (void)load_play_move(p, p->run->now_us);
     }
 }
 
@@ -476,7 +493,11 @@ void load_play_finish(struct load_run *r)
         load_fault(&r->faults, LOAD_FAULT_UNFINISHED, "game %s: versions %llu and %llu, turn of seat %u%s", g->id,
                    (unsigned long long)v[0].version, (unsigned long long)v[1].version, v[0].turn, v[0].paused ? ", paused" : "");
     }
-    for (uint32_t i = 0; i < r->players; i++)
-        if (r->player[i].game)
-            leave_game(&r->player[i]);
+    for (uint32_t i = 0; i < r->players; i++) {
+        struct load_player *p = &r->player[i];
+        if (p->game)
+            leave_game(p);
+        else if (p->doing == LOAD_SEEKING && p->state == LOAD_UP && !p->ticket[0] && !mer_timer_armed(&p->again))
+            r->count.silent += r->now_us - p->asked_us > STUCK_US;
+    }
 }

@@ -41,6 +41,20 @@ bool load_report_fine(const struct load_run *r)
     return load_faults_total(&r->faults) == 0 && played && (strict || !r->o.strict);
 }
 
+static void keep_second(struct load_run *r)
+{
+    const struct load_hist *h = &r->second_ok;
+    if (r->seconds < LOAD_SECONDS)
+        r->second[r->seconds++] = (struct load_second){.at_ms = r->clock.wall_ms(r->clock.ctx),
+                                                       .online = r->online,
+                                                       .playing = r->playing,
+                                                       .seeking = r->seeking,
+                                                       .moves_ok = h->count,
+                                                       .p50_us = load_hist_at(h, 0.5),
+                                                       .p99_us = load_hist_at(h, 0.99),
+                                                       .max_us = h->max_us};
+}
+
 void load_report_progress(struct load_run *r)
 {
     static const char *const phases[] = {"ramp", "warm-up", "measure", "drain", "done"};
@@ -56,6 +70,8 @@ void load_report_progress(struct load_run *r)
                 ms(load_hist_at(&r->second_ok, 0.99)), ms(r->second_ok.max_us), load__report_errors(&r->count), r->count.lost,
                 load_faults_total(&r->faults));
     }
+    if (r->second_us)
+        keep_second(r);
     r->second_us = r->now_us + SECOND_US;
     r->second_moves = r->count.moves;
     memset(&r->second_ok, 0, sizeof(r->second_ok));

@@ -49,7 +49,7 @@ static json_t *counts(const struct load_count *c)
     COUNT(moves), COUNT(moves_ok), COUNT(repeated), COUNT(refused), COUNT(unanswered), COUNT(starved), COUNT(missed_pairs), COUNT(stuck);
     COUNT(matches_same), COUNT(matches_cross), COUNT(games_started), COUNT(games_ended), COUNT(gaps), COUNT(snapshots), COUNT(stray);
     COUNT(connects), COUNT(connect_failures), COUNT(drops), COUNT(lost), COUNT(reconnects), COUNT(replayed), COUNT(gone);
-    COUNT(snapshot_resumes), COUNT(tickets_expired), COUNT(messages), COUNT(pauses);
+    COUNT(snapshot_resumes), COUNT(tickets_expired), COUNT(messages), COUNT(pauses), COUNT(silent), COUNT(cut);
 #undef COUNT
     return o;
 }
@@ -117,6 +117,19 @@ static json_t *memory(const struct load_run *r)
     return list;
 }
 
+static json_t *each_second(const struct load_run *r)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < r->seconds; i++) {
+        const struct load_second *s = &r->second[i];
+        json_array_append_new(list,
+                              json_pack("{s:I,s:i,s:i,s:i,s:I,s:f,s:f,s:f}", "atMs", (json_int_t)s->at_ms, "online", (int)s->online,
+                                        "playing", (int)s->playing, "seeking", (int)s->seeking, "movesOk", (json_int_t)s->moves_ok, "p50",
+                                        (double)s->p50_us / 1000, "p99", (double)s->p99_us / 1000, "max", (double)s->max_us / 1000));
+    }
+    return list;
+}
+
 static json_t *settings(const struct load_run *r)
 {
     static const char *const modes[] = {"play", "idle", "connect"};
@@ -133,6 +146,7 @@ bool load_report_write(struct load_run *r, const char *file)
                   "counts", counts(&r->count), "measured", counts(&r->steady), "errors", errors(&r->count), "closes",
                   codes(r->count.closes), "statuses", codes(r->count.statuses), "faults", faults(&r->faults), "servers", servers(r));
     json_object_set_new(o, "memory", memory(r));
+    json_object_set_new(o, "eachSecond", each_second(r));
     json_object_set_new(o, "seconds", json_real(seconds));
     json_object_set_new(o, "movesPerSecond", json_real((double)r->steady.moves / seconds));
     json_object_set_new(o, "connectsPerSecond", json_real((double)r->steady.connects / seconds));

@@ -4,7 +4,8 @@
  *
  * Open loop: moves are due every 1/rate seconds whatever the servers do. Players whose turn it is stand in a queue; whoever is at its head
  * makes the move that is due, so the length of the queue is the time they "think". When servers are slow the queue runs dry, moves are
- * late, and because latency counts from the time a move was due, that shows. */
+ * late, and because latency counts from the time a move was due, that shows. With --think there is no common rate: each player moves a
+ * while after his turn came, so that the load is as much as the players who are let in make, and latency counts from the sending. */
 #pragma once
 
 #include <signal.h>
@@ -41,7 +42,7 @@ enum load_phase { LOAD_RAMP, LOAD_WARMUP, LOAD_STEADY, LOAD_DRAIN, LOAD_DONE };
 enum load_time { LOAD_TIME_MAP(X) LOAD_NTIMES };
 #undef X
 
-enum { LOAD_ERROR_CODES = 18, LOAD_CLOSE_CODES = 16, LOAD_MEMORY_SAMPLES = 64 };
+enum { LOAD_ERROR_CODES = 18, LOAD_CLOSE_CODES = 16, LOAD_MEMORY_SAMPLES = 64, LOAD_SECONDS = 1200 };
 struct load_code { /* something counted by a number */
     int code;
     uint64_t count;
@@ -52,9 +53,16 @@ struct load_count {
     uint64_t matches_same, matches_cross, games_started, games_ended, gaps, snapshots, stray;
     uint64_t connects, connect_failures, drops, lost, reconnects, replayed, gone, snapshot_resumes;
     uint64_t tickets_expired, messages, pauses;
+    uint64_t silent, cut; /* connections and requests without an answer for 10 s; connections ended before an answer */
     uint64_t errors[LOAD_ERROR_CODES];
     struct load_code closes[LOAD_CLOSE_CODES];   /* close codes that came */
     struct load_code statuses[LOAD_CLOSE_CODES]; /* HTTP statuses that were not 101 */
+};
+
+struct load_second { /* one line of progress */
+    uint64_t at_ms;  /* wall clock, of its end */
+    uint32_t online, playing, seeking;
+    uint64_t moves_ok, p50_us, p99_us, max_us;
 };
 
 struct load_player;
@@ -92,6 +100,8 @@ struct load_run {
         int64_t bytes; /* grown by since before the first player */
     } memory[LOAD_MEMORY_SAMPLES];
     unsigned memories;
+    struct load_second second[LOAD_SECONDS];
+    unsigned seconds;
     uint64_t second_us, second_moves; /* the progress line: when it is due, moves told so far */
     FILE *journal;                    /* NULL: none is kept */
     struct mer_buf scratch;

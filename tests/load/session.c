@@ -77,6 +77,7 @@ static void on_timer(struct mer_timer *t)
     } else {
         load_journal_down(p, false, 0, 0);
         load_conn_close(&p->conn);
+        p->run->count.silent++;
         lost(p, 0);
     }
 }
@@ -275,6 +276,7 @@ static void on_down(struct load_conn *c, const struct load_end *end)
         load_code_count(r->count.closes, end->close_code);
     if (end->status && end->status != 101)
         load_code_count(r->count.statuses, end->status);
+    r->count.cut += p->state != LOAD_UP && !end->close_code && !end->status;
     load_journal_down(p, p->state == LOAD_UP, end->close_code, end->status);
     if (end->close_code == 1008 && retry_ms < POLICY_BACK_MS)
         retry_ms = POLICY_BACK_MS;
