@@ -21,6 +21,8 @@ enum {
     EDGE_LATER_BYTES = 64 * 1024,         /* messages behind an undecided resume: an outbox of unanswered moves is far less */
     EDGE_BACK_KEPT_MS = 5000,             /* `resume` follows `connected` at once, or never */
     EDGE_SHOWN_KEPT_MS = 10 * 1000,       /* after a resume: what an owner said before it may come that late; a seat's lease twice */
+    EDGE_DRAIN_BACK_MS = 3000,            /* who was told to come back elsewhere is not away before; clients try again after 1-2 s */
+    EDGE_DRAIN_TAKEN_MS = 500,            /* whose session was taken: until his seat is attached from there */
     EDGE_REDIS_WAIT_MS = 500,             /* architecture section 4 */
     EDGE_REDIS_DEADLINE_MS = 1500,        /* of one call with its redirects; reliability rule 12 */
     EDGE_MOVE_ID_MAX = 64,                /* protocol: moveId up to 64 bytes */

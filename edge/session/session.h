@@ -7,8 +7,8 @@
  *     v                        +------ resume: replayed -------------+
  *   destroyed
  *
- * Timer (one a session): AUTH: authentication deadline; LIVE: warning before the token's end, then its end; DETACHED: the end of the
- * session. */
+ * Timer (one a session): AUTH: authentication deadline; LIVE: warning before the token's end, then its end; DETACHED: by a drain, how long
+ * its client is expected elsewhere; then the end of the session. */
 #pragma once
 
 #include <string.h>
@@ -42,7 +42,8 @@ struct edge_user {
     char *id;                   /* in `inside`, or of its own */
     char *name;                 /* behind it, or of its own; from the newest token */
     uint32_t rating;            /* 0: not told */
-    uint16_t count, live;       /* sessions; of these with a connection */
+    uint16_t count;             /* sessions */
+    uint8_t live, expected;     /* of these: with a connection; without one for a moment only, by a drain */
     struct mer_bucket rate;     /* over all devices */
     char inside[EDGE_USER_INSIDE];
 };
@@ -71,6 +72,7 @@ struct edge_session {
     bool taken : 1;                         /* lives on at another edge: the registry's entry is that one's */
     bool returning : 1;                     /* said so before the upgrade; a hint, not checked */
     bool draining : 1;                      /* was told to come back elsewhere */
+    bool expected : 1;                      /* did not come yet: its user still counts as present */
     char device_inside[EDGE_DEVICE_INSIDE]; /* where `device` points when it fits */
 };
 _Static_assert(sizeof(struct edge_session) <= 168,

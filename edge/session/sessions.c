@@ -6,8 +6,8 @@
  * for 60 s, so that a client who comes back to this edge is replayed what he missed; another edge answers `gone` and sends the state
  * instead.
  *
- * Invariants: LIVE <=> conn; user->live counts LIVE ones; ring offsets end at session->offset; a session is in by_serial from birth to end.
- * Owner: the app. Next: auth.c, dispatch.c. */
+ * Invariants: LIVE <=> conn; user->live counts LIVE ones, user->expected DETACHED ones; ring offsets end at session->offset; a session is
+ * in by_serial from birth to end. Owner: the app. Next: auth.c, dispatch.c. */
 #include "edge/session/sessions.h"
 
 #include <inttypes.h>
@@ -232,6 +232,34 @@ struct edge_session *edge__session_create(struct edge_sessions *all, struct edge
     return s;
 }
 
+/* One connection more, or less: his seat hears of the first and the last (R20). */
+static void came(struct edge_sessions *all, struct edge_user *u)
+{
+    if (u->live++ == 0 && u->expected == 0)
+        edge_seats_present(all->app->seats, u->id);
+}
+
+static void went(struct edge_sessions *all, struct edge_user *u)
+{
+    if (--u->live == 0 && u->expected == 0 && !all->stopping)
+        edge_seats_present(all->app->seats, u->id);
+}
+
+/* A drain ends connections, and their clients are on other edges a moment later: nobody need hear that they were away. */
+static void expect(struct edge_session *s)
+{
+    s->expected = true;
+    s->user->expected++;
+}
+
+static void expect_no_more(struct edge_session *s)
+{
+    struct edge_user *u = s->user;
+    s->expected = false;
+    if (--u->expected == 0 && u->live == 0 && !s->all->stopping)
+        edge_seats_present(s->all->app->seats, u->id);
+}
+
 static void on_timer(struct mer_timer *t)
 {
     struct edge_session *s = MER_CONTAINER_OF(t, struct edge_session, timer);
@@ -244,7 +272,12 @@ static void on_timer(struct mer_timer *t)
         edge__auth_arm(s);
         return;
     case EDGE_SESSION_DETACHED:
-        edge__session_destroy(s);
+        if (s->taken || !s->expected) {
+            edge__session_destroy(s);
+            return;
+        }
+        expect_no_more(s);
+        mer_loop_arm(&s->all->app->loop, &s->timer, EDGE_SESSION_LINGER_MS - EDGE_DRAIN_BACK_MS);
         return;
     default:
         MER_ASSERT(!"session state");
@@ -326,19 +359,6 @@ void edge__user_release(struct edge_sessions *all, struct edge_user *u)
     user_free(all, u);
 }
 
-/* One connection more, or less: his seat hears of the first and the last (R20). */
-static void came(struct edge_sessions *all, struct edge_user *u)
-{
-    if (u->live++ == 0)
-        edge_seats_present(all->app->seats, u->id);
-}
-
-static void went(struct edge_sessions *all, struct edge_user *u)
-{
-    if (--u->live == 0 && !all->stopping)
-        edge_seats_present(all->app->seats, u->id);
-}
-
 /* An earlier session of the same device: its connection goes (3502). The newest is kept, because the next message may be its resume. */
 static void replace_device(struct edge_user *u, struct edge_session *s)
 {
@@ -395,10 +415,12 @@ void edge__session_detach(struct edge_session *s)
     }
     MER_DASSERT(s->state == EDGE_SESSION_LIVE);
     s->state = EDGE_SESSION_DETACHED;
+    if (s->draining && !s->all->stopping)
+        expect(s);
     went(s->all, s->user);
     if (s->user->live == 0)
         edge_tickets_user_gone(s->all->app->tickets, s->user);
-    mer_loop_arm(&s->all->app->loop, &s->timer, EDGE_SESSION_LINGER_MS);
+    mer_loop_arm(&s->all->app->loop, &s->timer, s->expected ? EDGE_DRAIN_BACK_MS : EDGE_SESSION_LINGER_MS);
 }
 
 void edge__session_destroy(struct edge_session *s)
@@ -417,6 +439,8 @@ void edge__session_destroy(struct edge_session *s)
     if (u != NULL) {
         if (s->state == EDGE_SESSION_LIVE)
             went(all, u);
+        if (s->expected)
+            expect_no_more(s);
         if (--u->count == 0 && !all->stopping)
             edge_seats_leave(all->app->seats, u->id);
         if (all->stopping)
@@ -434,6 +458,8 @@ void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
         edge_conn_close(old->conn, EDGE_CLOSE_REPLACED, "replaced");
         edge__session_detach(old);
     }
+    if (old->expected)
+        expect_no_more(old); /* fresh is there: he stays present */
     old->conn = c;
     old->state = EDGE_SESSION_LIVE;
     old->encoding = fresh->encoding;
@@ -558,7 +584,7 @@ bool edge_sessions_online(const struct edge_sessions *all, const char *user)
 bool edge_sessions_present(const struct edge_sessions *all, const char *user)
 {
     const struct edge_user *u = mer_map_gets(&all->users, user);
-    return u != NULL && u->live > 0;
+    return u != NULL && u->live + u->expected > 0;
 }
 
 static void replay_one(void *ctx, uint64_t offset, const struct edge_msg *packed)

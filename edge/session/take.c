@@ -408,7 +408,7 @@ static void on_take(void *ctx, const IM(BusMessage) * m)
     IM(BusMessage) bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
     t.session = take->session;
     t.asked_by = take->asked_by;
-    t.found = s != NULL && s->state != EDGE_SESSION_AUTH && strcmp(s->user->id, take->user) == 0;
+    t.found = s != NULL && s->state != EDGE_SESSION_AUTH && !s->taken && strcmp(s->user->id, take->user) == 0;
     if (!t.found) {
         t.reason = (char *)"unknown_session";
     } else {
@@ -430,7 +430,13 @@ static void on_take(void *ctx, const IM(BusMessage) * m)
     if (s->conn != NULL)
         edge_conn_close(s->conn, EDGE_CLOSE_REPLACED, "replaced");
     s->taken = true;
-    edge__session_destroy(s);
+    if (!s->draining) {
+        edge__session_destroy(s);
+        return;
+    }
+    if (s->conn != NULL)
+        edge__session_detach(s); /* he counts as present until the new edge has said that he is */
+    mer_loop_arm(&app->loop, &s->timer, EDGE_DRAIN_TAKEN_MS);
 }
 
 void edge__take_init(struct edge_app *app)
