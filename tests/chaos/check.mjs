@@ -70,7 +70,7 @@ export class Judge {
         const player = this.#player(o.p);
         this.counts.lines++;
         switch (o.k) {
-        case "up": player.up = true; break;
+        case "up": this.#up(player, o); break;
         case "down": this.#down(player); break;
         case "seek": player.sought = true; break;
         case "ticket": player.ticket = o.state === "waiting" ? o.id : null; break;
@@ -84,6 +84,11 @@ export class Judge {
         case "leave": player.left.add(o.g), (player.game = null); break;
         default: break;
         }
+    }
+    // A ticket ends with the edge that had it; one that still waits is told again, unless everything missed is.
+    #up(player, o) {
+        player.up = true;
+        if (o.resume !== "replayed") player.ticket = null;
     }
     #down(player) {
         player.up = false;

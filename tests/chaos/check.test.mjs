@@ -110,6 +110,14 @@ test("what a broken connection leaves in pieces is no difference, what contradic
     assert.deepEqual(kindsOf(pieces([{ k: "told", p: 11, g: "G", s: 1, v: 3, what: words("pair_found", 0, "3,1") }])), ["differ"]);
 });
 
+test("a ticket ends with its edge, unless it is told again", () => {
+    const wait = (resume, ...more) => judged((lines) => lines.push({ k: "seek", p: 11 }, { k: "ticket", p: 11, id: "t", state: "waiting" },
+        { k: "down", p: 11 }, { k: "up", p: 11, resume }, ...more));
+    assert.deepEqual(wait("snapshot").violations, []);
+    assert.deepEqual(kindsOf(wait("replayed")), ["ticket"]);
+    assert.deepEqual(kindsOf(wait("snapshot", { k: "ticket", p: 11, id: "t", state: "waiting" })), ["ticket"]);
+});
+
 test("a move whose answer was lost may have been made, and a bot's moves need none", () => {
     assert.deepEqual(judged((lines) => drop(lines, (one) => one.k === "ok" && one.id === "m2")).violations, []);
     const bot = (lines) => lines.filter((one) => one.k === "told" && one.v === 2).forEach((one) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network namespace for the whole run, where that can be had (root): cuts need it, and its ports are nobody else's.
 import { spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 
 export const inside = () => Boolean(process.env.MERIDIAN_CHAOS_INSIDE);
 
@@ -8,6 +9,7 @@ export const inside = () => Boolean(process.env.MERIDIAN_CHAOS_INSIDE);
 export function goInside() {
     if (inside()) {
         spawnSync("ip", ["link", "set", "lo", "up"]);
+        writeFileSync("/proc/sys/net/ipv4/tcp_migrate_req", "1"); // as on every host: who waits in a dead edge's queue goes to another one's
         return false;
     }
     if (spawnSync("unshare", ["--net", "true"]).status !== 0) return false;

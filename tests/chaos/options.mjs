@@ -4,7 +4,7 @@ const defaults = {
     "kills-edge": 200, "pauses-edge": 10, "kills-router": 50, "pauses-router": 5, "redis-faults": 30, "redis-kinds": null,
     "edge-set": [], "router-set": [], short: false, apart: false, cuts: true, keep: false, quiet: false,
 };
-const short = { edges: 3, games: 60, "kills-edge": 2, "pauses-edge": 0, "kills-router": 1, "pauses-router": 0, "redis-faults": 1, "redis-kinds": "redis-kill", cuts: false };
+const short = { edges: 3, games: 60, rate: 50, "kills-edge": 2, "pauses-edge": 0, "kills-router": 1, "pauses-router": 0, "redis-faults": 1, "redis-kinds": "redis-kill", cuts: false };
 
 export const help = `usage: tests/chaos/run.mjs [option value]...
 A region of its own, players from meridian-load, faults at points that a seed decides, and a judge (check.mjs). Exit code 0: nothing broken.
