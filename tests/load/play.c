@@ -42,6 +42,7 @@ static void send_find_match(struct load_player *p)
     }
     m.body_case = CM_BODY(FIND_MATCH);
     m.find_match = &b;
+    p->said_us = p->run->now_us;
     load_player_send(p, &m);
 }
 
@@ -498,6 +499,6 @@ void load_play_finish(struct load_run *r)
         if (p->game)
             leave_game(p);
         else if (p->doing == LOAD_SEEKING && p->state == LOAD_UP && !p->ticket[0] && !mer_timer_armed(&p->again))
-            r->count.silent += r->now_us - p->asked_us > STUCK_US;
+            r->count.silent += r->now_us - p->said_us > STUCK_US;
     }
 }

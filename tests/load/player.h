@@ -32,7 +32,8 @@ struct load_player {
     struct mer_list node; /* in r->ready, or in the lanes' waiting list */
     char ticket[64];
     bool cancelling;
-    uint64_t asked_us; /* WAITING: since; SEEKING: find_match was sent */
+    uint64_t asked_us; /* WAITING: since; SEEKING: find_match was sent first */
+    uint64_t said_us;  /* SEEKING: ... and last */
     struct {
         bool flying, repeated, refresh; /* refresh: a refusal means the table is not what he thinks */
         char id[40];
