@@ -2,9 +2,10 @@
 // A saturated edge, made so by a memory ceiling that it exceeds from the start: who is let in, what is refused, and how it is said (R25).
 // That games in play keep their pace is tests/bench/overload's to show.
 import assert from "node:assert/strict";
+import net from "node:net";
 import { after, before, describe, test } from "node:test";
 import { Footprint, until } from "../faults/own.mjs";
-import { upgradeHead, Wire } from "../hostile/raw.mjs";
+import { frame, upgradeHead, Wire } from "../hostile/raw.mjs";
 import { Client } from "../outside/client.mjs";
 import { metrics, player } from "../outside/footprint.mjs";
 
@@ -89,6 +90,26 @@ describe("a saturated edge", { timeout: 60_000 }, () => {
         assert.ok(isWait((await guest.json()).error.retryAfterMs));
         assert.equal((await fetch(edge.url)).status, 200);
         assert.equal((await fetch(`${edge.url}/v1/ping`)).status, 204);
+    });
+
+    test("closes who does not read what he is sent, and keeps no more of it than it may", async () => {
+        const slow = async () => (await metrics(edge.admin)).meridian_edge_connections_slow_total;
+        const before = await slow(), client = await returning();
+        const socket = net.connect({ host: "127.0.0.1", port: Number(new URL(edge.url).port) });
+        socket.on("error", () => {});
+        socket.write(upgradeHead({ line: "GET /v1/echo?session=s.0000000000000001 HTTP/1.1" }));
+        await new Promise((resolve) => socket.once("data", resolve));
+        socket.pause();
+        const one = frame(0x1, "x".repeat(8192));
+        for (let sent = 0; sent < 48 << 20 && await slow() === before; sent += 64 * one.length) {
+            for (let i = 0; i < 63; i++) socket.write(one);
+            await new Promise((resolve) => socket.write(one, resolve));
+        }
+        assert.equal(await slow(), before + 1);
+        client.send("ping", {});
+        await client.next("pong");
+        socket.destroy();
+        await client.close();
     });
 
     test("tells of it in its metrics", async () => {
