@@ -238,8 +238,10 @@ enum mer_err geo_plan_config(const struct geo_footprint *f, const struct geo_mea
     for (size_t i = 0; c->listen[i] != NULL; i++)
         put(&o, "%s\"%s\"", i > 0 ? ", " : "", c->listen[i]);
     put(&o, "]\n  run_dir => \"%s\"\n  state_dir => \"%s\"\n  min_ttl => 5\n  max_ncache_ttl => 30\n}\n", c->run_dir, c->state_dir);
-    put(&o, "service_types => { alive => {\n  plugin => %s, port => %u,%s\n", c->probe_http ? "http_status" : "tcp_connect", c->probe_port,
-        c->probe_http ? " url_path => /v1/ping, ok_codes => [204]," : "");
+    put(&o, "service_types => { alive => {\n  plugin => %s, port => %u,", c->probe_http ? "http_status" : "tcp_connect", c->probe_port);
+    if (c->probe_http) /* with a vhost gdnsd speaks HTTP/1.1, as the edge does */
+        put(&o, " url_path => /v1/ping, vhost => %s, ok_codes => [204],", f->zone);
+    put(&o, "\n");
     put(&o, "  interval => 2, timeout => 1, up_thresh => 2, ok_thresh => 2, down_thresh => 2\n} }\nplugins => {\n");
     put_multifo(&o, f);
     if (f->count > 1) {

@@ -153,8 +153,9 @@ static enum mer_err create_links(struct router_app *app, struct mer_msg *msg)
                                 .region = c->region,
                                 .id = c->id,
                                 .incarnation = app->incarnation,
-                                .peer_roles =
-                                    1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_EDGE | 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER,
+                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_EDGE |
+                                              1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER |
+                                              1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO,
                                 .name = "router"};
     enum mer_err err = mer_links_create(&app->links, &lc);
     return err == MER_OK ? mer_links_listen(app->links, c->link_listen, msg) : err;
@@ -243,6 +244,7 @@ enum mer_err router_app_create(struct router_app **out, struct router_config *co
     mer_timer_init(&app->stopping, on_stopping);
     mer_metrics_add_process(&app->metrics, &app->loop);
     router_edges_init(&app->edges, app);
+    router_region_report_init(&app->region_report, app);
     router__lead_init(app);
     router_claimer_init(&app->claimer, app);
     enum mer_err err = create_parts(app, msg);
@@ -274,6 +276,7 @@ void router_app_destroy(struct router_app *app)
         mer_admin_close(app->admin);
     mer_redis_destroy(app->redis);
     router__lead_stop(app);
+    router_region_report_deinit(&app->region_report);
     router_edges_close(&app->edges);
     mer_links_destroy(app->links);
     router_standby_destroy(app->standby);

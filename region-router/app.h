@@ -12,6 +12,7 @@
 #include "region-router/edges.h"
 #include "region-router/electable_shell.h"
 #include "region-router/match.h"
+#include "region-router/region_report.h"
 #include "region-router/standby.h"
 
 struct router_app {
@@ -31,6 +32,7 @@ struct router_app {
     struct router_keeper *keeper;
     struct router_claimer claimer;
     struct router_edges edges;
+    struct router_region_report region_report;
     struct mer_link *to_leader; /* dialled to the holder of the lease; NULL: none, or we are it */
     char leader[ROUTER_HOLDER_BYTES];
     bool leading; /* the matcher is alive */

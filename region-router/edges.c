@@ -13,16 +13,18 @@
 
 #include "region-router/app.h"
 
-struct router_end {       /* a link's user: an edge or another router */
-    struct mer_list node; /* routers only */
+struct router_end {       /* a link's user: an edge, another router or a geo agent */
+    struct mer_list node; /* not of edges */
     struct router_edge *edge;
     struct mer_link *link;
+    bool geo;
     char incarnation[ROUTER_NAME_BYTES];
 };
 
 static const struct mer_metric_def metrics[ROUTER_E_COUNT] = {
     [ROUTER_E_EDGES] = {"meridian_router_edges", "edges connected", MER_GAUGE},
     [ROUTER_E_ROUTERS] = {"meridian_router_routers", "other routers connected", MER_GAUGE},
+    [ROUTER_E_GEOS] = {"meridian_router_geo_agents", "geo agents connected", MER_GAUGE},
     [ROUTER_E_REPORTS] = {"meridian_router_reports_total", "load reports of edges"},
     [ROUTER_E_BAD] = {"meridian_router_bad_messages_total", "links closed because of a message that is none"},
     [ROUTER_E_NOT_LEADER] = {"meridian_router_refused_total", "messages for a leader that came while this router was not"},
@@ -41,6 +43,14 @@ void router_edges_send(struct router_edges *es, struct mer_link *l, const Meridi
         err = mer_link_send(l, es->scratch, size);
     }
     es->values[err == MER_OK ? ROUTER_E_SENT : ROUTER_E_UNSENT]++;
+}
+
+void router_edges_tell_geo(struct router_edges *es, const void *payload, size_t len)
+{
+    MER_LIST_EACH (it, &es->geos) {
+        enum mer_err err = mer_link_send(MER_LIST_ENTRY(it, struct router_end, node)->link, payload, len);
+        es->values[err == MER_OK ? ROUTER_E_SENT : ROUTER_E_UNSENT]++;
+    }
 }
 
 static void say_role(struct router_edges *es, struct mer_link *l)
@@ -143,6 +153,13 @@ static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *who
     end->link = l;
     snprintf(end->incarnation, sizeof end->incarnation, "%s", who->incarnation);
     mer_list_init(&end->node);
+    if (who->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO) {
+        end->geo = true;
+        mer_list_push_back(&es->geos, &end->node);
+        es->values[ROUTER_E_GEOS]++;
+        router_region_report_start(&app->region_report);
+        return;
+    }
     if (!is_edge) {
         mer_list_push_back(&es->routers, &end->node);
         es->values[ROUTER_E_ROUTERS]++;
@@ -186,6 +203,9 @@ static void on_down(void *ctx, struct mer_link *l, const char *why)
         return;
     if (end->edge != NULL) {
         edge_lost(app, end->edge);
+    } else if (end->geo) {
+        mer_list_remove(&end->node);
+        app->edges.values[ROUTER_E_GEOS]--;
     } else {
         mer_list_remove(&end->node);
         app->edges.values[ROUTER_E_ROUTERS]--;
@@ -224,7 +244,7 @@ static void take_report(struct router_edges *es, struct router_edge *e, const Me
 static bool take(struct router_app *app, struct router_end *from, const Meridian__Internal__V1__RouterMessage *m)
 {
     if (from->edge == NULL) {
-        if (m->body_case != MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_ROUTER_ROLE)
+        if (from->geo || m->body_case != MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_ROUTER_ROLE)
             return false;
         if (!m->router_role->leader && strcmp(from->incarnation, router_standby_holder(app->standby)) == 0)
             router_standby_vacant(app->standby);
@@ -269,6 +289,7 @@ void router_edges_init(struct router_edges *es, struct router_app *app)
     es->scratch = mer_xmalloc(MER_LINK_PAYLOAD_MAX);
     mer_list_init(&es->edges);
     mer_list_init(&es->routers);
+    mer_list_init(&es->geos);
     mer_deferred_init(&es->list_later, on_list_later);
     mer_metrics_add(&app->metrics, &es->set, metrics, ROUTER_E_COUNT, es->values);
 }
@@ -279,13 +300,19 @@ static void end_free(struct router_end *end)
     free(end);
 }
 
-void router_edges_close(struct router_edges *es)
+static void forget(struct mer_list *ends)
 {
-    while (!mer_list_empty(&es->routers)) {
-        struct router_end *end = MER_LIST_ENTRY(es->routers.next, struct router_end, node);
+    while (!mer_list_empty(ends)) {
+        struct router_end *end = MER_LIST_ENTRY(ends->next, struct router_end, node);
         mer_list_remove(&end->node);
         end_free(end);
     }
+}
+
+void router_edges_close(struct router_edges *es)
+{
+    forget(&es->routers);
+    forget(&es->geos);
     while (!mer_list_empty(&es->edges)) {
         struct router_edge *e = MER_LIST_ENTRY(es->edges.next, struct router_edge, node);
         mer_list_remove(&e->node);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * edges.h - who is connected to this router: the region's edges with their last report, and other routers. */
+ * edges.h - who is connected to this router: the region's edges with their last report, other routers, and geo agents. */
 #pragma once
 
 #include <meridian/link.h>
@@ -13,6 +13,7 @@ struct router_app;
 enum {
     ROUTER_E_EDGES,
     ROUTER_E_ROUTERS,
+    ROUTER_E_GEOS,
     ROUTER_E_REPORTS,
     ROUTER_E_BAD,
     ROUTER_E_NOT_LEADER,
@@ -23,7 +24,7 @@ enum {
 
 struct router_edges {
     struct router_app *app;
-    struct mer_list edges, routers;
+    struct mer_list edges, routers, geos;
     uint32_t edge_count;
     uint8_t *scratch; /* one packed message */
     struct mer_deferred list_later;
@@ -39,5 +40,7 @@ void router_edges_close(struct router_edges *es);
 void router_edges_deinit(struct router_edges *es);
 /* Lost like anything in flight when the link is down or full: whoever waits for an answer has a deadline. */
 void router_edges_send(struct router_edges *es, struct mer_link *l, const Meridian__Internal__V1__RouterMessage *m);
+/* To every geo agent; a packed control.v1.ControlMessage. */
+void router_edges_tell_geo(struct router_edges *es, const void *payload, size_t len);
 /* Tells everybody who leads, and the edges the list of edges if it is us. */
 void router_edges_tell_role(struct router_edges *es);

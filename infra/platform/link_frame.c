@@ -161,7 +161,8 @@ static const char *judge_hello(struct mer_link *l, const Meridian__Internal__V1_
         return "hello: this role has no business here";
     if (!name_ok(h->region) || !name_ok(h->id) || !name_ok(h->incarnation))
         return "hello: not a name";
-    if (strcmp(h->region, c->region) != 0)
+    bool worldwide = c->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO || h->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO;
+    if (!worldwide && strcmp(h->region, c->region) != 0)
         return "hello: another region";
     if (strcmp(h->incarnation, c->incarnation) == 0)
         return "hello: that is ourselves";

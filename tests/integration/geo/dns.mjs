@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real gdnsd in a folder of its own, planned by `geo`, and the regions' player ports it looks at: ports.mjs.
+// A real gdnsd in a folder of its own, planned by `geo`, and the regions' player ports it looks at: forwarders
+// to an edge of the footprint under test (ports.mjs).
 import assert from "node:assert/strict";
 import { fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { readEndpoints } from "../outside/footprint.mjs";
 import { mmdb } from "./mmdb.mjs";
 
 const root = path.resolve(import.meta.dirname, "../../..");
@@ -38,7 +40,8 @@ function footprint() {
 }
 
 export class Dns {
-    constructor(port) {
+    // edge: the player port of an edge that runs
+    constructor(port, edge = new URL(readEndpoints().regions[0].edges[0].url).port) {
         this.port = port;
         this.probePort = port + 1;
         this.top = mkdtempSync(path.join(tmpdir(), "meridian-dns-"));
@@ -52,7 +55,7 @@ export class Dns {
         writeFileSync(this.footprint, footprint());
         writeFileSync(this.measured, "places: {}\nnetworks: {10.9.0.0/16: [asia, eu, us-west, us-east]}\n");
         writeFileSync(this.database, mmdb(Object.entries(clients)));
-        this.ports = fork(path.join(import.meta.dirname, "ports.mjs"), [String(this.probePort)]);
+        this.ports = fork(path.join(import.meta.dirname, "ports.mjs"), [String(this.probePort), String(edge)]);
     }
 
     geo(command, ...more) {
@@ -74,6 +77,12 @@ export class Dns {
     }
     async kill(...names) {
         this.ports.send({ close: names.flatMap((name) => (name in regions ? addressesOf(name) : [name])) });
+        await once(this.ports, "message");
+    }
+
+    // ... take connections and say nothing, until they are closed.
+    async hang(...names) {
+        this.ports.send({ hang: names.flatMap((name) => addressesOf(name)) });
         await once(this.ports, "message");
     }
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * journal.c - journal.h. */
+#include "geo/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include <meridian/mem.h>
+
+const char *const geo_wish_names[GEO_WISH_KINDS] = {"nothing", "drain", "force_in"};
+
+struct geo_journal {
+    FILE *file;
+    const struct geo_footprint *footprint;
+};
+
+static bool read_wish(const struct geo_footprint *f, json_t *line, struct geo_wished *wished)
+{
+    const char *region = NULL, *kind = NULL, *reason = NULL, *by = NULL;
+    json_int_t at_ms = 0, over_ms = 0;
+    if (json_unpack(line, "{s:s, s:s, s:I, s:I, s:s, s:s}", "region", &region, "wish", &kind, "atMs", &at_ms, "overMs", &over_ms, "reason",
+                    &reason, "by", &by) != 0)
+        return false;
+    int i = geo_footprint_find(f, region);
+    for (unsigned k = 0; k < GEO_WISH_KINDS; k++)
+        if (strcmp(kind, geo_wish_names[k]) == 0) {
+            if (i < 0)
+                return true; /* a region of an earlier footprint */
+            wished[i] = (struct geo_wished){.kind = (enum geo_wish_kind)k, .at_ms = (uint64_t)at_ms, .over_ms = (uint64_t)over_ms};
+            snprintf(wished[i].reason, sizeof wished[i].reason, "%s", reason);
+            snprintf(wished[i].by, sizeof wished[i].by, "%s", by);
+            return true;
+        }
+    return false;
+}
+
+static bool read_line(const struct geo_footprint *f, const char *text, size_t len, struct geo_wished *wished)
+{
+    json_t *line = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    const char *event = json_string_value(json_object_get(line, "event"));
+    bool good = event != NULL && (strcmp(event, "wish") != 0 || read_wish(f, line, wished));
+    json_decref(line);
+    return good;
+}
+
+/* Where the good lines end; -1 with msg. */
+static long read_all(struct geo_journal *j, const char *path, struct geo_wished *wished, struct mer_msg *msg)
+{
+    char *text = NULL;
+    size_t size = 0;
+    long good = 0;
+    unsigned number = 0;
+    for (ssize_t len; (len = getline(&text, &size, j->file)) > 0;) {
+        number++;
+        bool whole = text[len - 1] == '\n';
+        if (!whole)
+            break; /* torn by a crash: overwritten by the next */
+        if (!read_line(j->footprint, text, (size_t)len, wished)) {
+            mer_msgf(msg, "%.400s:%u: not a line of a journal", path, number);
+            good = -1;
+            break;
+        }
+        good += len;
+    }
+    free(text);
+    return good;
+}
+
+enum mer_err geo_journal_open(struct geo_journal **out, const char *path, const struct geo_footprint *f, struct geo_wished *wished,
+                              struct mer_msg *msg)
+{
+    struct geo_journal *j = mer_xcalloc(1, sizeof *j);
+    j->footprint = f;
+    j->file = fopen(path, "a+e");
+    if (j->file == NULL) {
+        mer_msgf(msg, "%.400s: %s", path, strerror(errno));
+        mer_free(&j);
+        return MER_EIO;
+    }
+    rewind(j->file);
+    long good = read_all(j, path, wished, msg);
+    bool cut = good >= 0 && fseek(j->file, 0, SEEK_END) == 0 && ftell(j->file) > good && ftruncate(fileno(j->file), good) != 0;
+    if (cut)
+        mer_msgf(msg, "%.400s: %s", path, strerror(errno));
+    if (good < 0 || cut) {
+        geo_journal_close(j);
+        return good < 0 ? MER_EINVALID : MER_EIO;
+    }
+    *out = j;
+    return MER_OK;
+}
+
+static enum mer_err append(struct geo_journal *j, json_t *line)
+{
+    char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    bool good = text != NULL && fprintf(j->file, "%s\n", text) > 0 && fflush(j->file) == 0 && fdatasync(fileno(j->file)) == 0;
+    free(text);
+    json_decref(line);
+    return good ? MER_OK : MER_EIO;
+}
+
+enum mer_err geo_journal_wish(struct geo_journal *j, uint32_t region, const struct geo_wished *w)
+{
+    return append(j, json_pack("{s:I, s:s, s:s, s:s, s:I, s:s, s:s}", "atMs", (json_int_t)w->at_ms, "event", "wish", "region",
+                               j->footprint->region[region].name, "wish", geo_wish_names[w->kind], "overMs", (json_int_t)w->over_ms,
+                               "reason", w->reason, "by", w->by));
+}
+
+enum mer_err geo_journal_answer(struct geo_journal *j, uint64_t at_ms, const struct geo_policy *p, uint32_t region, const char *why)
+{
+    const struct geo_region_state *s = &p->region[region];
+    const char *to = s->share > 0 ? j->footprint->region[s->share_to].name : NULL;
+    return append(j, json_pack("{s:I, s:s, s:s, s:b, s:i, s:s?, s:s}", "atMs", (json_int_t)at_ms, "event", "answer", "region",
+                               j->footprint->region[region].name, "out", (int)s->out, "share", (int)s->share, "to", to, "why", why));
+}
+
+void geo_journal_close(struct geo_journal *j)
+{
+    fclose(j->file);
+    free(j);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * reports.c - reports.h. A router of another region than the one it was dialled for is a mistake in the configuration: told, and not heard.
+ */
+#include "geo/reports.h"
+
+#include <string.h>
+
+#include <meridian/mem.h>
+
+#include "meridian/control/v1/control.pb-c.h"
+#include "meridian/internal/v1/internal.pb-c.h"
+
+struct router {
+    uint32_t region;
+    struct mer_link *link;
+};
+
+struct geo_reports {
+    struct geo_reports_conf conf;
+    struct mer_links *links;
+    struct router *router;
+    size_t count;
+    struct geo_report report[GEO_REGIONS_MAX];
+    uint64_t at_ms[GEO_REGIONS_MAX]; /* 0: never */
+};
+
+static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *peer)
+{
+    struct geo_reports *r = ctx;
+    const struct router *router = mer_link_user(l);
+    const char *wanted = r->conf.footprint->region[router->region].name;
+    if (strcmp(peer->region, wanted) != 0)
+        MER_LOG(r->conf.log, MER_ERROR, "router.wrong_region", KV_STR("router", peer->incarnation), KV_STR("region", peer->region),
+                KV_STR("wanted", wanted));
+}
+
+static void take(struct geo_reports *r, const struct router *router, const Meridian__Control__V1__RegionReport *m)
+{
+    const struct geo_footprint *f = r->conf.footprint;
+    if (!m->leader || strcmp(m->region, f->region[router->region].name) != 0)
+        return;
+    r->report[router->region] = (struct geo_report){.known = true,
+                                                    .ready = m->edges_ready > 0,
+                                                    .players = m->players,
+                                                    .capacity = m->capacity,
+                                                    .games = m->games,
+                                                    .edges = m->edges,
+                                                    .edges_ready = m->edges_ready};
+    r->at_ms[router->region] = r->conf.loop->now_ms;
+}
+
+static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, size_t len)
+{
+    Meridian__Control__V1__ControlMessage *m = meridian__control__v1__control_message__unpack(NULL, len, payload);
+    if (m == NULL)
+        mer_link_reset(l);
+    else if (m->body_case == MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_REGION_REPORT)
+        take(ctx, mer_link_user(l), m->region_report);
+    if (m != NULL)
+        meridian__control__v1__control_message__free_unpacked(m, NULL);
+}
+
+static void on_down(void *ctx, struct mer_link *l, const char *why)
+{
+    (void)ctx, (void)l, (void)why; /* it is dialled again; what it said grows old by itself */
+}
+
+static const struct mer_link_cbs cbs = {on_up, on_message, on_down};
+
+enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_reports_conf *conf)
+{
+    const struct mer_strs *routers = &conf->config->routers;
+    struct geo_reports *r = mer_xcalloc(1, sizeof *r);
+    r->conf = *conf;
+    r->router = mer_xcalloc(routers->count + 1, sizeof *r->router);
+    struct mer_links_conf lc = {.loop = conf->loop,
+                                .log = conf->log,
+                                .rng = conf->rng,
+                                .metrics = conf->metrics,
+                                .cbs = &cbs,
+                                .ctx = r,
+                                .role = MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO,
+                                .region = "global",
+                                .id = conf->config->id,
+                                .incarnation = conf->incarnation,
+                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER,
+                                .name = "router"};
+    enum mer_err err = mer_links_create(&r->links, &lc);
+    for (; err == MER_OK && r->count < routers->count; r->count++) {
+        struct router *router = &r->router[r->count];
+        const char *address = NULL;
+        MER_ASSERT(geo_config_router(conf->footprint, routers->item[r->count], &router->region, &address)); /* validated */
+        err = mer_link_dial(r->links, address, router, &router->link);
+    }
+    if (err != MER_OK) {
+        geo_reports_destroy(r);
+        return err;
+    }
+    *out = r;
+    return MER_OK;
+}
+
+struct geo_report geo_reports_of(const struct geo_reports *r, uint32_t region)
+{
+    bool valid = r->at_ms[region] != 0 && r->conf.loop->now_ms - r->at_ms[region] <= GEO_REPORT_VALID_MS;
+    return valid ? r->report[region] : (struct geo_report){0};
+}
+
+void geo_reports_destroy(struct geo_reports *r)
+{
+    if (r == NULL)
+        return;
+    mer_links_destroy(r->links);
+    free(r->router);
+    free(r);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * reports.h - what the regions' routers tell: load, and whether anybody there takes new players. Every router of the configuration is
+ * dialled and says something every second; the leader's word counts. A report that is older than 5 s is none. */
+#pragma once
+
+#include <meridian/link.h>
+
+#include "geo/config.h"
+
+enum { GEO_REPORT_VALID_MS = 5000 };
+
+struct geo_report {
+    bool known, ready; /* somebody leads and told so lately; an edge there takes new players */
+    uint64_t players, capacity, games;
+    uint32_t edges, edges_ready;
+};
+
+struct geo_reports;
+struct geo_reports_conf {
+    struct mer_loop *loop;
+    struct mer_log *log;
+    struct mer_rng rng;
+    struct mer_metrics *metrics;
+    const struct geo_footprint *footprint; /* kept */
+    const struct geo_config *config;       /* kept */
+    const char *incarnation;               /* kept */
+};
+MER_MUST_CHECK enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_reports_conf *conf);
+struct geo_report geo_reports_of(const struct geo_reports *r, uint32_t region);
+void geo_reports_destroy(struct geo_reports *r);

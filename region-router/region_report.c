@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * region_report.c - region_report.h. Only edges that reported lately count: one that hangs is no room for anybody. */
+#include "region-router/region_report.h"
+
+#include "meridian/control/v1/control.pb-c.h"
+#include "region-router/app.h"
+#include "region-router/limits.h"
+
+enum { PERIOD_MS = 1000 /* health and load within GEO's two seconds */ };
+
+static void sum(const struct router_app *app, Meridian__Control__V1__RegionReport *report)
+{
+    uint64_t now_ms = app->loop.now_ms;
+    MER_LIST_EACH (it, &app->edges.edges) {
+        const struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
+        if (!e->reported || now_ms - e->reported_ms >= ROUTER_STALE_MS)
+            continue;
+        report->edges++;
+        report->edges_ready += !e->draining && e->connections < e->max_connections;
+        report->players += e->sessions;
+        report->capacity += e->draining ? 0 : e->max_connections;
+        report->games += e->games;
+    }
+}
+
+static void on_timer(struct mer_timer *t)
+{
+    struct router_region_report *r = MER_CONTAINER_OF(t, struct router_region_report, timer);
+    Meridian__Control__V1__RegionReport report = MERIDIAN__CONTROL__V1__REGION_REPORT__INIT;
+    Meridian__Control__V1__ControlMessage m = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__INIT;
+    uint8_t packed[256];
+    if (mer_list_empty(&r->app->edges.geos))
+        return;
+    report.region = r->app->conf.region;
+    report.leader = router__lead_epoch(r->app) != 0;
+    sum(r->app, &report);
+    m.body_case = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_REGION_REPORT;
+    m.region_report = &report;
+    MER_ASSERT(meridian__control__v1__control_message__get_packed_size(&m) <= sizeof packed);
+    router_edges_tell_geo(&r->app->edges, packed, meridian__control__v1__control_message__pack(&m, packed));
+    mer_loop_arm(&r->app->loop, t, PERIOD_MS);
+}
+
+void router_region_report_init(struct router_region_report *r, struct router_app *app)
+{
+    r->app = app;
+    mer_timer_init(&r->timer, on_timer);
+}
+
+void router_region_report_start(struct router_region_report *r)
+{
+    if (!mer_timer_armed(&r->timer))
+        mer_loop_arm(&r->app->loop, &r->timer, 0);
+}
+
+void router_region_report_deinit(struct router_region_report *r)
+{
+    mer_loop_disarm(&r->app->loop, &r->timer);
+}
