@@ -106,7 +106,7 @@ test("server_maintenance is told, the old connection serves until it is closed, 
     world.sockets[0].hangUp(1012, "restart;retry=0");
     await time.pass(10);
     assert.equal(client.state, "ready");
-    assert.deepEqual(world.sockets.map(({ url }) => url), ["ws://edge1/v1/ws", "ws://edge2/v1/ws"]);
+    assert.deepEqual(world.sockets.map(({ url }) => url), ["ws://edge1/v1/ws", "ws://edge2/v1/ws?session=s1"]);
     assert.ok(client.heard.find(({ name }) => name === "resumed").afterMs < 10);
     client.close();
 });
