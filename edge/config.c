@@ -60,7 +60,7 @@ const struct mer_conf_item edge_config_items[] = {
     U32(messages_burst, 1, 1000000, "40", "and at once"),
     U32(ring_pool_bytes, 65536, 1073741824, "67108864", "memory for replay to reconnecting clients, all sessions together"),
     BOOL(overload_refuse, "true", "refuse new work under load, so that games in play keep their pace; false only for measuring (R25)"),
-    U32(overload_late_ms, 1, 10000, "20", "messages lie so long on average: no new games, few newcomers; four times as long: nobody new (R25)"),
+    U32(overload_late_ms, 1, 10000, "25", "messages lie so long on average: no new games, few newcomers; four times as long: nobody new (R25)"),
     U64(max_memory_bytes, 0, 1099511627776, "0", "resident memory; 80 % of it: nobody new. 0: its control group's limit, or the machine's divided by its cores (R25)"),
     U32(drain_deadline_ms, 0, 86400000, "60000", "a drain gives up waiting after this and leaves the rest to crash recovery (R22)"),
     ENUM(drop_policy, drop_policies, "bot", "who stays away longer than the pause: bot plays for him until he is back, or his seat is given up (R21)"),

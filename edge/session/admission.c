@@ -18,7 +18,7 @@ static const uint32_t memory_marks[EDGE_MARKS] = {700, 750, 780, 800};
 static const uint32_t store_marks[EDGE_MARKS] = {2 * 1024, 4 * 1024, 16 * 1024, 32 * 1024};
 enum { FULL_PERMILLE = 950 };
 
-/* One in a hundred may be late by more than five times the average: 20 ms on average keep p99 near 100 ms. */
+/* One in a hundred may be late by more than five times the average: 25 ms on average keep p99 near 125 ms. */
 static const uint32_t late_marks[EDGE_MARKS] = {500, 1000, 2000, 4000}; /* permille of conf.late_ms */
 
 static const uint8_t next[EDGE_NLEVELS][EDGE_BANDS] = {
