@@ -349,7 +349,7 @@ static void knock(struct bus_peer *p)
 static enum mer_err reach(struct bus_peer *p, const char *address)
 {
     if (strncmp(address, "bus:", 4) != 0 || strcmp(address + 4, p->incarnation) != 0) {
-        MER_LOG(p->bus->conf.log, MER_ERROR, "bus.other_carrier", KV_STR("peer", p->incarnation), KV_STR("address", address));
+        MER_LOG_RATE(p->bus->conf.log, MER_ERROR, "bus.other_carrier", KV_STR("peer", p->incarnation), KV_STR("address", address));
         return MER_EINVALID;
     }
     edge_pair_call(&p->channel.pair, ++p->bus->pubsub->lives);
