@@ -4,15 +4,22 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 
 export class Terraform {
-    constructor(dir, config, tmp) {
+    /* stubs: providers that run already; without them Terraform starts its own for every command. */
+    constructor(dir, config, tmp, stubs) {
         this.dir = dir;
+        this.stubs = stubs;
         this.env = { PATH: process.env.PATH, HOME: tmp, TMPDIR: tmp, TF_CLI_CONFIG_FILE: config, TF_IN_AUTOMATION: '1', CHECKPOINT_DISABLE: '1', TF_VAR_state_backend: 'local' };
     }
 
     /* { code, out }: both streams together. */
     run(...words) {
+        if (!this.stubs || words[0] === 'init' || words[0] === 'fmt') return this.start({}, words);
+        return this.stubs.lend((more) => this.start(more, words));
+    }
+
+    start(more, words) {
         return new Promise((done, fail) => {
-            const child = spawn('terraform', [words[0], ...(words[0] === 'show' || words[0] === 'fmt' ? [] : ['-no-color']), ...words.slice(1)], { cwd: this.dir, env: this.env });
+            const child = spawn('terraform', [words[0], ...(words[0] === 'show' || words[0] === 'fmt' ? [] : ['-no-color']), ...words.slice(1)], { cwd: this.dir, env: { ...this.env, ...more } });
             let out = '';
             child.stdout.on('data', (text) => (out += text));
             child.stderr.on('data', (text) => (out += text));

@@ -2,7 +2,7 @@
 // A stand-in for Terraform's AWS provider: the real argument schema, made-up answers, no cloud. Terraform starts it as it starts any plugin
 // (protocol 5 over gRPC on a unix socket, mutual TLS with certificates made for this one process) and cannot tell.
 //
-// STUB_SCHEMA: the schema as schema.mjs writes it.
+// STUB_SCHEMA: the schema as schema.mjs writes it. STUB_STAYS: started by us and not by Terraform, to serve many commands one after the other.
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -85,7 +85,7 @@ const methods = {
     PrepareProviderConfig: (r) => ({ prepared_config: r.config }),
     Configure: (r) => {
         const config = unpack(r.config);
-        if (known(config?.region)) provider.region = config.region;
+        provider.region = known(config?.region) ? config.region : 'us-east-1';
         provider.tags = config?.default_tags?.[0]?.tags ?? {};
         return {};
     },
@@ -122,7 +122,7 @@ function service() {
     server.addService(api.plugin.GRPCController.service, {
         Shutdown: (call, done) => {
             done(null, {});
-            setTimeout(() => process.exit(0), 5); // after the answer is out: Terraform waits for both
+            if (!stays) setTimeout(() => process.exit(0), 5); // after the answer is out: Terraform waits for both
         },
     });
     return server;
@@ -143,11 +143,13 @@ function credentials() {
     };
 }
 
-if (!process.env.TF_PLUGIN_MAGIC_COOKIE) {
+const stays = Boolean(process.env.STUB_STAYS);
+if (!process.env.TF_PLUGIN_MAGIC_COOKIE && !stays) {
     console.error('This is a plugin of Terraform; terraform starts it.');
     process.exit(1);
 }
-process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group; Terraform asks us itself
+process.on('SIGTERM', () => process.exit(0));
+if (!stays) process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group; Terraform asks us itself
 const { mine, certificate } = credentials();
 const socket = path.join(os.tmpdir(), `stub-${process.pid}.sock`);
 process.on('exit', () => fs.rmSync(socket, { force: true }));
