@@ -147,7 +147,7 @@ const free = new Footprint(port), edge = new Footprint(port + 300);
 try {
     say(cage.description);
     free.up("overload_refuse=false");
-    edge.up("overload_late_ms=20");
+    edge.up("overload_late_ms=25");
     cage.inside(free.edge.pid, 0);
     cage.inside(edge.edge.pid, 1);
     const best = await capacity(free);
