@@ -8,6 +8,7 @@ import { copyTree, modulesIn, prepare, root, rootsIn } from './lib/environment.m
 import { readFootprint } from './lib/footprint.mjs';
 import { mistakes } from './lib/mistakes.mjs';
 import * as programs from './lib/programs.mjs';
+import { aGroupOfHostsFormsACluster } from './lib/redis.mjs';
 import { each, Report } from './lib/report.mjs';
 import { Resources } from './lib/resources.mjs';
 import { Stubs } from './lib/stubs.mjs';
@@ -84,7 +85,7 @@ async function roots(env, tree) {
 
 async function withRegion(region) {
     await report.test('programs: bash reads every script of a region', () => programs.bashReadsTheScripts([region]));
-    await report.test('programs: redis takes its file, with TLS and not without', () => programs.redisTakesItsFile(region, folder('redis'), 19979));
+    await report.test('programs: nine Redis of three hosts form a cluster, over TLS alone', () => aGroupOfHostsFormsACluster(region, folder('redis'), 16450));
     await report.test('programs: a host answers for its edges', () => programs.hostAnswersForItsEdges(region, folder('host')));
 }
 

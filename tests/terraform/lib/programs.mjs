@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hosts are told, given to the real programs: our binaries check the configurations, geo plans DNS from the rendered footprint, a real
-// Redis starts with its file, bash reads the scripts, and the balancer's health answer and the agent's figures come from a stand-in edge.
+// What hosts are told, given to the real programs: our binaries check the configurations, geo plans DNS from the rendered footprint, bash reads
+// the scripts, and the balancer's health answer and the agent's figures come from a stand-in edge. (Redis: redis.mjs.)
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -88,51 +88,6 @@ export async function bashReadsTheScripts(all) {
             bash.stdin.end(text);
         }));
     return [...unless(scripts.size > 0, 'no host runs any script'), ...(await Promise.all(complaints)).flat()];
-}
-
-async function certificates(dir) {
-    const make = (...words) => run('openssl', words, { cwd: dir });
-    await make('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'redis-key', '-out', 'redis-ca', '-days', '2', '-subj', '/CN=redis', '-addext', 'subjectAltName=DNS:localhost');
-    fs.copyFileSync(path.join(dir, 'redis-ca'), path.join(dir, 'redis-certificate'));
-}
-
-/* A Redis of this machine starts with what a host gets, answers with TLS and refuses without. Its place and addresses are ours. */
-export async function redisTakesItsFile(r, dir, port) {
-    const files = filesOf(hosts(r, 'redis')[0].values);
-    await certificates(dir);
-    const folder = path.join(dir, 'redis');
-    fs.mkdirSync(folder);
-    fs.writeFileSync(path.join(folder, 'users.acl'), 'user default on >secret ~* &* +@all\n');
-    const conf = filled(files['/etc/meridian/redis-@N@.conf.in'], files, 1)
-        .replace(`bind ${EXAMPLE.ADDRESS} 127.0.0.1`, 'bind 127.0.0.1')
-        .replace(/^tls-port .*$/m, `tls-port ${port}`)
-        .replaceAll(/\/var\/lib\/redis\/\d+/g, folder)
-        .replaceAll('/etc/meridian/secrets', dir)
-        .replace('@PASSWORD@', 'secret');
-    const file = path.join(dir, 'redis.conf');
-    fs.writeFileSync(file, conf);
-    const server = spawn('redis-server', [file]);
-    let words = '';
-    for (const stream of [server.stdout, server.stderr]) stream.on('data', (t) => (words += t));
-    const ended = new Promise((done) => server.on('close', done));
-    const ask = (...more) => run('redis-cli', ['-p', String(port), '--no-auth-warning', '-a', 'secret', ...more]).then((a) => a.stdout.trim(), (e) => `refused ${e.stderr}`);
-    try {
-        let pong;
-        for (let i = 0; i < 100 && pong !== 'PONG' && server.exitCode === null; i++) {
-            pong = await ask('--tls', '--cacert', path.join(dir, 'redis-ca'), 'ping');
-            if (pong !== 'PONG') await new Promise((done) => setTimeout(done, 100));
-        }
-        const plain = await ask('ping');
-        const user = await ask('--tls', '--cacert', path.join(dir, 'redis-ca'), 'config', 'get', 'masteruser');
-        return [
-            ...unless(pong === 'PONG', `redis-server with a host's file: ${words}`),
-            ...unless(plain !== 'PONG', 'it answers without TLS'),
-            ...unless(/repl-g1-a-1$/.test(user), `it replicates as ${user}`),
-        ];
-    } finally {
-        server.kill();
-        await ended;
-    }
 }
 
 const METRICS = 'meridian_edge_connections 400\nmeridian_edge_move_stored_seconds_sum 0.5\nmeridian_edge_move_stored_seconds_count 100\n';
