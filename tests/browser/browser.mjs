@@ -120,7 +120,7 @@ const finished = (page) => page.locator("#result[open]").count();
  * Plays on a page until the result, or until `enough(cards)`: looks at the board, remembers what was seen, turns a
  * card with `turn(index)` whenever the page allows it.
  */
-export async function play(page, { turn = (index) => page.locator(".card").nth(index).click(), enough, limitMs = 120000 } = {}) {
+export async function play(page, { turn = click(page), enough, limitMs = 120000 } = {}) {
     const seen = new Map();
     const deadline = Date.now() + limitMs;
     while (!(await finished(page))) {
@@ -132,6 +132,14 @@ export async function play(page, { turn = (index) => page.locator(".card").nth(i
         if (index !== undefined) await turn(index);
         await page.waitForTimeout(LOOK_MS);
     }
+}
+
+/* The board may change between a look and a click (a pause, a turn that ends): then the next look decides anew. */
+function click(page) {
+    return (index) =>
+        page.locator(".card").nth(index).click({ timeout: 2000 }).catch((error) => {
+            if (!/Timeout/.test(error.message)) throw error;
+        });
 }
 
 function choose(cards, seen) {
