@@ -14,12 +14,13 @@ enum { CLOSE_PROTOCOL = 1002, MESSAGE_MAX = 1 << 20 };
 void load__conn_request(struct load_conn *c)
 {
     char key[LOAD_WS_KEY_BYTES];
+    bool back = c->session != NULL && c->session[0] != 0;
     load_ws_key(c->net->rng, key, c->accept);
     enum mer_err err =
         mer_buf_appendf(&c->out,
-                        "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                        "GET %s%s%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                         "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
-                        c->url->path, c->url->authority, key, c->net->subprotocol);
+                        c->url->path, back ? "?session=" : "", back ? c->session : "", c->url->authority, key, c->net->subprotocol);
     if (err != MER_OK || !load__conn_flush(c))
         load__conn_fail_text(c, "cut by the peer");
 }

@@ -40,6 +40,7 @@ struct load_conn {
     uint8_t state, message_opcode;
     bool wants_write;
     const struct load_url *url;
+    const char *session; /* kept; the one to come back to, which the upgrade names; "" or NULL: none */
     SSL *ssl;
     char accept[29];
     struct mer_buf in, out, message;

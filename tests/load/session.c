@@ -91,7 +91,9 @@ enum mer_err load_player_init(struct load_player *p, struct load_run *r, uint32_
     mer_timer_init(&p->timer, on_timer);
     load_play_init(p);
     mer_list_init(&p->node);
-    return load_conn_add(&r->net, &p->conn);
+    enum mer_err err = load_conn_add(&r->net, &p->conn);
+    p->conn.session = p->session;
+    return err;
 }
 
 /* --- out ----------------------------------------------------------------------------------------------------------------------------- */
