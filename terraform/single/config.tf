@@ -69,6 +69,7 @@ module "host" {
   packages     = ["meridian-edge", "meridian-router", "meridian-ctl"]
   tools        = ["redis-server", "redis-tools"]
   units        = ["redis-server@1.service", "meridian-redis-form.service", "meridian-router.service", "meridian-edge@@N@.service"]
+  reloads      = "meridian-edge@*.service"
   processes    = local.settings.cores
   admin_port   = module.sizing.ports.admin
   bus_port     = module.sizing.ports.bus

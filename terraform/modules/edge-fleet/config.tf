@@ -76,6 +76,7 @@ module "host" {
   release      = var.release
   packages     = ["meridian-edge", "meridian-ctl"]
   units        = ["meridian-edge@@N@.service", "meridian-host-health.socket", "meridian-host-agent.service"]
+  reloads      = "meridian-edge@*.service"
   processes    = var.fleet.edges_per_host
   admin_port   = var.ports.admin
   bus_port     = var.ports.bus

@@ -10,18 +10,37 @@ locals {
     RELEASE            = var.release
     PACKAGES           = join(" ", var.packages)
     TOOLS              = join(" ", var.tools)
-    UNITS              = join(" ", var.units)
+    UNITS              = join(" ", concat(var.units, ["meridian-secrets.timer"]))
     OWNER              = var.owner
     PROCESSES          = tostring(var.processes)
     ADMIN_PORT         = tostring(var.admin_port)
     BUS_PORT           = tostring(var.bus_port)
     DATA_DIR           = var.data_dir
+    RELOADS            = var.reloads
   }, var.environment)
 
   files = merge({
     "/etc/meridian/host.env"       = join("", [for k, v in local.env : "export ${k}='${v}'\n"])
     "/etc/meridian/secrets.list"   = join("", [for file, secret in var.secrets : "${secret} ${file}\n"])
     "/usr/local/lib/meridian/boot" = file("${path.module}/files/boot")
+
+    "/etc/systemd/system/meridian-secrets.service" = <<-UNIT
+      [Unit]
+      Description=New values of this host's secrets
+      [Service]
+      Type=oneshot
+      ExecStart=/usr/local/lib/meridian/boot --secrets
+    UNIT
+    "/etc/systemd/system/meridian-secrets.timer"   = <<-UNIT
+      [Unit]
+      Description=Looks for new values of this host's secrets
+      [Timer]
+      OnActiveSec=15min
+      OnUnitActiveSec=15min
+      RandomizedDelaySec=5min
+      [Install]
+      WantedBy=timers.target
+    UNIT
   }, var.files)
 
   document = {

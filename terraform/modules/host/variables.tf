@@ -91,3 +91,9 @@ variable "files" {
   type        = map(string)
   default     = {}
 }
+
+variable "reloads" {
+  description = "Units that are told (SIGHUP) when a secret has a new value; empty: none."
+  type        = string
+  default     = ""
+}
