@@ -31,7 +31,7 @@ enum {
     STEP_MS = 250,
     PLAY_MIN_MS = 30 * 1000,
     DRAIN_MS = 600 * 1000, /* three lost turns of each player of a game nobody plays any more, and the pauses between */
-    SEED_SECONDS = 100,    /* of real time: beyond, it hangs */
+    SEED_SECONDS = 60,     /* of CPU, for a machine may be busy: beyond, it hangs */
     JOBS_MAX = 16,
     SAY_EVERY = 500,
 };
@@ -126,7 +126,7 @@ static void start(struct job *j, uint64_t seed, const struct options *o)
     if (j->pid == 0) {
         struct result r;
         close(fd[0]);
-        alarm(SEED_SECONDS);
+        setrlimit(RLIMIT_CPU, &(struct rlimit){SEED_SECONDS, SEED_SECONDS + 1});
         run_seed(&r, seed, o);
         fflush(NULL);
         _exit(write(fd[1], &r, sizeof(r)) == sizeof(r) ? 0 : 1);
@@ -141,7 +141,7 @@ static void finish(struct job *j, int status, struct result *r)
     if (read(j->fd, r, sizeof(*r)) != sizeof(*r)) {
         *r = (struct result){.seed = j->seed, .failed = true};
         int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-        if (sig == SIGALRM)
+        if (sig == SIGXCPU)
             snprintf(r->why, sizeof(r->why), "hangs");
         else if (sig)
             snprintf(r->why, sizeof(r->why), "crashed: %s", strsignal(sig));
