@@ -656,7 +656,7 @@ static void think(void *ctx, uint64_t arg)
             play(p, d);
         else
             seek(p, d);
-        if (p->game[0] && sim_below(1000) < all.absences)
+        if (p->game[0] && !all.finishing && sim_below(1000) < all.absences)
             go_away(p);
         if (sim_below(1000) < 4 && d->end) {
             sim_trace("%s.%s hangs up", p->user, d->name);
