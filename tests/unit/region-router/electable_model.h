@@ -195,7 +195,7 @@ static inline void view_of(int i, struct router_view *v)
         if (n->knows[o]) {
             struct router_known *k = &v->known[v->known_count++];
             snprintf(k->id, sizeof k->id, "%s", id(o));
-            snprintf(k->address, sizeof k->address, "%s", address(o));
+            snprintf(k->address, sizeof k->address, "%.*s", (int)sizeof k->address - 1, address(o));
             k->slots = n->shows[shard_of(o)] == o;
             if (!k->slots)
                 snprintf(k->primary, sizeof k->primary, "%s", id(n->shows[shard_of(o)]));
@@ -204,7 +204,7 @@ static inline void view_of(int i, struct router_view *v)
         }
         if (n->attached[o] && together(i, o)) {
             struct router_attached *a = &v->attached[v->attached_count++];
-            snprintf(a->address, sizeof a->address, "%s", address(o));
+            snprintf(a->address, sizeof a->address, "%.*s", (int)sizeof a->address - 1, address(o));
             a->online = true;
             a->offset = f.n[o].offset;
         }
