@@ -62,9 +62,7 @@ static void give_back(struct edge_hosted *g, uint64_t slept_ms)
 {
     struct edge_host *h = g->host;
     uint64_t now = h->c.loop->now_ms;
-    for (unsigned i = 0; i < g->attach_count; i++)
-        if (g->attach[i].until_ms >= now - slept_ms && g->attach[i].until_ms < now + EDGE_HOST_LEASE_MS)
-            g->attach[i].until_ms = now + EDGE_HOST_LEASE_MS;
+    edge__host_leases_slept(g, slept_ms);
     g->fresh_until_ms += g->fresh_until_ms > now - slept_ms ? slept_ms : 0;
     if (g->phase == EDGE_HOSTED_LIVE)
         edge_game_slept(&g->core, (struct edge_game_time){now, edge_store_now_ms(h->c.store)}, slept_ms);

@@ -88,6 +88,14 @@ static void drop_expired(struct edge_hosted *g)
             remove_attach(g, i);
 }
 
+void edge__host_leases_slept(struct edge_hosted *g, uint64_t slept_ms)
+{
+    uint64_t now = g->host->c.loop->now_ms;
+    for (unsigned i = 0; i < g->attach_count; i++)
+        if (g->attach[i].until_ms >= now - slept_ms)
+            g->attach[i].until_ms = now + EDGE_HOST_LEASE_MS;
+}
+
 void edge__host_detach_left(struct edge_hosted *g)
 {
     for (unsigned i = g->attach_count; i-- > 0;)

@@ -208,6 +208,8 @@ void edge__host_send_claimed(struct edge_hosted *g, const char *owner);
 void edge__host_bus_init(struct edge_host *h);
 /* Who is there, by the leases: tells the core what has changed. */
 void edge__host_presence(struct edge_hosted *g);
+/* Leases that ran while the process stood still, up to now, begin anew. */
+void edge__host_leases_slept(struct edge_hosted *g, uint64_t slept_ms);
 /* When that has to be looked at again, on the loop's clock. */
 uint64_t edge__host_presence_ms(const struct edge_hosted *g);
 /* messages to the edges where players are; with `reply`, first, to the session that asked. */

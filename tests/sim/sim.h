@@ -39,8 +39,9 @@ struct sim_proc {
     struct mer_list inbox;
     uint64_t wake_us; /* when its wheel wants a turn; 0: nothing armed */
     uint64_t wake_serial;
-    uint64_t boot_us; /* its monotonic clock began so much earlier than the world's */
-    int64_t skew_ms;  /* of its wall clock */
+    uint64_t paused_us, woke_us; /* its last pause */
+    uint64_t boot_us;            /* its monotonic clock began so much earlier than the world's */
+    int64_t skew_ms;             /* of its wall clock */
     struct mer_rng_seeded rng;
     void *user;
     void (*turn_end)(struct sim_proc *p); /* without a loop: after the inbox; may be NULL */

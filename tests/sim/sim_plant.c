@@ -23,6 +23,7 @@ static const struct {
     {"resume_off_by_one", "a resume replays one message too few", NULL, NULL},
     {"speaks_when_fenced", "an owner that slept answers out of its memory", NULL, NULL},
     {"count_too_low", "the router's leader stores a count of 1 whatever can be elected (not with --unmanaged)", NULL, NULL},
+    {"sleep_is_absence", "an owner takes its own sleep for its players'", NULL, NULL},
     {"no_dedupe", "moves are not remembered: one sent again is judged anew", NULL, NULL},
 };
 
@@ -93,4 +94,12 @@ void __wrap_router__keeper_count(void *ctx, const struct router_member *primary,
 void __wrap_router__keeper_count(void *ctx, const struct router_member *primary, unsigned count, unsigned enough)
 {
     __real_router__keeper_count(ctx, primary, sim_planted("count_too_low") ? 1 : count, enough);
+}
+
+void __real_edge__host_leases_slept(struct edge_hosted *g, uint64_t slept_ms);
+void __wrap_edge__host_leases_slept(struct edge_hosted *g, uint64_t slept_ms);
+void __wrap_edge__host_leases_slept(struct edge_hosted *g, uint64_t slept_ms)
+{
+    if (!sim_planted("sleep_is_absence"))
+        __real_edge__host_leases_slept(g, slept_ms);
 }

@@ -50,7 +50,7 @@ struct device {
     struct sim_end *end;
     bool proto;
     unsigned edge;
-    uint64_t next_ms, heard_ms, pinged_ms;
+    uint64_t next_ms, heard_ms, pinged_ms, ready_us;
     char session[ID_BYTES], old_session[ID_BYTES];
     uint64_t epoch, offset, old_epoch, old_offset, lost_ms;
     bool had_session;
@@ -217,6 +217,7 @@ static void on_connected(struct device *d, const CM(Connected) * c)
     d->epoch = c->epoch;
     d->offset = replayed ? d->old_offset : c->offset;
     d->state = READY;
+    d->ready_us = sim.now_us;
     d->player->sent_ms = 0; /* what was not answered is sent again at once */
     if (first && d->had_session && sim_chance(80))
         send_resume(d);
@@ -758,4 +759,16 @@ void sim_players_drop(unsigned percent)
                     lost(d);
             }
         }
+}
+
+bool sim_player_stays(const char *user, const struct sim_proc *edge, uint64_t since_us)
+{
+    for (unsigned i = 0; i < all.count; i++)
+        for (unsigned k = 0; k < all.player[i].devices; k++) {
+            const struct device *d = &all.player[i].device[k];
+            bool there = d->state == READY && region.edge[d->edge] == edge && d->ready_us <= since_us;
+            if (there && strcmp(all.player[i].user, user) == 0)
+                return true;
+        }
+    return false;
 }

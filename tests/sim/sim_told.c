@@ -3,18 +3,22 @@
  * edge tells players a version older than the claimed one, nor one older than what its new owner told before.
  *
  * Watched where an owner speaks: the linker's --wrap puts these functions before the product's. What was asked of the store before the
- * claim may be answered, and told, until the call's deadline is over: that is no more than a message that was long on its way. */
+ * claim may be answered, and told, until the call's deadline is over: that is no more than a message that was long on its way.
+ *
+ * And another of the same kind: who was paused does not take that for the absence of players who never left him. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <meridian/mem.h>
 
 #include "edge/bus/bus.h"
+#include "edge/game/change.h"
 #include "edge/store/store.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_check.h"
+#include "tests/sim/sim_player.h"
 
-enum { WAY_US = 2000000, TOLD = 64, SLOTS = 512 };
+enum { WAY_US = 2000000, TOLD = 64, SLOTS = 512, AWAKE_US = 2500000, SETTLED_US = 3000000 };
 
 struct told_game {
     struct told_game *next;
@@ -139,4 +143,21 @@ enum mer_err __wrap_edge_bus_send(struct edge_bus *b, const char *to, Meridian__
     else if (m->body_case == MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SEAT_EVENTS && tells_of_a_state(m->seat_events))
         told(m->seat_events->game_id, m->seat_events->version);
     return __real_edge_bus_send(b, to, m);
+}
+
+/* --- absence ----------------------------------------------------------------------------------------------------------------------------
+ */
+
+bool __real_edge__game_by_drop(struct edge_game *g, struct edge_game_time t);
+bool __wrap_edge__game_by_drop(struct edge_game *g, struct edge_game_time t);
+bool __wrap_edge__game_by_drop(struct edge_game *g, struct edge_game_time t)
+{
+    const struct sim_proc *p = sim.current;
+    bool dropped = __real_edge__game_by_drop(g, t), woke = p->woke_us > 0 && sim.now_us - p->woke_us < AWAKE_US;
+    for (unsigned i = 0; dropped && woke && i < g->seat_count; i++) {
+        bool he = g->now.seat[i].state == EDGE_SEAT_SEATED && g->next.seat[i].state != EDGE_SEAT_SEATED;
+        if (he && p->paused_us > SETTLED_US && sim_player_stays(g->seats[i].user, p, p->paused_us - SETTLED_US))
+            sim_fail("%s woke up and drops %s out of %s, who has been there all the time", p->name, g->seats[i].user, g->id);
+    }
+    return dropped;
 }

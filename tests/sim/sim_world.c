@@ -201,6 +201,7 @@ void sim_proc_start(struct sim_proc *p)
     p->loop = NULL;
     p->wake_us = 0;
     p->wake_serial++;
+    p->paused_us = p->woke_us = 0;
     p->boot_us = (uint64_t)sim_between(10, 1000000) * 1000;
     p->skew_ms = (int64_t)sim_below(400) - 200;
     (void)mer_rng_seed(&p->rng, mer_rng_u64(&sim.rng));
@@ -229,6 +230,7 @@ void sim_proc_pause(struct sim_proc *p, bool paused)
         return;
     sim_trace("%s %s", paused ? "pause" : "continue", p->name);
     p->paused = paused;
+    *(paused ? &p->paused_us : &p->woke_us) = sim.now_us;
     p->turn_due = false;
     p->wake_serial += paused;
     if (paused)
