@@ -40,8 +40,9 @@ edge_config() { # ID
         origins+=("$scheme://127.0.0.1:$port" "$scheme://localhost:$port")
     done
     yaml_list origins "${origins[@]}"
-    # All players of this machine come from one address, and the machine has more to do than to serve them.
-    printf 'overload_late_ms: 50\n'
+    # All players of this machine come from one address, and the machine has more to do than to serve them: builds, tests and browsers
+    # make an edge wait for a processor, which is no reason to send its players away.
+    printf 'overload_late_ms: 250\n'
     printf 'handshakes_per_second: 200\nhandshakes_burst: 500\nconnections_per_address: 4000\n'
 }
 
