@@ -753,6 +753,7 @@ void sim_players_drop(unsigned percent)
         for (unsigned k = 0; k < all.player[i].devices; k++) {
             struct device *d = &all.player[i].device[k];
             if (d->end && sim_chance(percent)) {
+                d->ready_us = sim.now_us; /* the edge knows of a reset before the player does */
                 if (sim_chance(50))
                     sim_net_reset(d->end);
                 else
