@@ -458,6 +458,8 @@ void mer__redis_conn_fail(struct redis_conn *c, const char *why)
     struct mer_stream *s = c->stream;
     if (!s || c->state == CONN_CLOSING)
         return;
-    mer_stream_close(s); /* on_close comes later and arms the backoff */
+    /* A command that was given up must not reach a node that answers again: who was told "unknown" or "not done" has gone on since.
+     * on_close comes later and arms the backoff. */
+    mer_stream_reset(s);
     conn_lost(c, why);
 }

@@ -99,10 +99,11 @@ static void on_handle_closed(uv_handle_t *h)
     free_if_done(s);
 }
 
-void mer__stream_fail(struct mer_stream *s, enum mer_err why, const char *text)
+/* False: closing already. */
+static bool begin_end(struct mer_stream *s, enum mer_err why, const char *text)
 {
     if (s->closing)
-        return;
+        return false;
     s->closing = true;
     s->why = why;
     snprintf(s->text, sizeof(s->text), "%s", text);
@@ -111,7 +112,21 @@ void mer__stream_fail(struct mer_stream *s, enum mer_err why, const char *text)
     if (s->resolving)
         (void)uv_cancel((uv_req_t *)&s->resolve); /* may be running: then its callback comes later */
     s->h.handle.data = s;
-    uv_close(&s->h.handle, on_handle_closed);
+    return true;
+}
+
+void mer__stream_fail(struct mer_stream *s, enum mer_err why, const char *text)
+{
+    if (begin_end(s, why, text))
+        uv_close(&s->h.handle, on_handle_closed);
+}
+
+void mer_stream_reset(struct mer_stream *s)
+{
+    if (!begin_end(s, MER_OK, "reset by us"))
+        return;
+    if (s->is_unix || !s->open || uv_tcp_close_reset(&s->h.tcp, on_handle_closed) != 0)
+        uv_close(&s->h.handle, on_handle_closed);
 }
 
 void mer_stream_close(struct mer_stream *s)

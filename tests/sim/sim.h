@@ -153,6 +153,8 @@ void sim_net_send(struct sim_end *e, const void *data, size_t len);
 size_t sim_net_inflight(const struct sim_end *e);
 /* What was sent still arrives, then the end. No callback comes any more. */
 void sim_net_close(struct sim_end *e);
+/* The same with a reset: what a cut holds back is thrown away. */
+void sim_net_abort(struct sim_end *e);
 /* The connection breaks on its way: both ends see a reset. */
 void sim_net_reset(struct sim_end *e);
 struct sim_proc *sim_net_peer(const struct sim_end *e);

@@ -308,16 +308,32 @@ void sim_net_close(struct sim_end *e)
     push(e, FIN, NULL, 0);
 }
 
+static void throw_away(struct sim_end *e)
+{
+    while (!mer_list_empty(&e->queue)) {
+        struct segment *s = MER_LIST_ENTRY(e->queue.next, struct segment, node);
+        mer_list_remove(&s->node);
+        free(s);
+    }
+    e->inflight = 0;
+}
+
+void sim_net_abort(struct sim_end *e)
+{
+    const struct sim_end *to = peer_of(e);
+    e->ops = NULL;
+    if (!e->conn->accepted && e == &e->conn->end[0] && !to->proc)
+        e->conn->gone = true;
+    if (to->proc && !sim_net_passes(e->proc, to->proc))
+        throw_away(e);
+    push(e, RST, NULL, 0);
+}
+
 static void break_conn(struct sim_conn *c)
 {
     for (int i = 0; i < 2; i++) {
         struct sim_end *e = &c->end[i];
-        while (!mer_list_empty(&e->queue)) {
-            struct segment *s = MER_LIST_ENTRY(e->queue.next, struct segment, node);
-            mer_list_remove(&s->node);
-            free(s);
-        }
-        e->inflight = 0;
+        throw_away(e);
         e->finished = true;
         if (!dead(e) && e->ops) {
             struct segment *r = mer_xcalloc(1, sizeof(*r));

@@ -34,7 +34,7 @@ static void on_gone(void *ctx, uint64_t arg)
     free(s);
 }
 
-static void fail(struct mer_stream *s, enum mer_err why, const char *text)
+static void end_by(struct mer_stream *s, enum mer_err why, const char *text, void (*end)(struct sim_end *e))
 {
     if (s->closing)
         return;
@@ -44,9 +44,14 @@ static void fail(struct mer_stream *s, enum mer_err why, const char *text)
     mer_loop_disarm(s->loop, &s->timer);
     mer_deferred_cancel(&s->flush);
     if (s->end)
-        sim_net_close(s->end);
+        end(s->end);
     s->end = NULL;
     sim_post(sim_proc_of(s->loop), 0, on_gone, s, 0);
+}
+
+static void fail(struct mer_stream *s, enum mer_err why, const char *text)
+{
+    end_by(s, why, text, sim_net_close);
 }
 
 static void on_timer(struct mer_timer *t)
@@ -147,6 +152,11 @@ void mer_stream_close(struct mer_stream *s)
         return;
     mer_stream_flush(s);
     fail(s, MER_OK, "closed by us");
+}
+
+void mer_stream_reset(struct mer_stream *s)
+{
+    end_by(s, MER_OK, "reset by us", sim_net_abort);
 }
 
 X509 *mer_stream_peer_cert(const struct mer_stream *s)

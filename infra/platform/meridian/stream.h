@@ -38,6 +38,9 @@ void mer_stream_flush(struct mer_stream *s);
 /* Bytes accepted by write and not yet taken by the kernel. */
 size_t mer_stream_unsent(const struct mer_stream *s);
 void mer_stream_close(struct mer_stream *s);
+/* The same without last words: what the kernel still holds is thrown away, so that nothing of it can arrive later, when nobody wants it any
+ * more (TCP; a unix socket holds nothing back). on_close says MER_OK. */
+void mer_stream_reset(struct mer_stream *s);
 /* The peer's certificate; NULL when plain. Caller frees. */
 X509 *mer_stream_peer_cert(const struct mer_stream *s);
 /* For callers that set their own context after accept. */
