@@ -50,7 +50,8 @@ struct device {
     struct sim_end *end;
     bool proto;
     unsigned edge;
-    uint64_t next_ms, heard_ms, pinged_ms, ready_us;
+    uint64_t next_ms, heard_ms, pinged_ms;
+    uint64_t told_us; /* first word of a game over this connection; 0: none yet */
     char session[ID_BYTES], old_session[ID_BYTES];
     uint64_t epoch, offset, old_epoch, old_offset, lost_ms;
     bool had_session;
@@ -217,7 +218,7 @@ static void on_connected(struct device *d, const CM(Connected) * c)
     d->epoch = c->epoch;
     d->offset = replayed ? d->old_offset : c->offset;
     d->state = READY;
-    d->ready_us = sim.now_us;
+    d->told_us = 0;
     d->player->sent_ms = 0; /* what was not answered is sent again at once */
     if (first && d->had_session && sim_chance(80))
         send_resume(d);
@@ -350,6 +351,8 @@ static void on_message(struct device *d, const CM(ServerMessage) * m)
             sim_fail("%s.%s: offset %llu came after %llu in %s", p->user, d->name, (unsigned long long)m->offset,
                      (unsigned long long)d->offset, d->session);
         d->offset = m->offset;
+        if (m->body_case != FROM(TICKET) && d->told_us == 0)
+            d->told_us = sim.now_us;
     }
     sim_check_saw(p->user, m);
     switch (m->body_case) {
@@ -753,7 +756,7 @@ void sim_players_drop(unsigned percent)
         for (unsigned k = 0; k < all.player[i].devices; k++) {
             struct device *d = &all.player[i].device[k];
             if (d->end && sim_chance(percent)) {
-                d->ready_us = sim.now_us; /* the edge knows of a reset before the player does */
+                d->told_us = 0; /* the edge knows of a reset before the player does */
                 if (sim_chance(50))
                     sim_net_reset(d->end);
                 else
@@ -767,7 +770,7 @@ bool sim_player_stays(const char *user, const struct sim_proc *edge, uint64_t si
     for (unsigned i = 0; i < all.count; i++)
         for (unsigned k = 0; k < all.player[i].devices; k++) {
             const struct device *d = &all.player[i].device[k];
-            bool there = d->state == READY && region.edge[d->edge] == edge && d->ready_us <= since_us;
+            bool there = d->state == READY && region.edge[d->edge] == edge && d->told_us > 0 && d->told_us <= since_us;
             if (there && strcmp(all.player[i].user, user) == 0)
                 return true;
         }
