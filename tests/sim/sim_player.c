@@ -51,7 +51,7 @@ struct device {
     bool proto;
     unsigned edge;
     uint64_t next_ms, heard_ms, pinged_ms;
-    uint64_t told_us; /* first word of a game over this connection; 0: none yet */
+    uint64_t told_us; /* first word of the game in `view` over this connection; 0: none yet */
     char session[ID_BYTES], old_session[ID_BYTES];
     uint64_t epoch, offset, old_epoch, old_offset, lost_ms;
     bool had_session;
@@ -239,6 +239,13 @@ static void on_ticket(struct player *p, const CM(Ticket) * t)
         p->ticket[0] = 0;
 }
 
+static void told_of(struct device *d, const char *game)
+{
+    if (d->told_us == 0 || strcmp(d->view.game, game) != 0)
+        d->told_us = sim.now_us;
+    sim_copy(d->view.game, sizeof(d->view.game), game);
+}
+
 static void on_state(struct device *d, const CM(GameState) * g)
 {
     struct player *p = d->player;
@@ -248,7 +255,7 @@ static void on_state(struct device *d, const CM(GameState) * g)
         return;
     }
     sits_in(p, g->game_id);
-    sim_copy(v->game, sizeof(v->game), g->game_id);
+    told_of(d, g->game_id);
     v->version = g->version;
     v->rows = g->rows;
     v->cols = g->cols;
@@ -351,8 +358,6 @@ static void on_message(struct device *d, const CM(ServerMessage) * m)
             sim_fail("%s.%s: offset %llu came after %llu in %s", p->user, d->name, (unsigned long long)m->offset,
                      (unsigned long long)d->offset, d->session);
         d->offset = m->offset;
-        if (m->body_case != FROM(TICKET) && d->told_us == 0)
-            d->told_us = sim.now_us;
     }
     sim_check_saw(p->user, m);
     switch (m->body_case) {
@@ -364,7 +369,7 @@ static void on_message(struct device *d, const CM(ServerMessage) * m)
         break;
     case FROM(MATCHED):
         sits_in(p, m->matched->game_id);
-        sim_copy(v->game, sizeof(v->game), m->matched->game_id);
+        told_of(d, m->matched->game_id);
         v->seat = m->matched->seat;
         v->playing = false;
         v->version = UINT64_MAX / 2;
@@ -765,12 +770,13 @@ void sim_players_drop(unsigned percent)
         }
 }
 
-bool sim_player_stays(const char *user, const struct sim_proc *edge, uint64_t since_us)
+bool sim_player_stays(const char *user, const char *game, const struct sim_proc *edge, uint64_t since_us)
 {
     for (unsigned i = 0; i < all.count; i++)
         for (unsigned k = 0; k < all.player[i].devices; k++) {
             const struct device *d = &all.player[i].device[k];
-            bool there = d->state == READY && region.edge[d->edge] == edge && d->told_us > 0 && d->told_us <= since_us;
+            bool there = d->state == READY && region.edge[d->edge] == edge && strcmp(d->view.game, game) == 0 && d->told_us > 0 &&
+                         d->told_us <= since_us;
             if (there && strcmp(all.player[i].user, user) == 0)
                 return true;
         }

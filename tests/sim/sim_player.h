@@ -21,5 +21,5 @@ bool sim_players_done(void);
 void sim_players_explain(char *out, size_t bytes);
 /* Some connections break, loudly or in silence. */
 void sim_players_drop(unsigned percent);
-/* He has a device connected to this edge, and it was told of a game there before then, without a break since. */
-bool sim_player_stays(const char *user, const struct sim_proc *edge, uint64_t since_us);
+/* He has a device connected to this edge, and it was told of this game there before then, without a break since. */
+bool sim_player_stays(const char *user, const char *game, const struct sim_proc *edge, uint64_t since_us);

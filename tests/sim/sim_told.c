@@ -156,7 +156,7 @@ bool __wrap_edge__game_by_drop(struct edge_game *g, struct edge_game_time t)
     bool dropped = __real_edge__game_by_drop(g, t), woke = p->woke_us > 0 && sim.now_us - p->woke_us < AWAKE_US;
     for (unsigned i = 0; dropped && woke && i < g->seat_count; i++) {
         bool he = g->now.seat[i].state == EDGE_SEAT_SEATED && g->next.seat[i].state != EDGE_SEAT_SEATED;
-        if (he && p->paused_us > SETTLED_US && sim_player_stays(g->seats[i].user, p, p->paused_us - SETTLED_US))
+        if (he && p->paused_us > SETTLED_US && sim_player_stays(g->seats[i].user, g->id, p, p->paused_us - SETTLED_US))
             sim_fail("%s woke up and drops %s out of %s, who has been there all the time", p->name, g->seats[i].user, g->id);
     }
     return dropped;
