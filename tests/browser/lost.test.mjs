@@ -44,9 +44,9 @@ async function table(board, { slow = false } = {}) {
     return { ann, bea, pages };
 }
 
-/* Every new connection to that edge takes a while, as on a train. */
+/* Every new connection to that edge takes a while, as on a train; whoever comes back says so behind a question mark. */
 async function slowTo(page, edge) {
-    await page.routeWebSocket(edge.ws, async (route) => {
+    await page.routeWebSocket((url) => url.href.startsWith(edge.ws), async (route) => {
         await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
         route.connectToServer();
     });
