@@ -14,6 +14,7 @@
 #include "edge/store/store.h"
 
 #include "fake_broker.h"
+#include "loop_run.h"
 
 typedef Meridian__Internal__V1__BusMessage Message;
 
@@ -75,7 +76,7 @@ struct fix {
     enum edge_bus_carrier carrier;
     uint64_t skipped_us; /* on top of the machine's clock */
     struct side a, b;
-    struct mer_timer tick, breaker;
+    struct mer_timer breaker;
     struct mer_hook hook;
     enum mer_err late;
 };
@@ -106,22 +107,6 @@ static void on_peer_down(void *ctx, const char *incarnation, bool dead)
     s->downs++;
     s->dead += dead;
 }
-static void on_tick(struct mer_timer *t)
-{
-    mer_loop_stop(&MER_CONTAINER_OF(t, struct fix, tick)->loop);
-}
-static void run_for(struct fix *f, unsigned ms)
-{
-    mer_loop_arm(&f->loop, &f->tick, ms);
-    mer_loop_run(&f->loop);
-}
-#define WAIT_FOR(f, cond) \
-    do { \
-        for (int i_ = 0; i_ < 5000 && !(cond); i_++) \
-            run_for((f), 2); \
-        assert_true(cond); \
-    } while (0)
-
 static void open_side(struct fix *f, struct side *s, const char *incarnation, const char *listen)
 {
     struct edge_bus_conf c = {.loop = &f->loop,
@@ -164,7 +149,6 @@ static int setup(void **state, enum edge_bus_carrier carrier)
     assert_int_equal(mer_loop_init(&f->loop, clock), 0);
     mer_log_init(&f->log, open("/dev/null", O_WRONLY), MER_DEBUG, mer_clock_system());
     mer_metrics_init(&f->metrics);
-    mer_timer_init(&f->tick, on_tick);
     f->store.loop = f->broker.loop = &f->loop;
     f->carrier = carrier;
     char path[64];
@@ -189,8 +173,7 @@ static int teardown(void **state)
     struct fix *f = *state;
     edge_bus_destroy(f->a.bus);
     edge_bus_destroy(f->b.bus);
-    run_for(f, 5); /* answers that are due */
-    mer_loop_disarm(&f->loop, &f->tick);
+    loop_run_for(&f->loop, 5); /* answers that are due */
     mer_loop_deinit(&f->loop);
     close(f->log.fd);
     free(f);

@@ -51,7 +51,7 @@ static void both_dialling_at_once_lose_nothing(void **state)
         assert_int_equal(send_text(f->b.bus, "a.1", "y"), MER_OK);
     }
     WAIT_FOR(f, f->a.got == 10 && f->b.got == 10);
-    run_for(f, 100);
+    loop_run_for(&f->loop, 100);
     assert_int_equal(f->a.downs + f->b.downs, 0);
 }
 
@@ -69,7 +69,7 @@ static void a_store_that_cannot_answer_is_asked_again(void **state)
     struct fix *f = *state;
     know(f, 1, "b.1", "", EDGE_STORE_UNKNOWN);
     assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_OK);
-    run_for(f, 50);
+    loop_run_for(&f->loop, 50);
     assert_int_equal(f->b.got, 0);
     know(f, 1, "b.1", edge_bus_address(f->b.bus), EDGE_STORE_OK);
     WAIT_FOR(f, f->b.got == 1);
@@ -187,7 +187,7 @@ static void the_end_of_a_peer_is_told_once(void **state)
     f->b.bus = NULL;
     WAIT_FOR(f, f->a.downs == 1);
     assert_int_equal(f->a.dead, 0);
-    run_for(f, 200);
+    loop_run_for(&f->loop, 200);
     assert_int_equal(f->a.downs, 1);
 }
 
@@ -197,7 +197,7 @@ static void a_bus_may_go_while_an_answer_is_awaited(void **state)
     assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_OK);
     edge_bus_destroy(f->a.bus);
     f->a.bus = NULL;
-    run_for(f, 20);
+    loop_run_for(&f->loop, 20);
     assert_int_equal(f->a.downs + f->b.got, 0);
 }
 
@@ -207,7 +207,7 @@ static void a_pair_that_says_nothing_for_a_minute_ends_untold(void **state)
     assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_OK);
     WAIT_FOR(f, f->b.got == 1);
     f->skipped_us += 61 * 1000 * 1000;
-    run_for(f, 50);
+    loop_run_for(&f->loop, 50);
     assert_int_equal(f->a.downs, 0); /* the side that said it is over */
     f->b.downs = 0;
     assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_OK);

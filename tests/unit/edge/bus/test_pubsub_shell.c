@@ -23,7 +23,7 @@ static void meet_again(struct fix *f)
     assert_int_equal(send_text(f->a.bus, "b.1", "y"), MER_OK);
     assert_int_equal(send_text(f->b.bus, "a.1", "y"), MER_OK);
     WAIT_FOR(f, f->a.got == a + 1 && f->b.got == b + 1);
-    run_for(f, 50);
+    loop_run_for(&f->loop, 50);
     assert_int_equal(f->a.got, a + 1);
     assert_int_equal(f->b.got, b + 1);
 }
@@ -35,7 +35,7 @@ static void a_lost_message_is_noticed_with_the_next_one(void **state)
     break_next(f, BROKER_LOSES, 1);
     assert_int_equal(send_text(f->a.bus, "b.1", "lost"), MER_OK);
     assert_int_equal(send_text(f->a.bus, "b.1", "behind it"), MER_OK);
-    run_for(f, 50);
+    loop_run_for(&f->loop, 50);
     assert_int_equal(f->b.got, 1); /* what comes behind a gap is not taken */
     assert_int_equal(f->a.downs, 1);
     assert_int_equal(f->b.downs, 1);
@@ -76,7 +76,7 @@ static void what_redis_says_of_a_message_is_believed_at_once(void **state)
     for (unsigned i = 0; i < MER_COUNT(faults); i++) {
         break_next(f, faults[i], 1);
         assert_int_equal(send_text(f->a.bus, "b.1", "unheard"), MER_OK);
-        run_for(f, 20);
+        loop_run_for(&f->loop, 20);
         assert_int_equal(f->a.downs, i + 1);
         assert_int_equal(f->b.downs, i + 1); /* by the bye */
         assert_int_equal(f->a.dead, 0);
@@ -95,12 +95,12 @@ static void who_is_not_heard_does_not_live_life_after_life(void **state)
     while (f->loop.now_ms - began < 1000) {
         (void)!send_text(f->a.bus, "b.1", "x");
         (void)!send_text(f->b.bus, "a.1", "x");
-        run_for(f, 5);
+        loop_run_for(&f->loop, 5);
     }
     assert_in_range(f->a.downs, 1, 6);
     f->b.echo_to = NULL;
     f->broker.unheard = NULL;
-    run_for(f, 500);
+    loop_run_for(&f->loop, 500);
     meet_again(f);
 }
 
@@ -110,7 +110,7 @@ static void a_bye_that_is_lost_is_made_good_by_the_next_hello(void **state)
     meet(f);
     break_next(f, BROKER_HEARS_NOBODY, 2); /* the message and the bye */
     assert_int_equal(send_text(f->a.bus, "b.1", "unheard"), MER_OK);
-    run_for(f, 20);
+    loop_run_for(&f->loop, 20);
     assert_int_equal(f->a.downs, 1);
     assert_int_equal(f->b.downs, 0);
     assert_int_equal(send_text(f->a.bus, "b.1", "y"), MER_OK);
@@ -136,7 +136,7 @@ static void a_pair_in_use_says_something_every_second(void **state)
     struct fix *f = *state;
     meet(f);
     unsigned before = f->broker.published;
-    run_for(f, 3300);
+    loop_run_for(&f->loop, 3300);
     assert_in_range(f->broker.published - before, 5, 7);
     assert_int_equal(f->a.downs + f->b.downs, 0);
 }
@@ -157,7 +157,7 @@ static void hellos_of_both_at_once_make_one_life(void **state)
     assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_OK);
     assert_int_equal(send_text(f->b.bus, "a.1", "x"), MER_OK);
     WAIT_FOR(f, f->a.got == 1 && f->b.got == 1);
-    run_for(f, 50);
+    loop_run_for(&f->loop, 50);
     assert_int_equal(f->a.downs + f->b.downs, 0);
 }
 
@@ -166,7 +166,7 @@ static void nobody_calls_before_he_could_hear_an_answer(void **state)
     struct fix *f = *state;
     f->broker.sub[0].down = true; /* a's */
     assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_OK);
-    run_for(f, 300);
+    loop_run_for(&f->loop, 300);
     assert_int_equal(f->broker.published, 0);
     f->broker.sub[0].down = false;
     WAIT_FOR(f, f->b.got == 1);
@@ -191,7 +191,7 @@ static void when_not_all_that_waited_could_go_the_life_is_over(void **state)
     assert_int_equal(send_text(f->a.bus, "b.1", "not taken"), MER_OK);
     assert_int_equal(send_text(f->a.bus, "b.1", "taken"), MER_OK);
     WAIT_FOR(f, f->a.downs == 1);
-    run_for(f, 100);
+    loop_run_for(&f->loop, 100);
     assert_true(f->b.got == 0 || f->b.downs == 1);
     meet_again(f);
 }
@@ -242,7 +242,7 @@ static void the_end_of_redis_client_is_the_end_of_talking_and_nobody_is_told(voi
     f->broker.sub[0].cbs->on_end(f->broker.sub[0].ctx);
     break_next(f, BROKER_FAILS, 10);
     assert_int_equal(send_text(f->a.bus, "b.1", "x"), MER_EBUSY);
-    run_for(f, 50);
+    loop_run_for(&f->loop, 50);
     assert_int_equal(f->a.downs, 0);
 }
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include "edge/bus/routers.h"
+#include "loop_run.h"
 
 #define IM(x) Meridian__Internal__V1__##x
 #define BODY(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
@@ -28,7 +29,6 @@ struct fix {
     struct fake_router r[2];
     struct edge_routers *edge;
     const char *addresses[2];
-    struct mer_timer tick;
     unsigned leaders, offers;
     uint64_t epoch;
 };
@@ -79,22 +79,6 @@ static void on_offer(void *ctx, const IM(RouterMessage) * m)
     ((struct fix *)ctx)->offers++;
 }
 
-static void on_tick(struct mer_timer *t)
-{
-    mer_loop_stop(&MER_CONTAINER_OF(t, struct fix, tick)->loop);
-}
-static void run_for(struct fix *f, unsigned ms)
-{
-    mer_loop_arm(&f->loop, &f->tick, ms);
-    mer_loop_run(&f->loop);
-}
-#define WAIT_FOR(f, cond) \
-    do { \
-        for (int i_ = 0; i_ < 2000 && !(cond); i_++) \
-            run_for((f), 2); \
-        assert_true(cond); \
-    } while (0)
-
 static void say(struct fake_router *r, const IM(RouterMessage) * m)
 {
     uint8_t bytes[512];
@@ -138,7 +122,6 @@ static int setup(void **state)
     assert_int_equal(mer_loop_init(&f->loop, mer_clock_system()), 0);
     mer_log_init(&f->log, open("/dev/null", O_WRONLY), MER_DEBUG, mer_clock_system());
     mer_metrics_init(&f->metrics);
-    mer_timer_init(&f->tick, on_tick);
     for (int i = 0; i < 2; i++) {
         struct mer_links_conf c = {.loop = &f->loop,
                                    .log = &f->log,
@@ -180,7 +163,6 @@ static int teardown(void **state)
     edge_routers_destroy(f->edge);
     for (int i = 0; i < 2; i++)
         mer_links_destroy(f->r[i].links);
-    mer_loop_disarm(&f->loop, &f->tick);
     mer_loop_deinit(&f->loop);
     close(f->log.fd);
     free(f);
@@ -190,7 +172,7 @@ static int teardown(void **state)
 static void every_router_gets_reports_every_second(void **state)
 {
     struct fix *f = *state;
-    run_for(f, 1200);
+    loop_run_for(&f->loop, 1200);
     assert_int_equal(f->r[0].reports, 2);
     assert_int_equal(f->r[1].reports, 2);
     edge_routers_report_now(f->edge);
@@ -228,7 +210,7 @@ static void the_higher_epoch_leads_and_the_lower_one_is_refused(void **state)
     say_offer(&f->r[1], 5); /* not its newest */
     say_offer(&f->r[1], 6);
     WAIT_FOR(f, f->offers == 2);
-    run_for(f, 20);
+    loop_run_for(&f->loop, 20);
     assert_int_equal(f->offers, 2);
     assert_int_equal(f->leaders, 2);
 }
@@ -240,7 +222,7 @@ static void two_leaders_of_one_epoch_are_one_too_many(void **state)
     WAIT_FOR(f, f->leaders == 1);
     say_role(&f->r[1], true, 5);
     say_offer(&f->r[1], 5);
-    run_for(f, 20);
+    loop_run_for(&f->loop, 20);
     assert_int_equal(f->leaders + f->offers, 1);
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "edge/store/store.h"
+#include "loop_run.h"
 #include "tests/unit/infra/platform/fake_redis.h"
 
 enum { DEADLINE_MS = 150 };
@@ -18,7 +19,6 @@ struct fix {
     struct fake_redis fake;
     struct mer_redis *redis;
     struct edge_store *store;
-    struct mer_timer tick;
     const char *node;
     unsigned answers;
     enum edge_store_result result;
@@ -29,25 +29,6 @@ struct fix {
 };
 static struct fix f;
 
-static void on_tick(struct mer_timer *t)
-{
-    (void)t;
-    mer_loop_stop(&f.loop);
-}
-
-static void run_for(unsigned ms)
-{
-    mer_loop_arm(&f.loop, &f.tick, ms);
-    mer_loop_run(&f.loop);
-}
-
-#define WAIT_FOR(cond) \
-    do { \
-        for (unsigned i_ = 0; i_ < 4000 && !(cond); i_++) \
-            run_for(1); \
-        assert_true(cond); \
-    } while (0)
-
 static void begin(void)
 {
     memset(&f, 0, sizeof(f));
@@ -55,7 +36,6 @@ static void begin(void)
     mer_log_init(&f.log, -1, MER_ERROR, mer_clock_system());
     f.log.level = (enum mer_level) - 1; /* what goes wrong here goes wrong on purpose */
     mer_metrics_init(&f.metrics);
-    mer_timer_init(&f.tick, on_tick);
     fake_start(&f.fake, &f.loop, 0, NULL);
     f.node = mer_listener_address(f.fake.listener);
     struct mer_redis_conf rc = {.loop = &f.loop,
@@ -79,7 +59,6 @@ static void end(void)
     mer_redis_destroy(f.redis);
     edge_store_destroy(f.store);
     fake_stop(&f.fake);
-    mer_loop_disarm(&f.loop, &f.tick);
     mer_loop_deinit(&f.loop);
 }
 
@@ -122,7 +101,7 @@ static void game_answers(const char *reply)
     fake_set(&f.fake, FAKE_CALL, reply);
     assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
     assert_int_equal(f.answers, 0);
-    WAIT_FOR(f.answers == 1);
+    WAIT_FOR(&f, f.answers == 1);
 }
 
 static void player_answers(const char *reply)
@@ -130,7 +109,7 @@ static void player_answers(const char *reply)
     begin();
     fake_set(&f.fake, FAKE_CALL, reply);
     assert_int_equal(edge_store_player_get(f.store, "u1", on_player, &f), MER_OK);
-    WAIT_FOR(f.answers == 1);
+    WAIT_FOR(&f, f.answers == 1);
 }
 
 #define B(len, text) "$" #len "\r\n" text "\r\n"
@@ -268,7 +247,7 @@ static void errors_are_again_or_unknown(void **state)
         fake_set(&f.fake, FAKE_CALL, "*9\r\n" B(2, "OK") ":1767225600123\r\n" GOOD_TAIL);
         fake_set(&f.fake, rows[i].at, rows[i].reply);
         assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
-        WAIT_FOR(f.answers == 1);
+        WAIT_FOR(&f, f.answers == 1);
         assert_int_equal(f.result, rows[i].result);
         assert_int_equal(f.time_ms, 0);
         end();
@@ -285,13 +264,13 @@ static void the_clock_follows_redis_and_never_goes_back(void **state)
     snprintf(reply, sizeof(reply), "*9\r\n%s:%llu\r\n%s", B(2, "OK"), (unsigned long long)wall + 60000, GOOD_TAIL);
     fake_set(&f.fake, FAKE_CALL, reply);
     assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
-    WAIT_FOR(f.answers == 1);
+    WAIT_FOR(&f, f.answers == 1);
     uint64_t ahead = edge_store_now_ms(f.store);
     assert_true(ahead >= wall + 60000 && ahead < wall + 61000);
     snprintf(reply, sizeof(reply), "*9\r\n%s:%llu\r\n%s", B(2, "OK"), (unsigned long long)wall, GOOD_TAIL);
     fake_set(&f.fake, FAKE_CALL, reply);
     assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
-    WAIT_FOR(f.answers == 2);
+    WAIT_FOR(&f, f.answers == 2);
     assert_true(edge_store_now_ms(f.store) >= ahead);
     end();
 }
@@ -313,7 +292,7 @@ static void what_cannot_be_a_key_is_refused_without_a_callback(void **state)
     assert_int_equal(edge_store_player_connect(f.store, "u", "two words", "s", on_player, &f), MER_EINVALID);
     assert_int_equal(edge_store_player_seat(f.store, "u", "", "g", "e", on_player, &f), MER_EINVALID);
     assert_int_equal(edge_store_owned(f.store, EDGE_BUCKETS, "e", NULL, &f), MER_EINVALID);
-    run_for(DEADLINE_MS * 2);
+    loop_run_for(&f.loop, DEADLINE_MS * 2);
     assert_int_equal(f.answers, 0);
     end();
 }
@@ -325,8 +304,8 @@ static void a_store_may_be_destroyed_in_a_callback(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
     f.destroy_in_callback = true;
-    WAIT_FOR(f.answers == 3);
-    run_for(5);
+    WAIT_FOR(&f, f.answers == 3);
+    loop_run_for(&f.loop, 5);
     end();
 }
 
@@ -335,11 +314,11 @@ static void calls_under_way_are_answered_by_destroying_redis(void **state)
     (void)state;
     begin();
     fake_set(&f.fake, FAKE_CALL, FAKE_SILENCE);
-    WAIT_FOR(mer_redis_ready(f.redis));
+    WAIT_FOR(&f, mer_redis_ready(f.redis));
     assert_int_equal(edge_store_game_get(f.store, "g1", on_game, &f), MER_OK);
     assert_int_equal(edge_store_player_get(f.store, "u1", on_player, &f), MER_OK);
     edge_store_live_start(f.store, "unix:/x");
-    run_for(5);
+    loop_run_for(&f.loop, 5);
     end();
     assert_int_equal(f.answers, 2);
 }

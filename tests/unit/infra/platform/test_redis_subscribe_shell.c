@@ -6,6 +6,7 @@
 #include <meridian/redis_subscribe.h>
 
 #include "fake_redis.h"
+#include "loop_run.h"
 
 #define CHANNEL "bus:e.1"
 #define SUBSCRIBED "*3\r\n$10\r\nssubscribe\r\n$7\r\nbus:e.1\r\n:1\r\n"
@@ -21,29 +22,12 @@ struct fix {
     struct fake_redis fake;
     struct mer_redis *redis;
     struct mer_redis_sub *sub;
-    struct mer_timer tick;
     const char *node;
     unsigned ups, downs, messages, ends;
     size_t len;
     char why[64];
     bool leave_inside;
 };
-
-static void on_tick(struct mer_timer *t)
-{
-    mer_loop_stop(&MER_CONTAINER_OF(t, struct fix, tick)->loop);
-}
-static void run_for(struct fix *f, unsigned ms)
-{
-    mer_loop_arm(&f->loop, &f->tick, ms);
-    mer_loop_run(&f->loop);
-}
-#define WAIT_FOR(f, cond) \
-    do { \
-        for (unsigned i_ = 0; i_ < 5000 && !(cond); i_++) \
-            run_for(f, 1); \
-        assert_true(cond); \
-    } while (0)
 
 static void leave(struct fix *f)
 {
@@ -85,7 +69,6 @@ static void begin(struct fix *f, const char *password, const char *answer)
     mer_log_init(&f->log, -1, MER_ERROR, mer_clock_system());
     f->log.level = (enum mer_level) - 1; /* what goes wrong here goes wrong on purpose */
     mer_metrics_init(&f->metrics);
-    mer_timer_init(&f->tick, on_tick);
     fake_start(&f->fake, &f->loop, mer_redis_slot(CHANNEL, strlen(CHANNEL)), NULL);
     fake_set(&f->fake, FAKE_CALL, answer);
     f->node = mer_listener_address(f->fake.listener);
@@ -107,7 +90,6 @@ static void end(struct fix *f)
     mer_redis_unsubscribe(f->sub);
     mer_redis_destroy(f->redis);
     fake_stop(&f->fake);
-    mer_loop_disarm(&f->loop, &f->tick);
     mer_loop_deinit(&f->loop);
 }
 /* The connection that was subscribed last. */
@@ -190,7 +172,7 @@ static void a_node_that_hangs_is_left_and_one_that_answers_is_kept(void **state)
     (void)state;
     begin(&f, NULL, SUBSCRIBED);
     f.fake.script[FAKE_CALL][1] = PONG;
-    run_for(&f, 2800);
+    loop_run_for(&f.loop, 2800);
     assert_int_equal(f.ups, 1);
     assert_int_equal(f.downs, 0);
     fake_set(&f.fake, FAKE_CALL, FAKE_SILENCE);
@@ -213,7 +195,7 @@ static void it_may_be_left_from_inside_a_callback(void **state)
         else
             push(&f, events[i], strlen(events[i])); /* the second is not RESP */
         WAIT_FOR(&f, f.sub == NULL);
-        run_for(&f, 20);
+        loop_run_for(&f.loop, 20);
         assert_int_equal(f.messages + f.downs, 1);
         end(&f);
     }
@@ -229,7 +211,7 @@ static void the_end_of_the_client_is_told_once(void **state)
     f.redis = NULL;
     assert_int_equal(f.ends, 1);
     assert_int_equal(f.downs, 0);
-    run_for(&f, 20);
+    loop_run_for(&f.loop, 20);
     end(&f);
     assert_int_equal(f.ends, 1);
 }

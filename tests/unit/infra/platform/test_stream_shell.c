@@ -16,6 +16,7 @@
 #include <meridian/stream.h>
 
 #include "certs.h"
+#include "loop_run.h"
 
 enum { BIG = 3 * 1000 * 1000, TIMEOUT_MS = 100 };
 
@@ -34,7 +35,6 @@ struct end { /* one end of a stream and what it heard */
 struct fix {
     struct mer_loop loop;
     struct mer_listener *listener;
-    struct mer_timer tick;
     struct end client, server;
     SSL_CTX *tls_client, *tls_server;
     X509 *ca, *cert;
@@ -89,25 +89,6 @@ static void on_accept(void *ctx, struct mer_stream *s)
     mer_stream_set_ctx(s, &cbs, &fx->server);
 }
 
-static void on_tick(struct mer_timer *t)
-{
-    (void)t;
-    mer_loop_stop(&f.loop);
-}
-
-static void run_for(unsigned ms)
-{
-    mer_loop_arm(&f.loop, &f.tick, ms);
-    mer_loop_run(&f.loop);
-}
-
-#define WAIT_FOR(cond) \
-    do { \
-        for (unsigned i_ = 0; i_ < 5000 && !(cond); i_++) \
-            run_for(1); \
-        assert_true(cond); \
-    } while (0)
-
 /* --- certificates --- */
 
 static void make_tls(const char *san)
@@ -135,7 +116,6 @@ static void begin(void)
 {
     memset(&f, 0, sizeof(f));
     assert_int_equal(mer_loop_init(&f.loop, mer_clock_system()), 0);
-    mer_timer_init(&f.tick, on_tick);
     f.client.f = f.server.f = &f;
     f.client.in_order = f.server.in_order = true;
     snprintf(f.dir, sizeof(f.dir), "%s", "/tmp/stream-test-XXXXXX");
@@ -166,7 +146,6 @@ static void finish(void)
         mer_stream_close(f.server.s);
     if (f.listener)
         mer_listener_close(f.listener);
-    mer_loop_disarm(&f.loop, &f.tick);
     mer_loop_deinit(&f.loop);
     assert_int_equal(f.client.data_after_close + f.server.data_after_close, 0);
     assert_true(f.client.opens <= 1 && f.server.opens <= 1 && f.client.closes <= 1 && f.server.closes <= 1);
@@ -193,15 +172,15 @@ static void echo_big(void)
     for (size_t i = 0; i < BIG; i++)
         big[i] = (uint8_t)i;
     f.server.echo = true;
-    WAIT_FOR(f.client.opens == 1 && f.server.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
     for (size_t at = 0; at < BIG; at += 100000)
         assert_int_equal(mer_stream_write(f.client.s, big + at, 100000), MER_OK);
     assert_int_equal(mer_stream_unsent(f.client.s), BIG);
-    WAIT_FOR(f.client.bytes == BIG);
+    WAIT_FOR(&f, f.client.bytes == BIG);
     assert_true(f.client.in_order && f.server.in_order);
     assert_int_equal(mer_stream_unsent(f.client.s), 0);
     mer_stream_close(f.client.s);
-    WAIT_FOR(f.client.closes == 1 && f.server.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1 && f.server.closes == 1);
     assert_int_equal(f.client.why, MER_OK);
     assert_int_equal(f.server.why, MER_OK);
 }
@@ -264,7 +243,7 @@ static void a_name_is_resolved(void **state)
     snprintf(port, sizeof(port), "%s", strrchr(f.address, ':'));
     snprintf(f.address, sizeof(f.address), "localhost%s", port);
     connect_client(NULL, NULL);
-    WAIT_FOR(f.client.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1);
     finish();
 }
 
@@ -276,7 +255,7 @@ static void closing_while_a_name_is_resolved_is_one_close(void **state)
     connect_client(NULL, NULL);
     mer_stream_close(f.client.s);
     mer_stream_close(f.client.s);
-    WAIT_FOR(f.client.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1);
     assert_int_equal(f.client.opens, 0);
     finish();
 }
@@ -289,7 +268,7 @@ static void what_is_written_before_the_handshake_is_done_arrives(void **state)
     listen_on("127.0.0.1:0", f.tls_server);
     connect_client(f.tls_client, NULL);
     assert_int_equal(mer_stream_write(f.client.s, "\0\1\2", 3), MER_OK);
-    WAIT_FOR(f.server.bytes == 3);
+    WAIT_FOR(&f, f.server.bytes == 3);
     assert_true(f.server.in_order);
     finish();
 }
@@ -304,7 +283,7 @@ static void the_peers_certificate_can_be_seen(void **state)
     assert_int_equal(SSL_CTX_use_PrivateKey(f.tls_client, f.key), 1);
     listen_on(in_dir("s"), f.tls_server);
     connect_client(f.tls_client, "edge.test");
-    WAIT_FOR(f.client.opens == 1 && f.server.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
     X509 *cert = mer_stream_peer_cert(f.server.s);
     assert_non_null(cert);
     assert_int_equal(X509_cmp(cert, f.cert), 0);
@@ -354,7 +333,7 @@ static void nobody_listening_is_one_close_without_open(void **state)
         begin();
         snprintf(f.address, sizeof(f.address), "%s", nobody[i]);
         connect_client(NULL, NULL);
-        WAIT_FOR(f.client.closes == 1);
+        WAIT_FOR(&f, f.client.closes == 1);
         assert_int_equal(f.client.opens, 0);
         assert_int_equal(f.client.why, MER_EREFUSED);
         assert_true(f.client.text[0] != 0);
@@ -371,7 +350,7 @@ static void a_silent_peer_costs_the_connect_timeout(void **state)
     struct mer_stream_conf conf = conf_for(&f.client, f.tls_client);
     conf.connect_timeout_ms = TIMEOUT_MS;
     assert_int_equal(mer_stream_connect(&f.client.s, &conf, f.address), MER_OK);
-    WAIT_FOR(f.client.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1);
     assert_int_equal(f.client.why, MER_ETIMEOUT);
     assert_int_equal(f.client.opens, 0);
     finish();
@@ -384,7 +363,7 @@ static void a_certificate_of_another_name_is_refused(void **state)
     make_tls("IP:127.0.0.9,DNS:other.test");
     listen_on("127.0.0.1:0", f.tls_server);
     connect_client(f.tls_client, NULL);
-    WAIT_FOR(f.client.closes == 1 && f.server.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1 && f.server.closes == 1);
     assert_int_equal(f.client.why, MER_ETLS);
     assert_non_null(strstr(f.client.text, "IP address mismatch"));
     assert_int_equal(f.client.opens, 0);
@@ -402,7 +381,7 @@ static void a_certificate_of_an_unknown_authority_is_refused(void **state)
     SSL_CTX_set_verify(f.tls_client, SSL_VERIFY_PEER, NULL);
     listen_on("127.0.0.1:0", f.tls_server);
     connect_client(f.tls_client, NULL);
-    WAIT_FOR(f.client.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1);
     assert_int_equal(f.client.why, MER_ETLS);
     assert_int_equal(f.client.opens, 0);
     finish();
@@ -416,7 +395,7 @@ static void a_client_without_the_certificate_asked_for_does_not_get_in(void **st
     SSL_CTX_set_verify(f.tls_server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     listen_on("127.0.0.1:0", f.tls_server);
     connect_client(f.tls_client, NULL);
-    WAIT_FOR(f.client.closes == 1 && f.server.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1 && f.server.closes == 1);
     assert_int_equal(f.server.opens, 0);
     assert_int_equal(f.server.why, MER_ETLS);
     assert_int_equal(f.client.why, MER_ETLS);
@@ -430,9 +409,9 @@ static void what_is_not_tls_is_refused(void **state)
     make_tls("IP:127.0.0.1");
     listen_on("127.0.0.1:0", f.tls_server);
     connect_client(NULL, NULL);
-    WAIT_FOR(f.client.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1);
     assert_int_equal(mer_stream_write(f.client.s, "GET / HTTP/1.0\r\n\r\n", 18), MER_OK);
-    WAIT_FOR(f.server.closes == 1);
+    WAIT_FOR(&f, f.server.closes == 1);
     assert_int_equal(f.server.opens, 0);
     assert_int_equal(f.server.why, MER_ETLS);
     finish();
@@ -446,7 +425,7 @@ static void a_cut_is_told_from_an_end(void **state)
     make_tls("IP:127.0.0.1");
     listen_on("127.0.0.1:0", f.tls_server);
     connect_client(f.tls_client, NULL);
-    WAIT_FOR(f.client.opens == 1 && f.server.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
     for (int fd = 3; fd < 64; fd++) { /* the client's socket is the one connected to the listener's port */
         struct sockaddr_in a;
         socklen_t n = sizeof(a);
@@ -454,7 +433,7 @@ static void a_cut_is_told_from_an_end(void **state)
             ntohs(a.sin_port) == strtoul(strrchr(f.address, ':') + 1, NULL, 10))
             shutdown(fd, SHUT_WR);
     }
-    WAIT_FOR(f.server.closes == 1);
+    WAIT_FOR(&f, f.server.closes == 1);
     assert_int_equal(f.server.why, MER_ETLS);
     assert_string_equal(f.server.text, "ended without close_notify");
     finish();
@@ -475,9 +454,9 @@ static void beyond_the_limit_writes_are_refused_whole(void **state)
     assert_int_equal(mer_stream_write(f.client.s, chunk, 1000), MER_OK);
     assert_int_equal(mer_stream_write(f.client.s, chunk, 1000), MER_EBUSY);
     assert_int_equal(mer_stream_unsent(f.client.s), 2000);
-    WAIT_FOR(f.server.bytes == 2000);
+    WAIT_FOR(&f, f.server.bytes == 2000);
     assert_int_equal(mer_stream_write(f.client.s, chunk, 1000), MER_OK);
-    WAIT_FOR(f.server.bytes == 3000);
+    WAIT_FOR(&f, f.server.bytes == 3000);
     finish();
 }
 
@@ -496,7 +475,7 @@ static void a_stream_may_be_closed_in_any_callback(void **state)
             connect_client(tls ? f.tls_client : NULL, NULL);
             if (where >= 2)
                 assert_int_equal(mer_stream_write(f.client.s, "abc", 3), MER_OK);
-            WAIT_FOR(f.client.closes == 1 && f.server.closes == 1);
+            WAIT_FOR(&f, f.client.closes == 1 && f.server.closes == 1);
             assert_int_equal(e->why, MER_OK);
             finish();
         }
@@ -509,10 +488,10 @@ static void last_words_are_sent_by_close(void **state)
     make_tls("IP:127.0.0.1");
     listen_on("127.0.0.1:0", f.tls_server);
     connect_client(f.tls_client, NULL);
-    WAIT_FOR(f.client.opens == 1 && f.server.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
     assert_int_equal(mer_stream_write(f.client.s, "\0\1\2", 3), MER_OK);
     mer_stream_close(f.client.s);
-    WAIT_FOR(f.server.closes == 1);
+    WAIT_FOR(&f, f.server.closes == 1);
     assert_int_equal(f.server.bytes, 3);
     assert_int_equal(f.server.why, MER_OK);
     finish();
@@ -527,13 +506,13 @@ static void a_reset_throws_away_what_was_not_taken(void **state)
     for (int tls = 0; tls <= 1; tls++) {
         listen_on("127.0.0.1:0", tls ? f.tls_server : NULL);
         connect_client(tls ? f.tls_client : NULL, NULL);
-        WAIT_FOR(f.client.opens == 1 && f.server.opens == 1);
+        WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
         assert_int_equal(mer_stream_write(f.client.s, big, sizeof big), MER_OK);
         mer_stream_flush(f.client.s); /* more than the kernel takes at once */
         mer_stream_reset(f.client.s);
         mer_stream_reset(f.client.s);
         assert_int_equal(f.client.closes, 0);
-        WAIT_FOR(f.client.closes == 1 && f.server.closes == 1);
+        WAIT_FOR(&f, f.client.closes == 1 && f.server.closes == 1);
         assert_int_equal(f.client.why, MER_OK);
         assert_true(f.server.bytes < sizeof big); /* its reason is not looked at: libuv takes a hang-up for an end */
         mer_listener_close(f.listener);
@@ -550,7 +529,7 @@ static void a_stream_nobody_takes_is_closed(void **state)
     f.refuse = true;
     listen_on("127.0.0.1:0", NULL);
     connect_client(NULL, NULL);
-    WAIT_FOR(f.client.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1);
     assert_int_equal(f.server.opens + f.server.closes, 0);
     finish();
 }
@@ -563,7 +542,7 @@ static void writing_to_a_closed_stream_is_refused(void **state)
     connect_client(NULL, NULL);
     mer_stream_close(f.client.s);
     assert_int_equal(mer_stream_write(f.client.s, "x", 1), MER_ECLOSED);
-    WAIT_FOR(f.client.closes == 1);
+    WAIT_FOR(&f, f.client.closes == 1);
     finish();
 }
 
@@ -583,10 +562,10 @@ static void a_stale_socket_file_is_replaced_a_live_one_is_not(void **state)
     close(fd); /* the file stays, as after a crash */
     listen_on(in_dir("s"), NULL);
     assert_int_equal(mer_listener_open(&second, &conf, in_dir("s"), on_accept, &f, &msg), MER_EEXISTS);
-    WAIT_FOR(f.server.closes == 1); /* it was asked whether it lives */
+    WAIT_FOR(&f, f.server.closes == 1); /* it was asked whether it lives */
     memset(&f.server, 0, sizeof(f.server));
     connect_client(NULL, NULL);
-    WAIT_FOR(f.client.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1);
     finish();
 }
 
@@ -616,7 +595,7 @@ static void a_port_that_is_taken_is_told(void **state)
     assert_int_equal(mer_listener_open(&second, &conf, f.address, on_accept, &f, &msg), MER_EEXISTS);
     assert_non_null(strstr(msg.text, f.address));
     connect_client(NULL, NULL);
-    WAIT_FOR(f.client.opens == 1);
+    WAIT_FOR(&f, f.client.opens == 1);
     finish();
 }
 

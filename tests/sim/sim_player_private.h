@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_player_private.h - what the parts of a player share: sim_player.c (who there is, and their connections), sim_player_talk.c (what is
+ * said and heard), sim_player_think.c (what they decide). */
+#pragma once
+
+#include "meridian/client/v1/client.pb-c.h"
+#include "tests/sim/sim_player.h"
+
+#define CM(x) Meridian__Client__V1__##x
+#define CARD(x) MERIDIAN__CLIENT__V1__CARD_STATE__CARD_STATE_##x
+
+enum { SIM_PLAYER_CARDS = 100, SIM_PLAYER_ID = 104 };
+
+enum state { DOWN, DIALLING, GREETING, RESUMING, READY };
+
+struct view {
+    char game[SIM_PLAYER_ID];
+    uint64_t version;
+    unsigned seat, turn, rows, cols;
+    bool playing, waiting; /* waiting: a snapshot was asked for */
+    uint8_t card[SIM_PLAYER_CARDS];
+};
+
+struct device {
+    struct player *player;
+    char name[16];
+    enum state state;
+    struct sim_end *end;
+    bool proto;
+    unsigned edge;
+    uint64_t next_ms, heard_ms, pinged_ms;
+    uint64_t told_us; /* first word of the game in `view` over this connection; 0: none yet */
+    char session[SIM_PLAYER_ID], old_session[SIM_PLAYER_ID];
+    uint64_t epoch, offset, old_epoch, old_offset, lost_ms;
+    bool had_session;
+    struct view view;
+};
+
+struct player {
+    char user[16];
+    struct device device[2];
+    unsigned devices, games_left, moves;
+    char game[SIM_PLAYER_ID]; /* "": none */
+    bool no_game_told;        /* an edge says there is none of this id */
+    char ticket[SIM_PLAYER_ID];
+    uint64_t found_ms, ticket_ms;
+    int face[SIM_PLAYER_CARDS]; /* what he has seen; -1: not yet */
+    char move[48];              /* under way; "": none */
+    char last_move[48];
+    uint32_t move_card, last_card;
+    uint64_t sent_ms, hold_ms, away_ms; /* away: does not dial before */
+};
+
+struct sim_everybody {
+    struct player *player;
+    bool crowd;               /* who has played enough sits still */
+    unsigned count, absences; /* absences: in a thousand thoughts */
+    bool finishing;
+};
+extern struct sim_everybody sim_everybody;
+
+/* --- sim_player.c -------------------------------------------------------------------------------------------------------------------- */
+
+/* He has no connection any more, and closes what is left of it. */
+void sim_device_lost(struct device *d);
+/* Dials when it is time to, and gives up who is silent. */
+void sim_device_look_after(struct device *d);
+
+/* --- sim_player_talk.c --------------------------------------------------------------------------------------------------------------- */
+
+void sim_say_find(struct device *d);
+void sim_say_move(struct device *d, const char *id, uint32_t card);
+void sim_say_get_game(struct device *d);
+void sim_say_leave(struct device *d);
+void sim_say_cancel(struct device *d);
+void sim_say_ping(struct device *d);
+void sim_player_hear(struct device *d, const Meridian__Client__V1__ServerMessage *m);
+
+/* --- sim_player_think.c -------------------------------------------------------------------------------------------------------------- */
+
+/* A sim_cb of the player: once now, and again after a while, for ever. */
+void sim_player_think(void *player, uint64_t arg);
