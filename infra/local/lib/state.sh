@@ -34,7 +34,7 @@ state_lock() {
 state_unlock() { exec 9<&-; }
 
 options_save() {
-    declare -p base_port edge_count router_count replica_count tls binaries edge_sets router_sets | sed 's/^declare /declare -g /' >"$state/run/options"
+    declare -p region base_port edge_count router_count replica_count tls binaries edge_sets router_sets | sed 's/^declare /declare -g /' >"$state/run/options"
 }
 options_load() {
     # shellcheck disable=SC1091
@@ -54,7 +54,7 @@ port_router_admin() { printf '%s' $((base_port + 209 + ${1##*-r})); }
 port_redis() { printf '%s' $((base_port + 251)); }
 redis_node_count() { printf '%s' $((3 * (1 + replica_count))); }
 redis_nodes() { seq -f '127.0.0.1:%g' "$(port_redis)" $(($(port_redis) + $(redis_node_count) - 1)); }
-port_admin() { case $1 in *-r*) port_router_admin "$1" ;; *) port_edge_admin "$1" ;; esac; }
+port_admin() { case $1 in *-r[1-9]) port_router_admin "$1" ;; *) port_edge_admin "$1" ;; esac; }
 
 ports_all() {
     local id
