@@ -19,7 +19,7 @@ static const uint32_t store_marks[EDGE_MARKS] = {2 * 1024, 4 * 1024, 16 * 1024, 
 enum { FULL_PERMILLE = 950 };
 
 /* One in a hundred may be late by more than five times the average: 25 ms on average keep p99 near 125 ms. */
-static const uint32_t late_marks[EDGE_MARKS] = {500, 1000, 2000, 4000}; /* permille of conf.late_ms */
+static const uint32_t late_marks[EDGE_MARKS] = {750, 1000, 2000, 4000}; /* permille of conf.late_ms */
 
 static const uint8_t next[EDGE_NLEVELS][EDGE_BANDS] = {
     /*                         calm               between            busy              eased                  far over */
@@ -41,14 +41,14 @@ static const uint32_t reserve_milli[EDGE_NWORKS] = {
 enum {
     ONE = 1000 * 1000,      /* of a pace's credit */
     BURST_MS = 500,         /* what may be saved up */
-    GROWTH = 32,            /* a pace grows by a 32nd every tick: a third a second */
+    GROWTH = 64,            /* a pace grows by a 32nd every tick: a third a second */
     UNMATCHED_MILLI = 1000, /* find_match refused: one a second is chance */
     SHRINKING = 8,          /* or shrinks by an eighth */
-    CUT_PERMILLE = 700,     /* and is cut to this when it was too much */
+    CUT_PERMILLE = 850,     /* and is cut to this when it was too much */
     RETRY_MIN_MS = 1000,
     RETRY_MAX_MS = 30 * 1000,
     RETRY_LEAST_MAX_MS = 8 * 1000, /* of the longest wait when few are refused */
-    RETRY_EACH_MS = 200,           /* and so much more for each refused in a second: refusing costs, too */
+    RETRY_EACH_MS = 400,           /* and so much more for each refused in a second: refusing costs, too */
 };
 
 const char *edge_level_name(enum edge_level level)
