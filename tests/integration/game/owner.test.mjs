@@ -251,8 +251,9 @@ describe("a game", { timeout: 300_000 }, () => {
         await withoutReplicas(t, 1, async () => {
             me.flip(t.gameId, card, moveId);
             await Promise.all(t.clients.map((client, i) => client.until(() => told(i), "being told", 6_000)));
-            assert.equal(view.version, version, "nothing is shown that is not stored");
         });
+        // Of the moment it was told: on a slow machine the replica is out of the set, and the move shown, before we look.
+        t.views.forEach((one, i) => assert.equal(one.pausedAt[one.pauses.indexOf("storage", before[i])], version, "nothing is shown that is not stored"));
         assert.equal((await me.answer(moveId, 20_000)).version, version + 1);
         await me.until(() => !view.paused, "going on");
         t.known.set(card, view.faces.get(card));

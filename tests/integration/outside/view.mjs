@@ -12,7 +12,8 @@ export class View {
         this.faces = new Map(); // card -> face, of all that was ever seen
         this.byVersion = new Map(); // version -> [event]: what everybody at the table saw
         this.cuts = new Set(); // versions that were current when a connection was lost: their events may be incomplete
-        this.pauses = [];
+        this.pauses = []; // reasons
+        this.pausedAt = []; // version that was shown when each came
         this.states = 0;
         this.gaps = 0;
         this.problems = [];
@@ -113,6 +114,7 @@ export class View {
     game_paused(message) {
         this.paused = true;
         this.pauses.push(message.reason);
+        this.pausedAt.push(this.version);
     }
     game_resumed({ deadlineAtMs }) {
         this.paused = false;
