@@ -306,6 +306,29 @@ static inline struct router_member *member(int i)
 }
 #define assert_state(i, s) assert_string_equal(router_member_state_name((enum router_member_state)member(i)->state), s)
 
+static inline void lose(int i, uint64_t ms)
+{
+    f.n[i].up = false;
+    run_for(ms);
+}
+static inline void bring_back(int i, uint64_t ms)
+{
+    f.n[i].up = true;
+    run_for(ms);
+}
+static inline void bring_back_in(int i, uint64_t ms)
+{
+    bring_back(i, ms);
+    assert_state(i, "IN");
+}
+/* A settled cluster that a replica is taken out of. */
+static inline void begin_without(int i)
+{
+    run_for(1000);
+    lose(i, 6000);
+    assert_state(i, "OUT");
+}
+
 static inline void promote(int i)
 {
     f.n[i].epoch = ++f.current_epoch;

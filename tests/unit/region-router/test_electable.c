@@ -38,8 +38,7 @@ static void a_lost_replica_goes_out_in_order_and_comes_back_in_order(void **stat
 {
     (void)state;
     run_for(1000);
-    f.n[3].up = false;
-    run_for(2500);
+    lose(3, 2500);
     assert_state(3, "IN");
     run_for(1500);
     assert_string_equal(f.log, " 3:OFF 3:FORGET 3:LOWER 3:OUT");
@@ -48,8 +47,7 @@ static void a_lost_replica_goes_out_in_order_and_comes_back_in_order(void **stat
     for (int i = 0; i < NODES; i += SHARDS)
         assert_true(i == 3 || f.n[i].off[3]);
     f.log[0] = 0;
-    f.n[3].up = true;
-    run_for(5000);
+    bring_back(3, 5000);
     assert_string_equal(f.log, " 3:RAISE 3:SYNC 3:MEET 3:IN");
     assert_int_equal(f.count[0], 2);
     assert_int_equal(electable(0), 2);
@@ -60,8 +58,7 @@ static void a_replaced_primary_goes_out_and_comes_back_as_a_replica(void **state
 {
     (void)state;
     run_for(1000);
-    f.n[1].up = false;
-    run_for(4000);
+    lose(1, 4000);
     assert_string_equal(f.log, ""); /* nobody to ask */
     promote(4);
     run_for(1000);
@@ -96,8 +93,7 @@ static void without_a_majority_that_forgets_the_count_stays(void **state)
     (void)state;
     run_for(1000);
     f.n[1].up = f.n[2].up = false;
-    f.n[3].up = false;
-    run_for(20000);
+    lose(3, 20000);
     assert_int_equal(f.count[0], 2);
     assert_state(3, "IN");
     assert_int_equal(told(), 0);
@@ -107,10 +103,8 @@ static void one_that_could_lead_and_does_not_answer_stops_it(void **state)
 {
     (void)state;
     run_for(1000);
-    f.n[3].up = false;
-    run_for(2000);
-    f.n[6].up = false;
-    run_for(10000);
+    lose(3, 2000);
+    lose(6, 10000);
     assert_state(3, "OFF"); /* 6 might be elected with the door open for 3 */
     assert_int_equal(f.count[0], 2);
     assert_int_equal(router_electable_bare(&f.e), 1);
@@ -118,45 +112,33 @@ static void one_that_could_lead_and_does_not_answer_stops_it(void **state)
     run_for(8000);
     assert_state(3, "IN");
     assert_true(f.n[0].attached[3]);
-    f.n[6].up = true;
-    run_for(8000);
-    assert_state(6, "IN");
+    bring_back_in(6, 8000);
     assert_int_equal(f.count[0], 2);
 }
 
 static void of_two_lost_ones_the_first_to_come_back_is_let_in(void **state)
 {
     (void)state;
-    run_for(1000);
-    f.n[3].up = false;
-    run_for(6000);
-    f.n[6].up = false;
-    run_for(6000);
+    begin_without(3);
+    lose(6, 6000);
     assert_state(3, "OUT");
     assert_state(6, "IN"); /* never below one */
     assert_int_equal(f.count[0], 1);
-    f.n[3].up = true;
-    run_for(10000);
-    assert_state(3, "IN");
+    bring_back_in(3, 10000);
     assert_state(6, "OUT");
     assert_int_equal(f.count[0], 1);
-    f.n[6].up = true;
-    run_for(10000);
-    assert_state(6, "IN");
+    bring_back_in(6, 10000);
     assert_int_equal(f.count[0], 2);
 }
 
 static void one_that_fails_on_the_way_back_goes_out_again(void **state)
 {
     (void)state;
-    run_for(1000);
-    f.n[3].up = false;
-    run_for(6000);
+    begin_without(3);
     f.n[3].up = true;
     while (member(3)->state != ROUTER_MEMBER_SYNC)
         run_for(ROUND_MS);
-    f.n[3].up = false;
-    run_for(6000);
+    lose(3, 6000);
     assert_state(3, "OUT");
     assert_int_equal(f.count[0], 1);
 }
@@ -179,8 +161,7 @@ static void nothing_is_believed_to_have_worked(void **state)
     (void)state;
     run_for(1000);
     f.deaf = true;
-    f.n[3].up = false;
-    run_for(20000);
+    lose(3, 20000);
     assert_state(3, "OFF");
     assert_int_equal(f.count[0], 2);
     f.deaf = false;
@@ -222,8 +203,7 @@ static void who_comes_back_while_the_count_cannot_be_lowered_is_let_in(void **st
     f.refuse_counts = 1;
     run_for(8000);
     assert_state(3, "LOWER");
-    f.n[3].up = true;
-    run_for(1500);
+    bring_back(3, 1500);
     assert_state(3, "RAISE");
     f.refuse_counts = 0;
     run_for(3000);
@@ -234,16 +214,12 @@ static void who_comes_back_while_the_count_cannot_be_lowered_is_let_in(void **st
 static void with_both_out_a_new_leader_takes_in_who_comes(void **state)
 {
     (void)state;
-    run_for(1000);
-    f.n[3].up = false;
-    run_for(6000);
-    f.n[6].up = false;
-    run_for(2700);
+    begin_without(3);
+    lose(6, 2700);
     f.n[3].up = true;
     while (member(6)->state != ROUTER_MEMBER_FORGET)
         run_for(ROUND_MS);
-    f.n[3].up = false;
-    run_for(1000);
+    lose(3, 1000);
     assert_state(3, "OUT");
     assert_state(6, "OUT");
     another_leader();
@@ -251,22 +227,16 @@ static void with_both_out_a_new_leader_takes_in_who_comes(void **state)
     assert_state(3, "OUT"); /* nobody could confirm a count */
     assert_state(6, "OUT");
     assert_int_equal(f.count[0], 1);
-    f.n[6].up = true;
-    run_for(5000);
-    assert_state(6, "IN");
+    bring_back_in(6, 5000);
     assert_int_equal(f.count[0], 1);
-    f.n[3].up = true;
-    run_for(5000);
-    assert_state(3, "IN");
+    bring_back_in(3, 5000);
     assert_int_equal(f.count[0], 2);
 }
 
 static void who_cannot_confirm_is_taken_out_for_who_waits_for_it(void **state)
 {
     (void)state;
-    run_for(1000);
-    f.n[3].up = false;
-    run_for(6000);
+    begin_without(3);
     f.n[3].up = true;
     f.n[6].up = false; /* at the same moment the leader dies, and does not know the count */
     another_leader();
@@ -274,23 +244,17 @@ static void who_cannot_confirm_is_taken_out_for_who_waits_for_it(void **state)
     assert_state(3, "IN");
     assert_state(6, "OUT");
     assert_int_equal(f.count[0], 1);
-    f.n[6].up = true;
-    run_for(5000);
-    assert_state(6, "IN");
+    bring_back_in(6, 5000);
     assert_int_equal(f.count[0], 2);
 }
 
 static void who_is_noted_as_in_and_unknown_comes_in_by_all_the_steps(void **state)
 {
     (void)state;
-    run_for(1000);
-    f.n[3].up = false;
-    run_for(6000);
-    assert_state(3, "OUT");
+    begin_without(3);
     member(3)->state = ROUTER_MEMBER_IN; /* its note was lost */
     another_leader();
-    f.n[3].up = true;
-    run_for(500);
+    bring_back(3, 500);
     assert_true(f.n[0].off[3]);
     assert_int_not_equal(member(3)->state, ROUTER_MEMBER_IN);
     run_for(8000);
@@ -312,8 +276,7 @@ static void a_pause_of_the_primary_makes_nobody_lost(void **state)
 {
     (void)state;
     run_for(1000);
-    f.n[0].up = false;
-    run_for(5000);
+    lose(0, 5000);
     f.n[0].up = true; /* no election: it was only slow */
     run_for(5000);
     assert_string_equal(f.log, "");
@@ -323,10 +286,7 @@ static void a_new_leader_believes_no_note(void **state)
 {
     char note[256];
     (void)state;
-    run_for(1000);
-    f.n[3].up = false;
-    run_for(6000);
-    assert_state(3, "OUT");
+    begin_without(3);
     for (int i = 0; i < NODES; i++)
         f.n[i].knows[3] = i != 3; /* while nobody led */
     router_electable_note(member(3), note);
