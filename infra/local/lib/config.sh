@@ -16,7 +16,7 @@ config_redis() {
 
 config_routers() {
     local id links=()
-    for id in $(router_ids); do links+=("127.0.0.1:$(port_router_link "$id")"); done
+    for id in $(router_ids); do links+=("$address:$(port_router_link "$id")"); done
     yaml_list routers "${links[@]}"
 }
 
@@ -24,9 +24,9 @@ edge_config() { # ID
     local id scheme=http
     [ "$tls" = 0 ] || scheme=https
     printf 'region: %s\nid: %s\n' "$region" "$1"
-    yaml_list player_listen "127.0.0.1:$(port_play)" "127.0.0.1:$(port_edge "$1")"
-    printf 'public_url: "%s://127.0.0.1:%s"\n' $scheme "$(port_edge "$1")"
-    printf 'admin_listen: "127.0.0.1:%s"\nbus_listen: "unix:%s"\n' "$(port_edge_admin "$1")" "$state/run/$1.sock"
+    yaml_list player_listen "$address:$(port_play)" "$address:$(port_edge "$1")"
+    printf 'public_url: "%s://%s:%s"\n' $scheme "$address" "$(port_edge "$1")"
+    printf 'admin_listen: "%s:%s"\nbus_listen: "unix:%s"\n' "$(admin_address)" "$(port_edge_admin "$1")" "$state/run/$1.sock"
     config_routers
     config_redis
     printf 'token_keys: "%s"\ntoken_issuer: meridian-local\ntoken_audience: meridian\n' "$state/keys/public.jwks"
@@ -37,7 +37,7 @@ edge_config() { # ID
     # The page of one edge may talk to another edge of this machine (the list's limit is 64 items).
     local port origins=()
     for port in $(port_play) $(for id in $(edge_ids | head -n 31); do port_edge "$id"; echo; done); do
-        origins+=("$scheme://127.0.0.1:$port" "$scheme://localhost:$port")
+        origins+=("$scheme://$address:$port" "$scheme://localhost:$port")
     done
     yaml_list origins "${origins[@]}"
     # All players of this machine come from one address, and the machine has more to do than to serve them: builds, tests and browsers
@@ -48,7 +48,11 @@ edge_config() { # ID
 
 router_config() { # ID
     printf 'region: %s\nid: %s\n' "$region" "$1"
-    printf 'link_listen: "127.0.0.1:%s"\nadmin_listen: "127.0.0.1:%s"\n' "$(port_router_link "$1")" "$(port_router_admin "$1")"
+    printf 'link_listen: "%s:%s"\nadmin_listen: "%s:%s"\n' "$address" "$(port_router_link "$1")" "$(admin_address)" "$(port_router_admin "$1")"
+    if [ ${#mesh_peers[@]} -gt 0 ]; then
+        printf 'mesh_listen: "%s:%s"\n' "$address" "$(port_router_mesh "$1")"
+        yaml_list mesh_peers "${mesh_peers[@]}"
+    fi
     config_redis
     [ "$replica_count" -lt 2 ] || printf 'electable_set: true\n'
 }

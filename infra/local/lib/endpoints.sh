@@ -2,10 +2,12 @@
 # endpoints.json, its live form for `status --json`, and the table for people.
 
 scheme() { [ "$tls" = 0 ] && printf 'http' || printf 'https'; }
-ws_scheme() { [ "$tls" = 0 ] && printf 'ws' || printf 'wss'; }
+play_url() { printf '%s://%s:%s' "$(scheme)" "$address" "$1"; } # PORT
+ws_url() { [ "$tls" = 0 ] && printf 'ws://%s:%s/v1/ws' "$address" "$1" || printf 'wss://%s:%s/v1/ws' "$address" "$1"; } # PORT
+admin_url() { printf 'http://%s:%s' "$(admin_address)" "$(port_admin "$1")"; } # ID
 
 router_role() { # ID -> leader | standby
-    curl -s --noproxy '*' --max-time 1 "http://127.0.0.1:$(port_router_admin "$1")/metrics" | grep -q '^meridian_router_leader 1' && echo leader || echo standby
+    curl -s --noproxy '*' --max-time 1 "http://$(admin_address):$(port_router_admin "$1")/metrics" | grep -q '^meridian_router_leader 1' && echo leader || echo standby
 }
 
 pid_or() { # ID ELSE
@@ -17,21 +19,20 @@ pid_or() { # ID ELSE
 # The document; the words that change while it runs (role, pid) are as they are now. With 1 it adds "ready" to every process.
 endpoints_json() { # WITH_READY
     local with_ready=$1 id separator port
-    printf '{\n  "page": "%s://127.0.0.1:%s/",\n  "regions": [\n    {\n      "name": "%s",\n' "$(scheme)" "$(port_play)" "$region"
-    printf '      "play": {"url": "%s://127.0.0.1:%s", "ws": "%s://127.0.0.1:%s/v1/ws"},\n      "edges": [' \
-        "$(scheme)" "$(port_play)" "$(ws_scheme)" "$(port_play)"
+    printf '{\n  "page": "%s/",\n  "regions": [\n    {\n      "name": "%s",\n' "$(play_url "$(port_play)")" "$region"
+    printf '      "play": {"url": "%s", "ws": "%s"},\n      "edges": [' "$(play_url "$(port_play)")" "$(ws_url "$(port_play)")"
     separator=
     for id in $(edge_ids); do
         port=$(port_edge "$id")
-        printf '%s\n        {"id": "%s", "url": "%s://127.0.0.1:%s", "ws": "%s://127.0.0.1:%s/v1/ws", "admin": "http://127.0.0.1:%s", "pid": %s%s}' \
-            "$separator" "$id" "$(scheme)" "$port" "$(ws_scheme)" "$port" "$(port_edge_admin "$id")" "$(pid_or "$id" null)" "$(ready_member "$id" "$with_ready")"
+        printf '%s\n        {"id": "%s", "url": "%s", "ws": "%s", "admin": "%s", "pid": %s%s}' \
+            "$separator" "$id" "$(play_url "$port")" "$(ws_url "$port")" "$(admin_url "$id")" "$(pid_or "$id" null)" "$(ready_member "$id" "$with_ready")"
         separator=,
     done
     printf '\n      ],\n      "routers": ['
     separator=
     for id in $(router_ids); do
-        printf '%s\n        {"id": "%s", "admin": "http://127.0.0.1:%s", "role": "%s", "pid": %s%s}' \
-            "$separator" "$id" "$(port_router_admin "$id")" "$(router_role "$id")" "$(pid_or "$id" null)" "$(ready_member "$id" "$with_ready")"
+        printf '%s\n        {"id": "%s", "admin": "%s", "role": "%s", "pid": %s%s}' \
+            "$separator" "$id" "$(admin_url "$id")" "$(router_role "$id")" "$(pid_or "$id" null)" "$(ready_member "$id" "$with_ready")"
         separator=,
     done
     printf '\n      ],\n      "redis": [%s]\n    }\n  ],\n  "dns": null\n}\n' "$(redis_nodes | sed 's/.*/"&"/' | paste -sd, | sed 's/,/, /g')"
@@ -66,18 +67,18 @@ redis_state() {
 
 footprint_table() {
     local id row='  %-14s %-8s %-26s %-26s %s\n'
-    printf '\n  page           %s://127.0.0.1:%s/\n\n' "$(scheme)" "$(port_play)"
+    printf '\n  page           %s/\n\n' "$(play_url "$(port_play)")"
     # shellcheck disable=SC2059
     {
         printf "$row" process pid address admin state
         for id in $(edge_ids); do
-            printf "$row" "$id" "$(pid_or "$id" -)" "$(scheme)://127.0.0.1:$(port_edge "$id")" "http://127.0.0.1:$(port_edge_admin "$id")" "$(process_state "$id")"
+            printf "$row" "$id" "$(pid_or "$id" -)" "$(play_url "$(port_edge "$id")")" "$(admin_url "$id")" "$(process_state "$id")"
         done
         for id in $(router_ids); do
-            printf "$row" "$id" "$(pid_or "$id" -)" "127.0.0.1:$(port_router_link "$id")" "http://127.0.0.1:$(port_router_admin "$id")" \
+            printf "$row" "$id" "$(pid_or "$id" -)" "$address:$(port_router_link "$id")" "$(admin_url "$id")" \
                 "$(process_state "$id"), $(router_role "$id")"
         done
     }
     # shellcheck disable=SC2059
-    printf "$row" redis - "127.0.0.1:$(port_redis)-$(($(port_redis) + $(redis_node_count) - 1))" - "$(redis_state)"
+    printf "$row" redis - "$address:$(port_redis)-$(($(port_redis) + $(redis_node_count) - 1))" - "$(redis_state)"
 }

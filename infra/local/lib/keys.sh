@@ -17,7 +17,7 @@ tickets_make() {
     [ -s "$state/tls/tickets" ] || (umask 077 && { openssl rand -hex 80 && openssl rand -hex 80; } >"$state/tls/tickets")
 }
 
-tls_extensions() { printf 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n'; }
+tls_extensions() { printf 'subjectAltName=DNS:localhost,IP:%s,IP:::1\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n' "$address"; }
 
 tls_make() {
     local dir=$state/tls

@@ -40,7 +40,7 @@ process_failed() {
 }
 
 http_status() { curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 1 "$1" || true; }
-process_ready() { [ "$(http_status "http://127.0.0.1:$(port_admin "$1")/readyz")" = 200 ]; }
+process_ready() { [ "$(http_status "http://$(admin_address):$(port_admin "$1")/readyz")" = 200 ]; }
 
 # process_wait_ready SECONDS NAME...: until each answers /readyz with 200; a process that ends or stays silent fails.
 process_wait_ready() {

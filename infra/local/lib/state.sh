@@ -11,6 +11,7 @@ export root state
 
 # What up was asked for; the defaults stand here. Kept in run/options while the footprint runs.
 region=us-east
+address=127.0.0.1
 base_port=7350
 edge_count=2
 router_count=2
@@ -19,6 +20,7 @@ tls=0
 binaries=
 edge_sets=()
 router_sets=()
+mesh_peers=() # "REGION HOST:PORT"
 
 state_make() {
     mkdir -p "$state"
@@ -34,7 +36,7 @@ state_lock() {
 state_unlock() { exec 9<&-; }
 
 options_save() {
-    declare -p region base_port edge_count router_count replica_count tls binaries edge_sets router_sets | sed 's/^declare /declare -g /' >"$state/run/options"
+    declare -p region address base_port edge_count router_count replica_count tls binaries edge_sets router_sets mesh_peers | sed 's/^declare /declare -g /' >"$state/run/options"
 }
 options_load() {
     # shellcheck disable=SC1091
@@ -45,22 +47,27 @@ edge_ids() { seq -f "$region-%g" 1 "$edge_count"; }
 router_ids() { seq -f "$region-r%g" 1 "$router_count"; }
 
 # Every port follows from the base: shared player port B, edge i B+i and admin B+100+i, router i link B+199+i and admin B+209+i, Redis from B+251
-# (a cluster node also listens 10000 higher).
+# (a cluster node also listens 10000 higher). With other regions to talk to, router i also listens for theirs, on B+219+i.
 port_play() { printf '%s' "$base_port"; }
 port_edge() { printf '%s' $((base_port + ${1##*-})); }
 port_edge_admin() { printf '%s' $((base_port + 100 + ${1##*-})); }
 port_router_link() { printf '%s' $((base_port + 199 + ${1##*-r})); }
+port_router_mesh() { printf '%s' $((base_port + 219 + ${1##*-r})); }
 port_router_admin() { printf '%s' $((base_port + 209 + ${1##*-r})); }
 port_redis() { printf '%s' $((base_port + 251)); }
 redis_node_count() { printf '%s' $((3 * (1 + replica_count))); }
-redis_nodes() { seq -f '127.0.0.1:%g' "$(port_redis)" $(($(port_redis) + $(redis_node_count) - 1)); }
+redis_nodes() { seq -f "$address:%g" "$(port_redis)" $(($(port_redis) + $(redis_node_count) - 1)); }
 port_admin() { case $1 in *-r[1-9]) port_router_admin "$1" ;; *) port_edge_admin "$1" ;; esac; }
+
+# Admin ports are for loopback addresses only: that of 10.20.0.1 is 127.20.0.1.
+admin_address() { printf '127.%s' "${address#*.}"; }
 
 ports_all() {
     local id
     port_play && echo
     for id in $(edge_ids); do port_edge "$id" && echo && port_edge_admin "$id" && echo; done
     for id in $(router_ids); do port_router_link "$id" && echo && port_router_admin "$id" && echo; done
+    [ ${#mesh_peers[@]} = 0 ] || for id in $(router_ids); do port_router_mesh "$id" && echo; done
     local first
     first=$(port_redis)
     seq "$first" $((first + $(redis_node_count) - 1))
@@ -72,9 +79,9 @@ ports_check() {
     local port holder
     while read -r port holder; do
         fail "port $port is taken${holder:+ by $holder}; end that, or choose others with --port BASE"
-    done < <(ss -H -tanp | awk -v wanted=" $(ports_all | tr '\n' ' ')" '
-        $1 ~ /^(LISTEN|ESTAB|SYN-SENT)$/ && $4 ~ /^(127\.0\.0\.1|0\.0\.0\.0|\*|\[::\]):/ {
-            port = $4; sub(/.*:/, "", port)
-            if (index(wanted, " " port " ")) { who = $6; gsub(/users:\(\("|"|\)\)$|,fd=[0-9]+/, "", who); sub(/,pid=/, " pid ", who); print port, who }
+    done < <(ss -H -tanp | awk -v wanted=" $(ports_all | tr '\n' ' ')" -v ours=" $address $(admin_address) 0.0.0.0 * [::] " '
+        $1 ~ /^(LISTEN|ESTAB|SYN-SENT)$/ {
+            port = host = $4; sub(/.*:/, "", port); sub(/:[^:]*$/, "", host)
+            if (index(ours, " " host " ") && index(wanted, " " port " ")) { who = $6; gsub(/users:\(\("|"|\)\)$|,fd=[0-9]+/, "", who); sub(/,pid=/, " pid ", who); print port, who }
         }' | sort -n | head -n 1)
 }
