@@ -12,6 +12,7 @@
 #include "region-router/edges.h"
 #include "region-router/electable_shell.h"
 #include "region-router/match.h"
+#include "region-router/mesh.h"
 #include "region-router/region_report.h"
 #include "region-router/standby.h"
 
@@ -28,6 +29,7 @@ struct router_app {
     struct mer_admin *admin;
     struct mer_redis *redis;
     struct mer_links *links;
+    struct router_mesh *mesh; /* links to the other regions; mesh of nobody: never NULL once created */
     struct router_standby *standby;
     struct router_keeper *keeper;
     struct router_claimer claimer;

@@ -30,6 +30,8 @@ const struct mer_conf_item router_config_items[] = {
     U32(redis_replicas, 0, 5, "2", "replicas a primary; two, because with one no write can be acknowledged after a failover"),
     BOOL(electable_set, "false", "the leader takes lost replicas out of the electable set and puts them back; false: it only watches, and a shard's moves wait for a lost replica (decision 11)"),
     U32(edge_handshakes_per_second, 1, 100000, "500", "new players a second that one edge takes over from one that drains (R25)"),
+    STR(mesh_listen, 0, 255, "", "where routers of other regions reach this one: host:port; empty: nowhere (R31)"),
+    STRS(mesh_peers, 0, 64, "", "every router of every other region, as \"region host:port\"; empty: a region alone"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */
@@ -39,6 +41,30 @@ static enum mer_err complain(struct mer_buf *errors, const char *text)
 {
     enum mer_err err = mer_buf_appendf(errors, "%s\n", text);
     return err == MER_OK ? MER_EINVALID : err;
+}
+
+const char *router_config_peer(const char *peer, char region[ROUTER_REGION_BYTES])
+{
+    size_t n = strcspn(peer, " ");
+    const char *address = peer + n + strspn(peer + n, " ");
+    if (!mer_id_is_plain(peer, n, ROUTER_REGION_BYTES - 1) || *address == 0 || strchr(address, ' ') != NULL || strchr(address, ':') == NULL)
+        return NULL;
+    memcpy(region, peer, n);
+    region[n] = 0;
+    return address;
+}
+
+static enum mer_err validate_peers(const struct router_config *c, struct mer_buf *errors)
+{
+    enum mer_err err = MER_OK;
+    char region[ROUTER_REGION_BYTES];
+    for (size_t i = 0; i < c->mesh_peers.count; i++) {
+        if (router_config_peer(c->mesh_peers.item[i], region) == NULL)
+            err = complain(errors, "mesh_peers: each is \"region host:port\"");
+        else if (strcmp(region, c->region) == 0)
+            err = complain(errors, "mesh_peers: one is of our own region; routers of a region find each other by the lease");
+    }
+    return err;
 }
 
 enum mer_err router_config_validate(const struct router_config *c, struct mer_buf *errors)
@@ -52,5 +78,6 @@ enum mer_err router_config_validate(const struct router_config *c, struct mer_bu
         err = complain(errors, "id: only A-Z a-z 0-9 _ - (a dot separates the incarnation)");
     if (!mer_id_is_plain(c->region, strlen(c->region), 31))
         err = complain(errors, "region: only A-Z a-z 0-9 _ -");
-    return err;
+    enum mer_err peers = validate_peers(c, errors);
+    return peers != MER_OK ? peers : err;
 }

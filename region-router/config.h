@@ -14,11 +14,17 @@ struct router_config {
     uint32_t redis_replicas;
     bool electable_set;
     uint32_t edge_handshakes_per_second;
-    uint32_t log_level; /* enum mer_level */
+    char *mesh_listen;
+    struct mer_strs mesh_peers; /* "region host:port" each */
+    uint32_t log_level;         /* enum mer_level */
 };
 
 extern const struct mer_conf_item router_config_items[];
 extern const size_t router_config_item_count;
+
+/* The region of one of mesh_peers into `region`; returns the address behind it, or NULL when that is no peer. Pure. */
+enum { ROUTER_REGION_BYTES = 32 };
+const char *router_config_peer(const char *peer, char region[ROUTER_REGION_BYTES]);
 
 /* Cross-field rules; every breach is one line in `errors`. Pure. */
 MER_MUST_CHECK enum mer_err router_config_validate(const struct router_config *c, struct mer_buf *errors);

@@ -268,6 +268,7 @@ void router__lead_start(struct router_app *app)
     app->matcher.waited = waited;
     app->leading = true;
     router_edges_tell_role(&app->edges);
+    router_mesh_tell_role(app->mesh);
     router_keeper_start(app->keeper, router_standby_shared_ms(app->standby));
     router_claimer_start(&app->claimer);
 }
@@ -284,6 +285,7 @@ void router__lead_stop(struct router_app *app)
     memset(app->matcher.counts, 0, sizeof app->matcher.counts);
     app->leading = false;
     router_edges_tell_role(&app->edges);
+    router_mesh_tell_role(app->mesh);
 }
 
 static void refresh(struct mer_metric_set *set)
@@ -338,6 +340,10 @@ int router__status(void *ctx, const char *query, struct mer_buf *out)
         err = mer_buf_appends(out, ",\"owners\":");
     if (err == MER_OK)
         err = router_claimer_status(&app->claimer, out);
+    if (err == MER_OK)
+        err = mer_buf_appends(out, ",\"regions\":");
+    if (err == MER_OK)
+        err = router_mesh_status(app->mesh, out);
     if (err == MER_OK)
         err = mer_buf_appends(out, "}\n");
     return err == MER_OK ? 200 : 500;

@@ -53,4 +53,7 @@ enum {
     ROUTER_REDIS_DEADLINE_MS = 1500, /* a renewal that took longer has failed; the next one follows */
     ROUTER_LISTED_MAX = 256,         /* edges told to players: a list for a client, not an inventory */
     ROUTER_SHUTDOWN_MS = 2 * 1000,   /* releasing the lease may take so long */
+
+    /* Mesh of regions */
+    ROUTER_MESH_FORGET_MS = 30 * 1000, /* another region's epochs may begin anew after three leases without a leader */
 };

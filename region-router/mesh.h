@@ -3,8 +3,8 @@
  * over mutual TLS 1.3; the certificate says which region and role the other side is. One of a region's routers leads, says so with the
  * epoch of its lease, and only it is talked to and listened to; what a lower epoch still says is refused and counted.
  *
- * Nothing is kept for a region that cannot be reached: who needs more than "sent once, in order, within one life of the link" repeats by its
- * own rules (relay.h). What came from one region is never passed on to another. */
+ * Nothing is kept for a region that cannot be reached: who needs more than "sent once, in order, within one life of the link" repeats by
+ * its own rules (relay.h). What came from one region is never passed on to another. */
 #pragma once
 
 #include <meridian/link.h>
@@ -41,3 +41,5 @@ MER_MUST_CHECK enum mer_err router_mesh_send(struct router_mesh *m, const char *
 void router_mesh_tell_role(struct router_mesh *m);
 /* The other regions, in the order of the configuration; the array lives until the next call. */
 const struct router_mesh_region *router_mesh_regions(struct router_mesh *m, size_t *count);
+/* The same as a JSON array, with leader and epoch of each: for the admin port. */
+MER_MUST_CHECK enum mer_err router_mesh_status(struct router_mesh *m, struct mer_buf *out);

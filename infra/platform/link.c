@@ -176,6 +176,8 @@ static void reset(struct mer_link *l)
     l->seq_out = l->seq_in = l->acked = 0;
     l->credit = l->owed = 0;
     l->allowed = MER_LINK_CREDIT;
+    l->ping = l->rtt_us = 0;
+    l->pinged_us = 0;
 }
 
 static void start_life(struct mer_link *l, enum link_state state)
@@ -292,7 +294,11 @@ static void on_timer(struct mer_timer *t)
         return;
     }
     mer_loop_arm(loop, &l->timer, TICK_MS);
-    if (l->state == LINK_UP && now - l->sent_ms >= MER_LINK_HEARTBEAT_MS - TICK_MS / 2)
+    if (l->state != LINK_UP)
+        return;
+    if (l->links->conf.between_regions && now - l->ping_ms >= MER_LINK_HEARTBEAT_MS - TICK_MS / 2)
+        mer__link_ping(l);
+    else if (now - l->sent_ms >= MER_LINK_HEARTBEAT_MS - TICK_MS / 2)
         mer__link_heartbeat(l);
 }
 
@@ -390,6 +396,16 @@ void mer_link_set_user(struct mer_link *l, void *user)
 const struct mer_link_peer *mer_link_peer(const struct mer_link *l)
 {
     return l->state == LINK_UP ? &l->peer : NULL;
+}
+
+size_t mer_link_queued(const struct mer_link *l)
+{
+    return l->state == LINK_UP ? l->waiting.len + mer_stream_unsent(l->stream) : 0;
+}
+
+uint32_t mer_link_rtt_us(const struct mer_link *l)
+{
+    return l->state == LINK_UP ? l->rtt_us : 0;
 }
 
 void mer_link_close(struct mer_link *l)

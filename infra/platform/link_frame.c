@@ -56,16 +56,58 @@ static void granted(struct mer_link *l, const Meridian__Internal__V1__LinkFrame 
     }
 }
 
-void mer__link_heartbeat(struct mer_link *l)
+static void send_bare(struct mer_link *l, Meridian__Internal__V1__LinkFrame *f)
 {
-    Meridian__Internal__V1__LinkFrame f = MERIDIAN__INTERNAL__V1__LINK_FRAME__INIT;
-    fill_heads(l, &f, 1);
-    if (write_frame(l, &f) != MER_OK) {
+    fill_heads(l, f, 1);
+    if (write_frame(l, f) != MER_OK) {
         mer__link_down(l, M_BUSY, "the peer does not read");
         return;
     }
-    granted(l, &f);
+    granted(l, f);
     l->links->values[M_HEARTBEATS]++;
+}
+
+void mer__link_heartbeat(struct mer_link *l)
+{
+    Meridian__Internal__V1__LinkFrame f = MERIDIAN__INTERNAL__V1__LINK_FRAME__INIT;
+    send_bare(l, &f);
+}
+
+/* ---- round trip ---------------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t mono_us(const struct mer_link *l)
+{
+    const struct mer_clock *c = &l->links->conf.loop->clock;
+    return c->mono_us(c->ctx);
+}
+
+void mer__link_ping(struct mer_link *l)
+{
+    Meridian__Internal__V1__LinkFrame f = MERIDIAN__INTERNAL__V1__LINK_FRAME__INIT;
+    l->ping_ms = l->links->conf.loop->now_ms;
+    if (l->pinged_us == 0) {
+        l->pinged_us = mono_us(l);
+        f.has_ping = 1;
+        f.ping = ++l->ping;
+    }
+    send_bare(l, &f);
+}
+
+static void take_ping(struct mer_link *l, uint32_t ping)
+{
+    Meridian__Internal__V1__LinkFrame f = MERIDIAN__INTERNAL__V1__LINK_FRAME__INIT;
+    f.has_pong = 1;
+    f.pong = ping;
+    send_bare(l, &f);
+}
+
+/* Seven parts of what was known and one of what is new, as TCP does. */
+static void take_pong(struct mer_link *l)
+{
+    uint64_t us = mono_us(l) - l->pinged_us;
+    uint32_t sample = us < 1 ? 1 : us > UINT32_MAX / 8 ? UINT32_MAX / 8 : (uint32_t)us;
+    l->pinged_us = 0;
+    l->rtt_us = l->rtt_us == 0 ? sample : (uint32_t)(((uint64_t)l->rtt_us * 7 + sample) / 8);
 }
 
 void mer__link_say_hello(struct mer_link *l)
@@ -161,7 +203,10 @@ static const char *judge_hello(struct mer_link *l, const Meridian__Internal__V1_
         return "hello: this role has no business here";
     if (!name_ok(h->region) || !name_ok(h->id) || !name_ok(h->incarnation))
         return "hello: not a name";
-    bool worldwide = c->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO || h->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO;
+    if (c->between_regions && strcmp(h->region, c->region) == 0)
+        return "hello: our own region";
+    bool worldwide =
+        c->between_regions || c->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO || h->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO;
     if (!worldwide && strcmp(h->region, c->region) != 0)
         return "hello: another region";
     if (strcmp(h->incarnation, c->incarnation) == 0)
@@ -172,7 +217,8 @@ static const char *judge_hello(struct mer_link *l, const Meridian__Internal__V1_
     }
     if (h->credit == 0 || h->credit > CREDIT_MAX)
         return "hello: credit out of range";
-    return NULL;
+    struct mer_link_peer peer = {.role = h->role, .region = h->region, .id = h->id, .incarnation = h->incarnation};
+    return c->admit != NULL ? c->admit(c->ctx, l, &peer) : NULL;
 }
 
 static bool dialled_by_smaller(const struct mer_link *l, const char *peer)
@@ -244,6 +290,8 @@ static void take_hello(struct mer_link *l, const Meridian__Internal__V1__LinkFra
     MER_LOG(ls->conf.log, MER_INFO, "link.up", KV_STR("links", ls->conf.name), KV_STR("peer", l->peer.incarnation),
             KV_BOOL("dialled", l->dialled));
     ls->conf.cbs->on_up(ls->conf.ctx, l, &l->peer);
+    if (l->state == LINK_UP && ls->conf.between_regions)
+        mer__link_ping(l);
 }
 
 static void take_payload(struct mer_link *l, const ProtobufCBinaryData *payload)
@@ -267,6 +315,8 @@ static void take_frame(struct mer_link *l, const Meridian__Internal__V1__LinkFra
         hostile(l, "acknowledges what was never sent");
     } else if (f->has_credit && (f->credit > CREDIT_MAX || l->credit + f->credit > CREDIT_MAX)) {
         hostile(l, "credit out of range");
+    } else if (f->has_pong && (l->pinged_us == 0 || f->pong != l->ping)) {
+        hostile(l, "answers a ping that was not sent");
     } else if (!f->has_payload && f->seq != l->seq_in) {
         hostile(l, "heartbeat of another sequence: something was lost");
     } else if (f->has_payload && f->seq > l->seq_in + 1) {
@@ -277,6 +327,8 @@ static void take_frame(struct mer_link *l, const Meridian__Internal__V1__LinkFra
         hostile(l, "sent beyond its credit");
     } else {
         l->acked = f->ack;
+        if (f->has_pong)
+            take_pong(l);
         if (f->has_credit) {
             l->credit += f->credit;
             send_waiting(l);
@@ -287,6 +339,8 @@ static void take_frame(struct mer_link *l, const Meridian__Internal__V1__LinkFra
             else
                 take_payload(l, &f->payload);
         }
+        if (l->state == LINK_UP && f->has_ping)
+            take_ping(l, f->ping);
     }
 }
 

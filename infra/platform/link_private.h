@@ -63,6 +63,9 @@ struct mer_link {
     uint64_t seq_out, seq_in, acked;
     uint32_t credit;        /* messages we may send */
     uint32_t allowed, owed; /* messages the peer may send; those taken since the last grant */
+    uint32_t ping, rtt_us; /* number of the last one; round trip, 0: not known */
+    uint64_t pinged_us;    /* 0: none under way */
+    uint64_t ping_ms;      /* when that was, also of one that was answered */
     struct mer_buf waiting; /* payloads without credit, each behind its length (host order, 4 bytes) */
     struct mer_deferred free_later;
 };
@@ -74,5 +77,7 @@ void mer__link_lost_to_twin(struct mer_link *l, const char *incarnation);
 /* Every whole frame in what arrived; stops when the link goes down. */
 void mer__link_frames(struct mer_link *l);
 void mer__link_say_hello(struct mer_link *l);
+/* A heartbeat that asks for the round trip too, unless an answer is still awaited. */
+void mer__link_ping(struct mer_link *l);
 /* Sequence and acknowledgement without a payload. */
 void mer__link_heartbeat(struct mer_link *l);

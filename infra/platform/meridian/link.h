@@ -15,7 +15,8 @@
  * Two links of one pair (same incarnation): dialled by the same side, the newer wins; dialled by both at once, the one dialled by the
  * smaller incarnation, so that both sides keep the same. A dialled link that lost stays parked until its twin is down.
  *
- * Both ends are of one region, unless one of them is a geo agent, which belongs to none.
+ * Both ends are of one region, unless one of them is a geo agent, which belongs to none; links that join regions (between_regions) have
+ * ends in two.
  *
  * Whatever a peer sends wrongly closes the link with a logged, counted reason; nothing of a wrong frame has an effect. */
 #pragma once
@@ -61,6 +62,9 @@ struct mer_links_conf {
     SSL_CTX *tls_client, *tls_server;      /* NULL: plain */
     uint32_t peer_roles;                   /* bit (1 << role) of those that may be at the other end; 0: any */
     const char *name;                      /* what these links are, in names of metrics and the log: "bus"; kept; NULL: "peer" */
+    bool between_regions;                  /* the peer must be of another region than ours, instead of the same */
+    /* The owner's own say about a hello that is right otherwise; NULL, or why this peer is refused. May be NULL. */
+    const char *(*admit)(void *ctx, const struct mer_link *l, const struct mer_link_peer *peer);
 };
 
 MER_MUST_CHECK enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_conf *conf);
@@ -81,6 +85,10 @@ bool mer_link_absent(const struct mer_link *l);
 void *mer_link_user(const struct mer_link *l);
 void mer_link_set_user(struct mer_link *l, void *user);
 const struct mer_link_peer *mer_link_peer(const struct mer_link *l); /* NULL when not up */
+/* Bytes that wait for credit or for the kernel; 0 when not up. */
+size_t mer_link_queued(const struct mer_link *l);
+/* Round trip, smoothed, asked once a second on links between regions; 0: not known (yet). */
+uint32_t mer_link_rtt_us(const struct mer_link *l);
 /* Idempotent within a turn. on_down comes from inside this call if it was up; a dialled link is forgotten; memory goes at the turn's end.
  */
 void mer_link_close(struct mer_link *l);
