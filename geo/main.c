@@ -17,7 +17,8 @@ static const char usage[] =
     "  --golden FILE       check: lines \"ADDRESS REGION REGION ...\" that must come out so\n"
     "  --listen HOST:PORT  where gdnsd listens; may be given up to eight times; default 127.0.0.1:53\n"
     "  --database FILE     GeoIP2 or GeoLite2 City file; without it networks only\n"
-    "  --name-server NAME  of NS and SOA; default ns1.<zone>\n"
+    "  --name-server NAME[=ADDRESS,...]  one of the zone's, with its addresses when its name lies in the zone; may be given up to\n"
+    "                      sixteen times, the same ones in the same order on every server; default ns1.<zone>=<where gdnsd listens>\n"
     "  --probe http:PORT|tcp:PORT  how gdnsd looks at each address; default tcp:443\n"
     "  --run-dir DIR       gdnsd's control socket; default /run/gdnsd\n"
     "  --state-dir DIR     its state file; default /var/lib/gdnsd\n";
@@ -25,6 +26,7 @@ static const char usage[] =
 struct arguments {
     const char *footprint, *measured, *dir, *golden;
     const char *listen[9];
+    const char *name_server[GEO_NAME_SERVERS_MAX]; /* as given: they are read once the zone is known */
     struct geo_plan_conf plan;
 };
 
@@ -76,7 +78,9 @@ static bool parse(struct arguments *a, int argc, char **argv)
             a->plan.database = optarg;
             break;
         case 'n':
-            a->plan.name_server = optarg;
+            if (a->plan.name_server_count == GEO_NAME_SERVERS_MAX)
+                return false;
+            a->name_server[a->plan.name_server_count++] = optarg;
             break;
         case 'p':
             if (!probe(optarg, &a->plan))
@@ -112,6 +116,20 @@ static int check(const struct arguments *a, const struct geo_footprint *f, const
     return 0;
 }
 
+static enum mer_err read_name_servers(const struct arguments *a, const struct geo_footprint *f, struct geo_name_server *servers,
+                                      struct geo_plan_conf *plan, struct mer_msg *msg)
+{
+    plan->name_servers = servers;
+    if (plan->name_server_count == 0) {
+        plan->name_server_count = 1;
+        return geo_name_server_default(servers, f, plan->listen, msg);
+    }
+    enum mer_err err = MER_OK;
+    for (size_t i = 0; i < plan->name_server_count && err == MER_OK; i++)
+        err = geo_name_server_parse(&servers[i], f, a->name_server[i], msg);
+    return err;
+}
+
 static int make(const struct arguments *a, const struct geo_footprint *f, const struct geo_measured *m, bool apply)
 {
     static const char *const words[] = {"nothing changed", "zones reloaded", "gdnsd replaced by one with the new configuration",
@@ -119,7 +137,9 @@ static int make(const struct arguments *a, const struct geo_footprint *f, const 
     struct mer_msg msg = {"out of memory"};
     struct geo_plan_files files;
     enum geo_applied applied = GEO_APPLIED_FILES;
-    if (geo_plan_files_init(&files, f, m, &a->plan) != MER_OK)
+    struct geo_name_server servers[GEO_NAME_SERVERS_MAX];
+    struct geo_plan_conf plan = a->plan;
+    if (read_name_servers(a, f, servers, &plan, &msg) != MER_OK || geo_plan_files_init(&files, f, m, &plan) != MER_OK)
         return fail(&msg);
     enum mer_err err = apply ? geo_plan_dir_apply(&files, f, m, a->dir, a->plan.database != NULL, &applied, &msg)
                              : geo_plan_dir_write(&files, f, a->dir, &msg);

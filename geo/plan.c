@@ -261,14 +261,21 @@ enum mer_err geo_plan_networks(const struct geo_footprint *f, const struct geo_m
     return o.err;
 }
 
+static void put_name_server(struct out *o, const struct geo_name_server *s)
+{
+    put(o, "@ 3600 NS %s.\n", s->name);
+    for (uint32_t i = 0; i < s->address_count; i++)
+        put(o, "%s. 3600 %s %s\n", s->name, geo_address_is_v6(s->address[i]) ? "AAAA" : "A", s->address[i]);
+}
+
 enum mer_err geo_plan_zone(const struct geo_footprint *f, const struct geo_plan_conf *c, uint64_t generation, struct mer_buf *out)
 {
     struct out o = {out, MER_OK};
-    char server[256];
-    snprintf(server, sizeof server, "%s%s", c->name_server != NULL ? c->name_server : "ns1.", c->name_server != NULL ? "" : f->zone);
     uint32_t ttl = f->ttl_seconds, serial = (uint32_t)(generation % 4294967295u) + 1;
     put(&o, "; Written by geo plan; do not edit.\n");
-    put(&o, "@ 3600 SOA %s. hostmaster.%s. %u 7200 1800 1209600 30\n@ 3600 NS %s.\n", server, f->zone, serial, server);
+    put(&o, "@ 3600 SOA %s. hostmaster.%s. %u 7200 1800 1209600 30\n", c->name_servers[0].name, f->zone, serial);
+    for (size_t i = 0; i < c->name_server_count; i++)
+        put_name_server(&o, &c->name_servers[i]);
     put(&o, "@ %u/%d DYNA geoip!play\n", ttl, GEO_TTL_MIN_S);
     for (uint32_t i = 0; i < f->count; i++)
         put(&o, "%s %u/%d DYNA multifo!region-%s\n", f->region[i].name, ttl, GEO_TTL_MIN_S, f->region[i].name);

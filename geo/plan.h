@@ -4,9 +4,11 @@
  *
  *   <zone>            nearest healthy region, by place; spills by the state file (state.h)
  *   <region>.<zone>   one region, as long as any of its addresses is healthy, else all of them
+ *   ns1.<zone>        the name servers that lie in the zone
  *   generation.<zone> TXT: which plan this server answers from, to be compared between servers */
 #pragma once
 
+#include "geo/name_server.h"
 #include "geo/order.h"
 
 enum { GEO_SPILL_STEP_PERCENT = 10 /* of a region's new players; DNS is no finer: one resolver's cache is thousands of players */ };
@@ -14,8 +16,9 @@ enum { GEO_SPILL_STEP_PERCENT = 10 /* of a region's new players; DNS is no finer
 struct geo_plan_conf {
     const char *const *listen; /* "host:port", NULL-terminated */
     const char *run_dir, *state_dir;
-    const char *database;    /* GeoIP2 or GeoLite2 City file in <dir>/geoip; NULL: by networks only, everybody else to the first region */
-    const char *name_server; /* host name of the zone's NS and SOA; NULL: ns1.<zone> */
+    const char *database; /* GeoIP2 or GeoLite2 City file in <dir>/geoip; NULL: by networks only, everybody else to the first region */
+    const struct geo_name_server *name_servers; /* of the zone; the first is in its SOA */
+    size_t name_server_count;                   /* 1 at least */
     /* How gdnsd itself looks whether an address lives, beside the state file: a GET of /v1/ping when `probe_http`, else a connect (a port
      * with TLS). */
     uint16_t probe_port;

@@ -37,7 +37,7 @@ module "host" {
   packages     = ["meridian-geo"]
   tools        = ["gdnsd"]
   units        = ["gdnsd.service", "meridian-geo.service"]
-  environment  = { REGION = each.key, ROUTERS = join(",", each.value.host.routers), NAME_SERVER = local.servers[each.key] }
+  environment  = { REGION = each.key, ROUTERS = join(",", each.value.host.routers), NAME_SERVERS = join(" ", values(local.servers)) }
   secrets      = { for file, s in each.value.host.link_secrets : file => s.name }
   files = {
     "/etc/meridian/footprint.yaml"    = yamlencode(local.footprint)

@@ -46,6 +46,16 @@ describe("where players are sent", () => {
         assert.equal(dns.dig("play.test", "A", `+subnet=${german}`).length, 2);
         assert.match(dns.dig("generation.play.test", "TXT")[0], /^"[0-9a-f]{16}"$/);
     });
+    test("its name server is told with an address, and so are several", () => {
+        assert.deepEqual([dns.dig("play.test", "NS"), dns.dig("ns1.play.test", "A")], [["ns1.play.test."], ["127.0.0.1"]]);
+        const servers = ["ns1.play.test=127.0.0.1,::1", "ns2.play.test=127.0.0.2", "ns.elsewhere.test"];
+        const words = servers.flatMap((one) => ["--name-server", one]);
+        assert.equal(dns.geo("apply", ...words).code, 0);
+        assert.deepEqual(dns.dig("play.test", "NS").sort(), ["ns.elsewhere.test.", "ns1.play.test.", "ns2.play.test."]);
+        assert.deepEqual([dns.dig("ns1.play.test", "AAAA"), dns.dig("ns2.play.test", "A")], [["::1"], ["127.0.0.2"]]);
+        assert.match(dns.geo("apply", "--name-server", "ns1.play.test").err, /lies in the zone/);
+        assert.equal(dns.apply(), "zones reloaded");
+    });
     test("a golden table, whole orders", () => {
         const file = path.join(dns.top, "golden");
         writeFileSync(file, "84.128.0.1 eu us-east us-west asia # Germany\n126.0.0.1 asia us-west eu us-east\n");

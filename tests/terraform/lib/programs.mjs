@@ -58,7 +58,7 @@ export async function geoTakesTheFootprint(g, dir) {
         const into = path.join(dir, `gdnsd-${host.index}`);
         fs.mkdirSync(into);
         for (const name of ['footprint', 'measured']) fs.writeFileSync(path.join(into, `../${name}.yaml`), files[`/etc/meridian/${name}.yaml`]);
-        const options = ['--footprint', path.join(dir, 'footprint.yaml'), '--measured', path.join(dir, 'measured.yaml'), '--name-server', environmentOf(files).NAME_SERVER];
+        const options = ['--footprint', path.join(dir, 'footprint.yaml'), '--measured', path.join(dir, 'measured.yaml'), ...environmentOf(files).NAME_SERVERS.split(' ').flatMap((name) => ['--name-server', name])];
         try {
             await run(geo, ['plan', '--dir', into, '--listen', `${EXAMPLE.ADDRESS}:53`, ...options]);
         } catch (error) {
