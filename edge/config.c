@@ -7,6 +7,8 @@
 
 #include <meridian/id.h>
 
+#include "edge/session/regions.h"
+
 static const char *const durabilities[] = {"all", "one", "primary", NULL};
 static const char *const drop_policies[] = {"bot", "abandon", NULL};
 static const char *const carriers[] = {"links", "redis", NULL};
@@ -25,6 +27,7 @@ const struct mer_conf_item edge_config_items[] = {
     STR(id, 1, 47, NULL, "name of this process, unique in the region: us-east-h07-3"),
     STRS(player_listen, 1, 16, NULL, "addresses for players; every edge of a host may share one (SO_REUSEPORT)"),
     STR(public_url, 0, 255, "", "this edge's own address as players reach it, for /v1/regions; empty: only the shared one"),
+    STRS(regions, 0, 16, "", "all regions, nearest to this one first, as \"NAME https://HOST\": what players fall back on, told in /v1/regions; none: this region alone (R32)"),
     STR(admin_listen, 1, 255, NULL, "admin port (health, metrics, drain): loopback only"),
     STR(bus_listen, 1, 255, NULL, "where other edges of the region reach this one: unix:/path or host:port (R9)"),
     ENUM(bus_carrier, carriers, "links", "how edges reach each other: directly, or through Redis where they cannot; the same for a whole region (R9)"),
@@ -94,6 +97,12 @@ enum mer_err edge_config_validate(const struct edge_config *c, struct mer_buf *e
         err = complain(errors, "id: only A-Z a-z 0-9 _ - (a dot separates the incarnation)");
     if (!mer_id_is_plain(c->region, strlen(c->region), 31))
         err = complain(errors, "region: only A-Z a-z 0-9 _ -");
+    for (size_t i = 0; i < c->regions.count; i++) {
+        char name[32];
+        const char *url;
+        if (!edge_regions_row(c->regions.item[i], name, &url))
+            err = complain(errors, "regions: each is NAME http[s]://host[:port], with one blank between");
+    }
     if (c->public_url[0] != 0 && strncmp(c->public_url, "http://", 7) != 0 && strncmp(c->public_url, "https://", 8) != 0)
         err = complain(errors, "public_url: http://host:port or https://host:port");
     return err;

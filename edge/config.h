@@ -10,6 +10,7 @@ struct edge_config {
     char *region, *id;
     struct mer_strs player_listen;
     char *public_url;
+    struct mer_strs regions;
     char *admin_listen;
     char *bus_listen;
     uint32_t bus_carrier; /* enum edge_bus_carrier */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * api.c - see api.h. Guest tokens are signed here, so that a studio can play before it has an account system; the same key signs the list
- * of regions. The list holds this region's edges as the router's leader tells them; other regions join it with the mesh. Owner: the app.
+ * of regions (regions.h). Owner: the app.
  * Next: auth.c (who checks the tokens). */
 #include "edge/session/api.h"
 
@@ -13,10 +13,11 @@
 
 #include "edge/limits.h"
 #include "edge/session/overload.h"
+#include "edge/session/regions.h"
 
 #define ROUTER(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
 
-enum { GUEST_TOKEN_S = 300 /* R11 */, REGIONS_TTL_MS = 300 * 1000 /* clients ask again with their next token */ };
+enum { GUEST_TOKEN_S = 300 /* R11 */, REGIONS_TTL_MS = 300 * 1000 /* clients ask again with their next token */, REGIONS_KEPT_MS = 1000 };
 static const struct mer_bucket_rate guest_rate = {2000,
                                                   4000}; /* tokens a second of this process: signing is 20 us, this is 4 % of a core */
 
@@ -31,7 +32,10 @@ struct edge_api {
     struct edge_app *app;
     struct edge_route routes[3];
     struct mer_bucket guests;
-    struct mer_buf edges; /* JSON array of {"id","ws"} */
+    struct edge_regions regions;
+    struct mer_buf list;    /* the answer to /v1/regions */
+    char signature[1024];   /* "": no key */
+    uint64_t list_until_ms; /* 0: it must be made anew */
     uint64_t values[M_API_COUNT];
     struct mer_metric_set metric_set;
 };
@@ -138,52 +142,40 @@ static void on_guest(void *ctx, struct edge_request *req)
     mer_buf_deinit(&answer);
 }
 
+/* The list and its signature, made at most once a second: a region that comes back is asked by everybody at once. */
+static enum mer_err make_list(struct edge_api *a)
+{
+    struct edge_app *app = a->app;
+    if (a->list_until_ms > app->loop.now_ms)
+        return MER_OK;
+    a->list_until_ms = 0;
+    a->signature[0] = 0;
+    mer_buf_clear(&a->list);
+    enum mer_err err = edge_regions_write(&a->regions, mer_clock_wall_ms(&app->clock) + REGIONS_TTL_MS, &a->list);
+    if (err == MER_OK && app->guest_keys != NULL)
+        err = mer_jws_sign_detached(app->guest_keys, a->list.data, a->list.len, a->signature, sizeof(a->signature));
+    if (err == MER_OK)
+        a->list_until_ms = app->loop.now_ms + REGIONS_KEPT_MS;
+    return err;
+}
+
 static void on_regions(void *ctx, struct edge_request *req)
 {
     struct edge_api *a = ctx;
-    struct edge_app *app = a->app;
-    struct mer_buf body;
-    char signature[1024];
-    mer_buf_init(&body, 0);
-    unsigned long long expires = mer_clock_wall_ms(&app->clock) + REGIONS_TTL_MS;
-    enum mer_err err = mer_buf_appendf(&body, "{\"regions\":[{\"name\":\"%s\",\"edges\":[%.*s]}],\"expiresAtMs\":%llu}", app->conf.region,
-                                       (int)a->edges.len, (const char *)a->edges.data, expires);
-    if (err == MER_OK && app->guest_keys != NULL) {
-        err = mer_jws_sign_detached(app->guest_keys, body.data, body.len, signature, sizeof(signature));
-        if (err == MER_OK)
-            edge_http_header(req, "Meridian-Signature", signature);
-    }
-    if (err == MER_OK)
-        edge_http_reply(req, 200, "application/json", body.data, body.len);
-    else
+    if (make_list(a) != MER_OK) {
         edge_http_error(req, 500, "internal", "the list could not be made", 0);
-    mer_buf_deinit(&body);
+        return;
+    }
+    if (a->signature[0] != 0)
+        edge_http_header(req, "Meridian-Signature", a->signature);
+    edge_http_reply(req, 200, "application/json", a->list.data, a->list.len);
 }
 
 static void on_edge_list(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
 {
     struct edge_api *a = ctx;
-    struct mer_buf list;
-    enum mer_err err = MER_OK;
-    mer_buf_init(&list, 0);
-    for (size_t i = 0; i < m->edge_list->n_edges && err == MER_OK; i++) {
-        const Meridian__Internal__V1__ListedEdge *e = m->edge_list->edges[i];
-        err = mer_buf_appends(&list, i > 0 ? ",{\"id\":" : "{\"id\":");
-        if (err == MER_OK)
-            err = mer_json_write_string(e->id, strlen(e->id), &list);
-        if (err == MER_OK)
-            err = mer_buf_appends(&list, ",\"ws\":");
-        if (err == MER_OK)
-            err = mer_json_write_string(e->ws_url, strlen(e->ws_url), &list);
-        if (err == MER_OK)
-            err = mer_buf_appends(&list, "}");
-    }
-    if (err != MER_OK) { /* the old list still holds */
-        mer_buf_deinit(&list);
-        return;
-    }
-    mer_buf_deinit(&a->edges);
-    a->edges = list;
+    if (edge_regions_tell(&a->regions, m->edge_list) == MER_OK) /* else the old list still holds */
+        a->list_until_ms = 0;
 }
 
 enum mer_err edge_api_create(struct edge_api **out, struct edge_app *app)
@@ -193,7 +185,8 @@ enum mer_err edge_api_create(struct edge_api **out, struct edge_app *app)
     a->routes[0] = (struct edge_route){"GET", "/v1/ping", on_ping, a};
     a->routes[1] = (struct edge_route){"POST", "/v1/guest", on_guest, a};
     a->routes[2] = (struct edge_route){"GET", "/v1/regions", on_regions, a};
-    mer_buf_init(&a->edges, 0);
+    edge_regions_init(&a->regions, app->conf.region, &app->conf.regions);
+    mer_buf_init(&a->list, 0);
     mer_bucket_init(&a->guests, guest_rate, app->loop.now_ms);
     mer_metrics_add(&app->metrics, &a->metric_set, defs, M_API_COUNT, a->values);
     edge_routers_on(app->routers, ROUTER(EDGE_LIST), on_edge_list, a);
@@ -212,6 +205,7 @@ void edge_api_destroy(struct edge_api *a)
     if (a == NULL)
         return;
     mer_metrics_remove(&a->metric_set);
-    mer_buf_deinit(&a->edges);
+    edge_regions_deinit(&a->regions);
+    mer_buf_deinit(&a->list);
     mer_free(&a);
 }
