@@ -27,6 +27,14 @@ enum {
     ROUTER_GAME_MAX = 32,           /* bytes of a game's name */
     ROUTER_BUCKETS_KEPT = 64,       /* empty pools kept for the next ticket */
 
+    /* Other regions. The steps are steps of the ticket too: multiples of ROUTER_STEP_MS */
+    ROUTER_REGIONS_MAX = 16,       /* bits of a ticket's `told` */
+    ROUTER_PATIENCE_MS = 6 * 1000, /* own region first; no special reason */
+    ROUTER_WORLD_MS = 12 * 1000,   /* then everywhere: behind ROUTER_FILL_MS, a bot is nearer than another continent */
+    ROUTER_NEAR_CAP_MS = 100,      /* neighbours: both coasts, or a coast and Europe */
+    ROUTER_WORLD_CAP_MS = 400,     /* a turn of seconds bears it; beyond is a broken line, not a distance */
+    ROUTER_AWAY_MS = 4 * 1000,     /* an offer of another region: its two seconds, and the way there and back twice */
+
     /* Placement */
     ROUTER_STALE_MS = 3 * 1000, /* three reports missing */
     ROUTER_BUSY_PERMILLE = 950, /* of a core: such an edge hosts no new game */

@@ -6,7 +6,10 @@
  * so an event costs a bounded number of looks, and nobody waits longer than a step for a partner who is there.
  *
  * `none` and `fill` tickets meet in one bucket (two people are better than a bot); only `fill` tickets get bots when their time has come;
- * `now` tickets never stand in the pool. */
+ * `now` tickets never stand in the pool.
+ *
+ * A group with a ticket of another region is made a match only where it is to be hosted (cross.h); if that is not here, its leader sees the
+ * same group. Bots are the own region's to give. Next: offers.c, abroad.c. */
 #include "region-router/match.h"
 
 #include <stdio.h>
@@ -34,7 +37,8 @@ static uint32_t window_of(const struct router_matcher *m, const struct router_ti
 
 static bool may_fill(const struct router_matcher *m, const struct router_ticket *t)
 {
-    return t->bots == ROUTER_BOTS_NOW || (t->bots == ROUTER_BOTS_FILL && waited_ms(m, t) >= ROUTER_FILL_MS);
+    bool due = t->bots == ROUTER_BOTS_NOW || (t->bots == ROUTER_BOTS_FILL && waited_ms(m, t) >= ROUTER_FILL_MS);
+    return due && !router__ticket_is_far(t);
 }
 
 static uint64_t next_step_ms(const struct router_matcher *m, const struct router_ticket *t)
@@ -47,8 +51,11 @@ static uint64_t next_step_ms(const struct router_matcher *m, const struct router
 
 /* ---- states -------------------------------------------------------------------------------------------------------------------------- */
 
-static const enum router_match_count gauge_of[] = {
-    [TICKET_NEW] = ROUTER_M_COUNT, [TICKET_WAITING] = ROUTER_M_WAITING, [TICKET_OFFERED] = ROUTER_M_OFFERED, [TICKET_HELD] = ROUTER_M_HELD};
+static const enum router_match_count gauge_of[] = {[TICKET_NEW] = ROUTER_M_COUNT,
+                                                   [TICKET_WAITING] = ROUTER_M_WAITING,
+                                                   [TICKET_OFFERED] = ROUTER_M_OFFERED,
+                                                   [TICKET_HELD] = ROUTER_M_HELD,
+                                                   [TICKET_AWAY] = ROUTER_M_AWAY};
 
 void router__ticket_move(struct router_ticket *t, enum ticket_state to)
 {
@@ -66,6 +73,7 @@ void router__ticket_drop(struct router_ticket *t, enum router_match_count why)
 {
     struct router_matcher *m = t->matcher;
     router__ticket_move(t, TICKET_NEW);
+    router__untell(t);
     m->counts[why]++;
     mer_map_removes(&m->tickets, t->id);
     mer_list_remove(&t->on_edge);
@@ -81,7 +89,8 @@ void router__ticket_hold(struct router_ticket *t)
 
 static void give_up(struct router_ticket *t, const char *reason)
 {
-    t->matcher->env.expired(t->matcher->env.ctx, t, reason);
+    if (!router__ticket_is_far(t)) /* its own leader tells */
+        t->matcher->env.expired(t->matcher->env.ctx, t, reason);
     router__ticket_drop(t, ROUTER_M_EXPIRED);
 }
 
@@ -97,8 +106,11 @@ static void explain_waiting(const struct router_matcher *m, const struct router_
         snprintf(out, ROUTER_REASON_BYTES, "nobody else is looking for this game right now%s", bots);
     else if (window < ROUTER_RATING_MAX && others + 1u >= t->key.players)
         snprintf(out, ROUTER_REASON_BYTES, "%u others wait, not enough within %u rating points yet%s", others, window, bots);
-    else
+    else if (others + 1u < t->key.players)
         snprintf(out, ROUTER_REASON_BYTES, "%u of %u players found%s", others + 1, t->key.players, bots);
+    else
+        snprintf(out, ROUTER_REASON_BYTES, "%u others wait, too far away from each other yet%s", others, bots);
+    router__explain_abroad(m, t, out);
 }
 
 static void explain(const struct router_matcher *m, const struct router_ticket *t, char *out, uint32_t *next_ms)
@@ -109,6 +121,9 @@ static void explain(const struct router_matcher *m, const struct router_ticket *
         snprintf(out, ROUTER_REASON_BYTES, "players found: the seats are being confirmed");
     else if (t->state == TICKET_HELD)
         snprintf(out, ROUTER_REASON_BYTES, "a match was undone: back in the queue in a moment");
+    else if (t->state == TICKET_AWAY)
+        snprintf(out, ROUTER_REASON_BYTES, "players found in another region (%s): the seats are being confirmed",
+                 m->env.regions->region[t->away].name);
     else
         explain_waiting(m, t, out);
 }
@@ -116,8 +131,8 @@ static void explain(const struct router_matcher *m, const struct router_ticket *
 static void tell(struct router_ticket *t)
 {
     struct router_matcher *m = t->matcher;
-    if (t->told_ms != 0 && m->now_ms - t->told_ms < ROUTER_STATUS_MS)
-        return; /* the next step tells */
+    if (router__ticket_is_far(t) || (t->told_ms != 0 && m->now_ms - t->told_ms < ROUTER_STATUS_MS))
+        return; /* the next step tells, or its own leader */
     char reason[ROUTER_REASON_BYTES];
     uint32_t next_ms;
     explain(m, t, reason, &next_ms);
@@ -129,16 +144,19 @@ static void tell(struct router_ticket *t)
 
 static unsigned nearness(const struct router_ticket *a, const struct router_ticket *b)
 {
+    if (a->edge->region != b->edge->region)
+        return 0;
     if (a->edge == b->edge)
-        return 2;
-    return a->edge->host_hash == b->edge->host_hash;
+        return 3;
+    return a->edge->host_hash == b->edge->host_hash ? 2 : 1;
 }
 
-/* Moves up to `need` of the candidates to the front: same process first, then same host, then nearest rating (their order). */
+/* Moves up to `need` of the candidates to the front: same process first, then same host, then same region; in each the nearest rating
+ * (their order). */
 static unsigned choose(const struct router_ticket *anchor, struct router_ticket **c, unsigned count, unsigned need)
 {
     unsigned chosen = 0;
-    for (int near = 2; near >= 0; near--) {
+    for (int near = 3; near >= 0; near--) {
         for (unsigned i = chosen; i < count && chosen < need; i++) {
             if (nearness(anchor, c[i]) != (unsigned)near)
                 continue;
@@ -168,6 +186,24 @@ static unsigned keep_fillable(struct router_ticket **c, unsigned count)
     return kept;
 }
 
+/* May these be a match here? With somebody of another region that is only so where they are to be hosted. */
+static bool made_here(struct router_matcher *m, struct router_ticket *const *t, unsigned count)
+{
+    bool cross = false;
+    for (unsigned i = 0; i < count; i++)
+        cross = cross || router__ticket_is_far(t[i]);
+    return !cross || router_cross_host(m->env.regions, t, count, m->now_ms) == 0;
+}
+
+static unsigned keep_near(struct router_ticket **c, unsigned count)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (!router__ticket_is_far(c[i]))
+            c[kept++] = c[i];
+    return kept;
+}
+
 /* Looks for partners of one ticket; true when it is in a match now. */
 static bool try_ticket(struct router_matcher *m, struct router_ticket *t)
 {
@@ -183,6 +219,8 @@ static bool try_ticket(struct router_matcher *m, struct router_ticket *t)
     unsigned chosen = choose(t, others, found, need);
     if (same_user_twice(group, 1 + chosen)) /* two tickets of one user: one of them is stale and will be refused by its edge */
         chosen = 1;
+    if (!made_here(m, group, 1 + chosen))
+        chosen = router__ticket_is_far(t) ? 0 : keep_fillable(others, keep_near(others, chosen));
     if (chosen < need && !may_fill(m, t))
         return false;
     return router__match_make(m, group, 1 + chosen);
@@ -212,6 +250,7 @@ static void enter(struct router_matcher *m, struct router_ticket *t)
     if (t->state != TICKET_WAITING)
         return;
     mer_wheel_arm(&m->wheel, &t->timer, next_step_ms(m, t));
+    router__tell_regions(t);
     tell(t);
 }
 
@@ -219,6 +258,11 @@ static void on_ticket_timer(struct mer_timer *timer)
 {
     struct router_ticket *t = MER_CONTAINER_OF(timer, struct router_ticket, timer);
     struct router_matcher *m = t->matcher;
+    if (t->state == TICKET_AWAY) { /* his edge or that region is silent: as when an offer of ours runs out */
+        t->failures++;
+        router__ticket_hold(t);
+        return;
+    }
     if (waited_ms(m, t) >= ROUTER_TICKET_MS) {
         give_up(t, "no match was found in time");
         return;
@@ -233,6 +277,7 @@ static void on_ticket_timer(struct mer_timer *timer)
     if (try_ticket(m, t))
         return;
     mer_wheel_arm(&m->wheel, &t->timer, next_step_ms(m, t));
+    router__tell_regions(t);
     tell(t);
 }
 
@@ -252,8 +297,11 @@ static struct mer_key match_key(const void *entry)
 
 void router_match_init(struct router_matcher *m, const struct router_match_env *env, uint64_t now_ms)
 {
+    static const struct router_regions alone = {.count = 1};
     memset(m, 0, sizeof *m);
     m->env = *env;
+    if (m->env.regions == NULL)
+        m->env.regions = &alone;
     m->now_ms = now_ms;
     uint64_t seed[2] = {mer_rng_u64(&env->rng), mer_rng_u64(&env->rng)};
     mer_map_init(&m->tickets, ticket_key, seed);
@@ -269,8 +317,10 @@ void router_match_deinit(struct router_matcher *m)
     for (struct router_match *x; (x = mer_map_next(&m->matches, &pos)) != NULL; pos = 0)
         router__match_free(x);
     pos = 0;
-    for (struct router_ticket *t; (t = mer_map_next(&m->tickets, &pos)) != NULL; pos = 0)
+    for (struct router_ticket *t; (t = mer_map_next(&m->tickets, &pos)) != NULL; pos = 0) {
+        t->told = 0;
         router__ticket_drop(t, ROUTER_M_LOST);
+    }
     router_pool_deinit(&m->pool);
     mer_map_deinit(&m->tickets);
     mer_map_deinit(&m->matches);
@@ -288,7 +338,8 @@ static bool spec_ok(const struct router_ticket_spec *s)
     return text_ok(s->id, ROUTER_TEXT_MAX) && text_ok(s->user, ROUTER_TEXT_MAX) &&
            strnlen(s->name, ROUTER_TEXT_MAX + 1) <= ROUTER_TEXT_MAX && text_ok(s->game, ROUTER_GAME_MAX) &&
            s->players >= ROUTER_PLAYERS_MIN && s->players <= ROUTER_PLAYERS_MAX && s->rows >= ROUTER_BOARD_MIN &&
-           s->rows <= ROUTER_BOARD_MAX && s->cols >= ROUTER_BOARD_MIN && s->cols <= ROUTER_BOARD_MAX && s->rating <= ROUTER_RATING_MAX;
+           s->rows <= ROUTER_BOARD_MAX && s->cols >= ROUTER_BOARD_MIN && s->cols <= ROUTER_BOARD_MAX && s->rating <= ROUTER_RATING_MAX &&
+           (s->far == NULL || text_ok(s->far, ROUTER_TEXT_MAX));
 }
 
 static const char *put_text(char **at, const char *s)
@@ -302,15 +353,23 @@ static const char *put_text(char **at, const char *s)
 
 static struct router_ticket *ticket_new(struct router_matcher *m, const struct router_ticket_spec *s)
 {
-    size_t bytes = strlen(s->id) + strlen(s->user) + strlen(s->name) + 3;
-    struct router_ticket *t = mer_try_malloc(sizeof *t + bytes);
+    size_t bytes = strlen(s->id) + strlen(s->user) + strlen(s->name) + 3 + (s->far != NULL ? strlen(s->far) + 1 : 0);
+    unsigned regions = m->env.regions->count > 1 ? m->env.regions->count : 0;
+    bytes += bytes % sizeof(uint16_t);
+    struct router_ticket *t = mer_try_malloc(sizeof *t + bytes + regions * sizeof(uint16_t));
     if (t == NULL)
         return NULL;
     memset(t, 0, sizeof *t);
     char *at = t->text;
+    if (regions > 0)
+        t->latency = (uint16_t *)(void *)(t->text + bytes);
+    t->regions = (uint8_t)regions;
+    for (unsigned i = 0; i < regions; i++)
+        t->latency[i] = s->latency != NULL ? s->latency[i] : ROUTER_FAR;
     t->id = put_text(&at, s->id);
     t->user = put_text(&at, s->user);
     t->name = put_text(&at, s->name);
+    t->far = s->far != NULL ? put_text(&at, s->far) : NULL;
     memcpy(t->key.game, s->game, strlen(s->game));
     t->key.players = (uint8_t)s->players;
     t->key.rows = (uint8_t)s->rows;
@@ -336,7 +395,7 @@ static void open_again(struct router_matcher *m, struct router_ticket *t)
         enter(m, t);
     } else if (t->state == TICKET_WAITING) {
         tell(t);
-    } /* OFFERED: said before the offer came */
+    } /* OFFERED, AWAY: said before the offer came */
 }
 
 enum mer_err router_match_open(struct router_matcher *m, const struct router_ticket_spec *s, uint64_t now_ms)
@@ -405,7 +464,9 @@ void router_match_answer(struct router_matcher *m, const char *ticket, const cha
 {
     m->now_ms = now_ms;
     struct router_ticket *t = find(m, ticket, from);
-    if (t == NULL || t->state != TICKET_OFFERED || strcmp(t->match->id, match) != 0)
+    if (t != NULL && router__away_for(t, match))
+        router__gone_away(t, accepted);
+    else if (t == NULL || t->state != TICKET_OFFERED || strcmp(t->match->id, match) != 0)
         m->counts[ROUTER_M_STRAY]++; /* released meanwhile: the edge was told */
     else if (accepted)
         router__match_accept(t->match, t);
@@ -448,6 +509,7 @@ static bool check_ticket(void *entry, void *ctx)
     bool in_pool = t->state == TICKET_WAITING && t->bots != ROUTER_BOTS_NOW;
     MER_ASSERT((t->bucket != NULL) == in_pool);
     MER_ASSERT((t->match != NULL) == (t->state == TICKET_OFFERED));
+    MER_ASSERT(!router__ticket_is_far(t) || (t->far != NULL && t->told == 0 && t->state != TICKET_AWAY));
     MER_ASSERT(mer_timer_armed(&t->timer) == (t->state != TICKET_OFFERED));
     if (t->match != NULL) {
         unsigned seats = 0;
@@ -467,9 +529,10 @@ void router_match_check(const struct router_matcher *m)
     MER_ASSERT(seen[TICKET_WAITING] == m->counts[ROUTER_M_WAITING]);
     MER_ASSERT(seen[TICKET_OFFERED] == m->counts[ROUTER_M_OFFERED]);
     MER_ASSERT(seen[TICKET_HELD] == m->counts[ROUTER_M_HELD]);
+    MER_ASSERT(seen[TICKET_AWAY] == m->counts[ROUTER_M_AWAY]);
     MER_ASSERT(m->matches.count == m->counts[ROUTER_M_MATCHES]);
     const uint64_t *c = m->counts;
-    MER_ASSERT(c[ROUTER_M_OPENED] == c[ROUTER_M_MATCHED] + c[ROUTER_M_CANCELLED] + c[ROUTER_M_EXPIRED] + c[ROUTER_M_DECLINED] +
-                                         c[ROUTER_M_LOST] + m->tickets.count);
+    MER_ASSERT(c[ROUTER_M_OPENED] == c[ROUTER_M_MATCHED] + c[ROUTER_M_GONE_AWAY] + c[ROUTER_M_CANCELLED] + c[ROUTER_M_EXPIRED] +
+                                         c[ROUTER_M_DECLINED] + c[ROUTER_M_LOST] + m->tickets.count);
     router_pool_check(&m->pool);
 }

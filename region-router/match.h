@@ -8,11 +8,16 @@
  * waits) |      edge lost--> gone |
  *                       +--1 s, or open again-- HELD <--undone (another refused, no answer in 2 s): released, keeps its place
  *
+ *   WAITING --lent to another region's match--> AWAY --accepted, or refused--> gone; --released, no answer in 4 s--> HELD
+ *
  *   match:   OFFERING --all accepted--> CREATING --created, refused or 3 s--> gone
  *               +-----refused, 2 s----> undone
  *
  * The player's edge decides: a ticket is in at most one match here, and its edge accepts at most one match whatever routers say. Nothing
- * here survives the process: edges hand in their tickets to each leader. */
+ * here survives the process: edges hand in their tickets to each leader.
+ *
+ * Other regions (cross.h): a ticket that found nobody at home is told to them and stands in their pools too, with their region in the place
+ * of its edge; what they offer it goes through its own leader, which lends it to one match at a time. */
 #pragma once
 
 #include <meridian/metric.h>
@@ -21,13 +26,15 @@
 
 #include "region-router/tickets.h"
 
-enum { ROUTER_MATCH_ID_BYTES = 32, ROUTER_REASON_BYTES = 95 };
+enum { ROUTER_MATCH_ID_BYTES = 64, ROUTER_REASON_BYTES = 159 };
 
 struct router_ticket_spec { /* strings are copied */
     const char *id, *user, *name, *game;
     uint32_t players, rows, cols, rating, waited_ms;
     enum router_bots bots;
     struct router_edge *edge;
+    const char *far;         /* a ticket of another region: its edge there, and `edge` stands for the region; NULL: ours */
+    const uint16_t *latency; /* by region, ROUTER_FAR: not known; NULL: nothing is */
 };
 
 struct router_seat {
@@ -54,8 +61,12 @@ struct router_match_env {
     void (*expired)(void *ctx, const struct router_ticket *t, const char *reason);
     /* Tickets of the seats are still there; seats without one are bots. */
     void (*create)(void *ctx, const struct router_match *m);
-    const struct mer_list *edges; /* of struct router_edge by node: where games may be placed */
-    struct mer_rng rng;           /* ids, order of seats */
+    /* To the leader of that region: this ticket waits, do with it as with yours; it does not any more. false: not said. */
+    bool (*tell)(void *ctx, const struct router_ticket *t, unsigned region);
+    void (*untell)(void *ctx, const struct router_ticket *t, unsigned region);
+    const struct mer_list *edges;         /* of struct router_edge by node: where games may be placed */
+    const struct router_regions *regions; /* kept; NULL: no others, and tell, untell are not called */
+    struct mer_rng rng;                   /* ids, order of seats */
     void *ctx;
 };
 
@@ -63,9 +74,11 @@ enum router_match_count {
     ROUTER_M_WAITING, /* gauges */
     ROUTER_M_OFFERED,
     ROUTER_M_HELD,
+    ROUTER_M_AWAY,
     ROUTER_M_MATCHES,
-    ROUTER_M_OPENED, /* counters of tickets: opened = matched + cancelled + expired + declined + lost + what is there */
+    ROUTER_M_OPENED, /* counters of tickets: opened = matched + gone away + cancelled + expired + declined + lost + what is there */
     ROUTER_M_MATCHED,
+    ROUTER_M_GONE_AWAY,
     ROUTER_M_CANCELLED,
     ROUTER_M_EXPIRED,
     ROUTER_M_DECLINED,
@@ -75,6 +88,10 @@ enum router_match_count {
     ROUTER_M_TIMEOUTS,
     ROUTER_M_RELEASES,
     ROUTER_M_BOT_SEATS,
+    ROUTER_M_FAR_SEATS,
+    ROUTER_M_TOLD,
+    ROUTER_M_LENT,
+    ROUTER_M_NOT_LENT,
     ROUTER_M_NO_ROOM,
     ROUTER_M_ORDERED,
     ROUTER_M_CREATED,
@@ -108,6 +125,14 @@ void router_match_answer(struct router_matcher *m, const char *ticket, const cha
 void router_match_created(struct router_matcher *m, const char *match, bool created, const struct router_edge *from, uint64_t now_ms);
 /* The edge takes its tickets along. */
 void router_match_edge_lost(struct router_matcher *m, struct router_edge *e, uint64_t now_ms);
+/* Another region offers a seat to a ticket of ours: its edge, to which the offer has to go, or NULL: it is not to be had now, which has to
+ * be answered. An offer that is repeated is lent again. */
+const struct router_edge *router_match_lend(struct router_matcher *m, const char *ticket, const char *match, unsigned region,
+                                            uint64_t now_ms);
+/* ... and takes it back. */
+void router_match_returned(struct router_matcher *m, const char *ticket, const char *match, uint64_t now_ms);
+/* The region, for which `e` stands, cannot be reached: its tickets are gone, it knows nothing of ours, what it was lent comes back. */
+void router_match_region_lost(struct router_matcher *m, struct router_edge *e, uint64_t now_ms);
 /* Runs what is due, at most `max` timers; call it at router_match_next_ms at the latest. */
 unsigned router_match_advance(struct router_matcher *m, uint64_t now_ms, unsigned max);
 uint64_t router_match_next_ms(const struct router_matcher *m);

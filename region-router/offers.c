@@ -25,14 +25,24 @@ static void shuffle(const struct mer_rng *rng, struct router_seat *seat, unsigne
     }
 }
 
-static struct router_match *match_new(struct router_matcher *m, const struct router_bucket_key *key)
+/* A match with somebody of another region is one for everybody: its id says where the game lies. */
+static void name_match(struct router_match *x, bool cross)
+{
+    struct router_matcher *m = x->matcher;
+    char prefix[ROUTER_REGION_BYTES + 4] = "g-";
+    if (cross)
+        snprintf(prefix, sizeof prefix, "%s.g-", m->env.regions->region[0].name);
+    mer_id_make(&m->env.rng, prefix, ID_RANDOM_BYTES, x->id, sizeof x->id);
+}
+
+static struct router_match *match_new(struct router_matcher *m, const struct router_bucket_key *key, bool cross)
 {
     struct router_match *x = mer_slab_try_alloc(&m->match_slab);
     if (x == NULL)
         return NULL;
-    mer_id_make(&m->env.rng, "g-", ID_RANDOM_BYTES, x->id, sizeof x->id);
     x->key = *key;
     x->matcher = m;
+    name_match(x, cross);
     mer_timer_init(&x->timer, on_match_timer);
     if (mer_map_put(&m->matches, x) != MER_OK) {
         mer_slab_free(&m->match_slab, x);
@@ -57,10 +67,13 @@ void router__match_free(struct router_match *x)
 bool router__match_make(struct router_matcher *m, struct router_ticket *const *t, unsigned count)
 {
     struct router_edge *players[ROUTER_PLAYERS_MAX];
-    for (unsigned i = 0; i < count; i++)
+    unsigned far = 0;
+    for (unsigned i = 0; i < count; i++) {
         players[i] = t[i]->edge;
+        far += router__ticket_is_far(t[i]);
+    }
     struct router_edge *owner = router_place(players, count, m->env.edges, m->now_ms);
-    struct router_match *x = owner != NULL ? match_new(m, &t[0]->key) : NULL;
+    struct router_match *x = owner != NULL ? match_new(m, &t[0]->key, far > 0) : NULL;
     t[0]->no_room = x == NULL;
     if (x == NULL) {
         m->counts[ROUTER_M_NO_ROOM]++;
@@ -75,6 +88,7 @@ bool router__match_make(struct router_matcher *m, struct router_ticket *const *t
     }
     shuffle(&m->env.rng, x->seat, x->key.players); /* seat 0 begins */
     m->counts[ROUTER_M_BOT_SEATS] += x->key.players - count;
+    m->counts[ROUTER_M_FAR_SEATS] += far;
     m->counts[ROUTER_M_OFFERS] += count;
     mer_wheel_arm(&m->wheel, &x->timer, m->now_ms + ROUTER_OFFER_MS);
     for (unsigned i = 0; i < count; i++)

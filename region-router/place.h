@@ -14,6 +14,7 @@ struct router_edge {
     char id[ROUTER_NAME_BYTES], incarnation[ROUTER_NAME_BYTES];
     char host[ROUTER_NAME_BYTES];
     uint64_t host_hash; /* of host: edges of one host share it */
+    uint8_t region;     /* 0: ours; else it stands for a whole region (cross.h), which never reports */
     bool reported;      /* the fields below say something */
     bool draining;
     uint32_t connections, max_connections, sessions, games, load_permille;

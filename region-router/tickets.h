@@ -6,7 +6,7 @@
 #include <meridian/map.h>
 #include <meridian/wheel.h>
 
-#include "region-router/limits.h"
+#include "region-router/cross.h"
 #include "region-router/place.h"
 
 enum router_bots { ROUTER_BOTS_NONE, ROUTER_BOTS_FILL, ROUTER_BOTS_NOW };
@@ -41,8 +41,14 @@ struct router_ticket {
     struct router_bucket_key key;
     uint16_t rating;
     uint8_t bots, state, failures;
+    uint8_t regions;              /* entries of latency[] */
+    uint8_t away;                 /* AWAY: the region that offers; */
+    uint64_t away_match;          /* ... what, hashed */
+    uint16_t told;                /* bit a region: it knows of this ticket */
     bool no_room;                 /* the last try found no edge to host */
+    uint16_t *latency;            /* by region, ROUTER_FAR: not known; NULL: there are no other regions; behind the text */
     const char *id, *user, *name; /* in text[] */
+    const char *far;              /* incarnation of its edge in its region; NULL: an edge of ours */
     char text[];
 };
 

@@ -102,7 +102,14 @@ int main(int argc, char **argv)
         mer_list_init(&b.e[i].tickets);
         mer_list_push_back(&b.edges, &b.e[i].node);
     }
-    struct router_match_env env = {on_offer, on_release, on_waiting, on_expired, on_create, &b.edges, mer_rng_seed(&s2, 2), &b};
+    struct router_match_env env = {.offer = on_offer,
+                                   .release = on_release,
+                                   .waiting = on_waiting,
+                                   .expired = on_expired,
+                                   .create = on_create,
+                                   .edges = &b.edges,
+                                   .rng = mer_rng_seed(&s2, 2),
+                                   .ctx = &b};
     router_match_init(&b.m, &env, now);
     for (uint64_t i = 0; i < waiting; i++)
         open_one(&b, &r, i, now, 2);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cross.c - which region hosts (cross.h).
+ *
+ * Why the match's id names its host: what belongs to a game (its record, its owner) lies in the host region, and whoever has the id can ask
+ * there, without a table of games that somebody would have to keep in step. */
+#include "region-router/cross.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "region-router/tickets.h"
+
+uint32_t router_cross_cap_ms(uint64_t waited_ms)
+{
+    if (waited_ms < ROUTER_PATIENCE_MS)
+        return 0;
+    return waited_ms < ROUTER_WORLD_MS ? ROUTER_NEAR_CAP_MS : ROUTER_WORLD_CAP_MS;
+}
+
+uint16_t router_cross_latency(const struct router_ticket *t, unsigned region)
+{
+    uint16_t ms = t->latency != NULL && region < t->regions ? t->latency[region] : ROUTER_FAR;
+    return ms == ROUTER_FAR && region == t->edge->region ? 0 : ms;
+}
+
+bool router_cross_accepts(const struct router_ticket *t, unsigned region, uint64_t now_ms)
+{
+    if (region == t->edge->region)
+        return true;
+    uint16_t ms = router_cross_latency(t, region);
+    return ms != ROUTER_FAR && ms <= router_cross_cap_ms(now_ms - t->opened_ms);
+}
+
+struct cost {
+    uint32_t worst, sum;
+};
+
+/* false: somebody does not accept it. */
+static bool cost_of(struct router_ticket *const *t, unsigned count, unsigned region, uint64_t now_ms, struct cost *out)
+{
+    *out = (struct cost){0, 0};
+    for (unsigned i = 0; i < count; i++) {
+        if (!router_cross_accepts(t[i], region, now_ms))
+            return false;
+        uint32_t ms = router_cross_latency(t[i], region);
+        out->worst = ms > out->worst ? ms : out->worst;
+        out->sum += ms;
+    }
+    return true;
+}
+
+static bool better(const struct router_regions *r, unsigned a, const struct cost *ca, unsigned b, const struct cost *cb)
+{
+    if (ca->worst != cb->worst)
+        return ca->worst < cb->worst;
+    if (ca->sum != cb->sum)
+        return ca->sum < cb->sum;
+    return strcmp(r->region[a].name, r->region[b].name) < 0;
+}
+
+unsigned router_cross_host(const struct router_regions *r, struct router_ticket *const *t, unsigned count, uint64_t now_ms)
+{
+    unsigned best = r->count;
+    struct cost least = {0, 0};
+    for (unsigned i = 0; i < r->count; i++) {
+        struct cost c;
+        if ((i != 0 && !r->region[i].up) || !cost_of(t, count, i, now_ms, &c))
+            continue;
+        if (best == r->count || better(r, i, &c, best, &least)) {
+            best = i;
+            least = c;
+        }
+    }
+    return best;
+}
+
+unsigned router_cross_names(const struct router_regions *r, uint32_t bits, char *out, unsigned size)
+{
+    unsigned len = 0;
+    out[0] = 0;
+    for (unsigned i = 1; i < r->count; i++) {
+        if (!(bits >> i & 1))
+            continue;
+        int n = snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", r->region[i].name);
+        if ((unsigned)n >= size - len) {
+            out[len] = 0;
+            break;
+        }
+        len += (unsigned)n;
+    }
+    return len;
+}
+
+unsigned router_cross_find(const struct router_regions *r, const char *name, unsigned len)
+{
+    for (unsigned i = 0; i < r->count; i++)
+        if (strlen(r->region[i].name) == len && memcmp(r->region[i].name, name, len) == 0)
+            return i;
+    return r->count;
+}
+
+unsigned router_cross_of_match(const struct router_regions *r, const char *match)
+{
+    const char *dot = strchr(match, '.');
+    return dot == NULL ? 0 : router_cross_find(r, match, (unsigned)(dot - match));
+}
