@@ -72,6 +72,14 @@ static void on_plan(void *ctx, const IM(RouterMessage) * m)
         move_players(l, p->sessions_per_second);
 }
 
+/* What meridianctl said, through the leader. */
+static void on_order(void *ctx, const IM(RouterMessage) * m)
+{
+    struct edge_leave *l = ctx;
+    MER_LOG(&l->app->log, MER_WARN, "drain.ordered", KV_STR("by", m->edge_drain->by), KV_STR("reason", m->edge_drain->reason));
+    mer_process_drain(&l->app->process);
+}
+
 static void last(struct edge_leave *l)
 {
     struct edge_app *app = l->app;
@@ -138,6 +146,7 @@ enum mer_err edge_leave_create(struct edge_leave **out, struct edge_app *app)
     l->app = app;
     mer_timer_init(&l->timer, on_timer);
     edge_routers_on(app->routers, ROUTER(DRAIN_PLAN), on_plan, l);
+    edge_routers_on(app->routers, ROUTER(EDGE_DRAIN), on_order, l);
     *out = l;
     return MER_OK;
 }

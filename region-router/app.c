@@ -219,6 +219,8 @@ static enum mer_err create_parts(struct router_app *app, struct mer_msg *msg)
     if (err == MER_OK && ((err = create_standby(app)) != MER_OK || (err = create_keeper(app)) != MER_OK))
         mer_msgf(msg, "%s", mer_err_text(err));
     if (err == MER_OK)
+        err = router_control_create(&app->control, app, msg);
+    if (err == MER_OK)
         err = mer_admin_open(&app->admin, &app->loop, &app->process, &app->metrics, app->conf.admin_listen, msg);
     return err;
 }
@@ -277,6 +279,7 @@ void router_app_destroy(struct router_app *app)
     if (app->admin != NULL)
         mer_admin_close(app->admin);
     mer_redis_destroy(app->redis);
+    router_control_destroy(app->control);
     router__lead_stop(app);
     router_region_report_deinit(&app->region_report);
     router_edges_close(&app->edges);

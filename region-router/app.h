@@ -9,6 +9,7 @@
 
 #include "region-router/claims_shell.h"
 #include "region-router/config.h"
+#include "region-router/control.h"
 #include "region-router/edges.h"
 #include "region-router/electable_shell.h"
 #include "region-router/match.h"
@@ -27,6 +28,7 @@ struct router_app {
     char incarnation[64]; /* id.xxxxxxxx, new at every start */
     char *redis_password;
     struct mer_admin *admin;
+    struct router_control *control; /* NULL: nobody may ask */
     struct mer_redis *redis;
     struct mer_links *links;
     struct router_mesh *mesh; /* links to the other regions; mesh of nobody: never NULL once created */

@@ -32,6 +32,7 @@ const struct mer_conf_item router_config_items[] = {
     U32(edge_handshakes_per_second, 1, 100000, "500", "new players a second that one edge takes over from one that drains (R25)"),
     STR(mesh_listen, 0, 255, "", "where routers of other regions reach this one: host:port; empty: nowhere (R31)"),
     STRS(mesh_peers, 0, 64, "", "every router of every other region, as \"region host:port\"; empty: a region alone"),
+    STR(control_listen, 0, 255, "", "where meridianctl reaches this router: unix:PATH, or host:port of loopback; empty: nowhere"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */
@@ -52,6 +53,11 @@ const char *router_config_peer(const char *peer, char region[ROUTER_REGION_BYTES
     memcpy(region, peer, n);
     region[n] = 0;
     return address;
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "localhost:", 10) == 0;
 }
 
 static enum mer_err validate_peers(const struct router_config *c, struct mer_buf *errors)
@@ -78,6 +84,8 @@ enum mer_err router_config_validate(const struct router_config *c, struct mer_bu
         err = complain(errors, "id: only A-Z a-z 0-9 _ - (a dot separates the incarnation)");
     if (!mer_id_is_plain(c->region, strlen(c->region), 31))
         err = complain(errors, "region: only A-Z a-z 0-9 _ -");
+    if (c->control_listen[0] != 0 && strncmp(c->control_listen, "unix:", 5) != 0 && !is_loopback(c->control_listen))
+        err = complain(errors, "control_listen: unix:PATH, or host:port of loopback: who reaches it gives orders");
     enum mer_err peers = validate_peers(c, errors);
     return peers != MER_OK ? peers : err;
 }

@@ -16,6 +16,7 @@ struct router_config {
     uint32_t edge_handshakes_per_second;
     char *mesh_listen;
     struct mer_strs mesh_peers; /* "region host:port" each */
+    char *control_listen;
     uint32_t log_level;         /* enum mer_level */
 };
 

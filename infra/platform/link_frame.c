@@ -192,6 +192,11 @@ static bool name_ok(const char *s)
 }
 
 /* NULL, or why this peer is not wanted. */
+static bool of_no_region(uint32_t role)
+{
+    return role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO || role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_CTL;
+}
+
 static const char *judge_hello(struct mer_link *l, const Meridian__Internal__V1__Hello *h)
 {
     const struct mer_links_conf *c = &l->links->conf;
@@ -205,8 +210,7 @@ static const char *judge_hello(struct mer_link *l, const Meridian__Internal__V1_
         return "hello: not a name";
     if (c->between_regions && strcmp(h->region, c->region) == 0)
         return "hello: our own region";
-    bool worldwide =
-        c->between_regions || c->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO || h->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO;
+    bool worldwide = c->between_regions || of_no_region(c->role) || of_no_region(h->role);
     if (!worldwide && strcmp(h->region, c->region) != 0)
         return "hello: another region";
     if (strcmp(h->incarnation, c->incarnation) == 0)

@@ -15,7 +15,7 @@
  * Two links of one pair (same incarnation): dialled by the same side, the newer wins; dialled by both at once, the one dialled by the
  * smaller incarnation, so that both sides keep the same. A dialled link that lost stays parked until its twin is down.
  *
- * Both ends are of one region, unless one of them is a geo agent, which belongs to none; links that join regions (between_regions) have
+ * Both ends are of one region, unless one of them is a geo agent or meridianctl, which belong to none; links that join regions (between_regions) have
  * ends in two.
  *
  * Whatever a peer sends wrongly closes the link with a logged, counted reason; nothing of a wrong frame has an effect. */

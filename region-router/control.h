@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * control.h - what operators ask of this router (meridianctl): a listener of its own, because who may change something is somebody else
+ * than who plays. Over a unix socket the file's rights decide who may, over TCP a certificate with the role "ctl".
+ *
+ * Every ask gets exactly one answer while its link is up. What changes something needs a reason, and is in the log with it and who asked.
+ */
+#pragma once
+
+#include <meridian/link.h>
+
+#include "meridian/control/v1/control.pb-c.h"
+
+struct router_app;
+struct router_control;
+
+/* Without control_listen in the configuration: *out is NULL. */
+MER_MUST_CHECK enum mer_err router_control_create(struct router_control **out, struct router_app *app, struct mer_msg *msg);
+/* After Redis is gone, which gave every outstanding call its end. NULL is allowed. */
+void router_control_destroy(struct router_control *c);

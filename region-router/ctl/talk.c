@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * talk.c - one question over a control link (ctl.h). A loop of its own for each router that is asked: there is nothing to share. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <meridian/link.h>
+#include <meridian/loop.h>
+#include <meridian/mem.h>
+#include <meridian/tls.h>
+
+#include "meridian/internal/v1/internal.pb-c.h"
+#include "region-router/ctl/ctl.h"
+
+#define CV1(x) Meridian__Control__V1__##x
+#define ASK(x) MERIDIAN__CONTROL__V1__ASK__BODY_##x
+
+struct talk {
+    const struct ctl_args *args;
+    struct mer_loop loop;
+    struct mer_log log;
+    struct mer_metrics metrics;
+    struct mer_links *links;
+    struct mer_link *link;
+    struct mer_timer timeout;
+    CV1(Answer) * answer;
+    char why[128]; /* the last end of the link */
+    bool was_up;
+};
+
+static void ask(struct talk *t)
+{
+    CV1(AskRouter) router = MERIDIAN__CONTROL__V1__ASK_ROUTER__INIT;
+    CV1(AskTicket) ticket = MERIDIAN__CONTROL__V1__ASK_TICKET__INIT;
+    CV1(AskPlayer) player = MERIDIAN__CONTROL__V1__ASK_PLAYER__INIT;
+    CV1(AskGame) game = MERIDIAN__CONTROL__V1__ASK_GAME__INIT;
+    CV1(DrainEdge) drain = MERIDIAN__CONTROL__V1__DRAIN_EDGE__INIT;
+    CV1(Ask) a = MERIDIAN__CONTROL__V1__ASK__INIT;
+    CV1(ControlMessage) m = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__INIT;
+    ticket.ticket_id = player.user = game.game_id = drain.edge = (char *)t->args->subject;
+    drain.has_force = true;
+    drain.force = t->args->force;
+    a.id = 1;
+    a.by = (char *)t->args->by;
+    a.reason = (char *)t->args->reason;
+    a.has_dry_run = true;
+    a.dry_run = t->args->dry_run;
+    a.body_case = t->args->question;
+    switch (a.body_case) {
+    case ASK(TICKET):
+        a.ticket = &ticket;
+        break;
+    case ASK(PLAYER):
+        a.player = &player;
+        break;
+    case ASK(GAME):
+        a.game = &game;
+        break;
+    case ASK(DRAIN_EDGE):
+        a.drain_edge = &drain;
+        break;
+    default:
+        a.router = &router;
+    }
+    m.body_case = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_ASK;
+    m.ask = &a;
+    size_t size = meridian__control__v1__control_message__get_packed_size(&m);
+    uint8_t *packed = mer_xmalloc(size);
+    meridian__control__v1__control_message__pack(&m, packed);
+    if (mer_link_send(t->link, packed, size) != MER_OK) {
+        strcpy(t->why, "the question is too long");
+        mer_loop_stop(&t->loop);
+    }
+    mer_free(&packed);
+}
+
+static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *peer)
+{
+    struct talk *t = ctx;
+    (void)l, (void)peer;
+    t->was_up = true;
+    ask(t);
+}
+
+static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, size_t len)
+{
+    struct talk *t = ctx;
+    CV1(ControlMessage) *m = meridian__control__v1__control_message__unpack(NULL, len, payload);
+    (void)l;
+    if (m != NULL && m->body_case == MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_ANSWER) {
+        t->answer = m->answer;
+        m->answer = NULL;
+        m->body_case = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY__NOT_SET;
+        mer_loop_stop(&t->loop);
+    }
+    if (m != NULL)
+        meridian__control__v1__control_message__free_unpacked(m, NULL);
+}
+
+static void on_down(void *ctx, struct mer_link *l, const char *why)
+{
+    struct talk *t = ctx;
+    (void)l;
+    if (t->answer == NULL)
+        snprintf(t->why, sizeof t->why, "%s", why);
+}
+
+static void on_timeout(struct mer_timer *timer)
+{
+    mer_loop_stop(&MER_CONTAINER_OF(timer, struct talk, timeout)->loop);
+}
+
+static const struct mer_link_cbs cbs = {on_up, on_message, on_down};
+
+static enum mer_err run(struct talk *t, const char *address, SSL_CTX *tls)
+{
+    struct mer_links_conf lc = {.loop = &t->loop,
+                                .log = &t->log,
+                                .rng = mer_rng_system(),
+                                .metrics = &t->metrics,
+                                .cbs = &cbs,
+                                .ctx = t,
+                                .role = MERIDIAN__INTERNAL__V1__ROLE__ROLE_CTL,
+                                .region = "ctl", /* belongs to none */
+                                .id = "ctl",
+                                .incarnation = "ctl.0",
+                                .tls_client = tls,
+                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER,
+                                .name = "control"};
+    char incarnation[64];
+    snprintf(incarnation, sizeof incarnation, "ctl.%ld", (long)getpid());
+    lc.incarnation = incarnation;
+    enum mer_err err = mer_links_create(&t->links, &lc);
+    if (err == MER_OK)
+        err = mer_link_dial(t->links, address, NULL, &t->link);
+    if (err == MER_OK) {
+        mer_timer_init(&t->timeout, on_timeout);
+        mer_loop_arm(&t->loop, &t->timeout, t->args->timeout_ms);
+        mer_loop_run(&t->loop);
+        mer_loop_disarm(&t->loop, &t->timeout);
+    }
+    if (t->links != NULL)
+        mer_links_destroy(t->links);
+    return err;
+}
+
+enum mer_err ctl_talk(const struct ctl_args *a, const char *address, CV1(Answer) * *answer, struct mer_msg *msg)
+{
+    struct talk t = {.args = a};
+    SSL_CTX *tls = NULL;
+    if (a->cert != NULL && mer_tls_peer_create(&tls, false, a->ca, a->cert, a->key, msg) != MER_OK)
+        return MER_ETLS;
+    mer_log_init(&t.log, STDERR_FILENO, MER_ERROR, mer_clock_system());
+    mer_metrics_init(&t.metrics);
+    if (mer_loop_init(&t.loop, mer_clock_system()) != 0) {
+        SSL_CTX_free(tls);
+        mer_msgf(msg, "no event loop");
+        return MER_EIO;
+    }
+    enum mer_err err = run(&t, address, tls);
+    mer_loop_deinit(&t.loop);
+    SSL_CTX_free(tls);
+    *answer = t.answer;
+    if (err != MER_OK)
+        mer_msgf(msg, "%s: %s", address, mer_err_text(err));
+    else if (t.answer == NULL)
+        mer_msgf(msg, "%s: %s", address, t.why[0] != 0 ? t.why : t.was_up ? "no answer in time" : "nobody there in time");
+    return err != MER_OK ? err : t.answer != NULL ? MER_OK : t.was_up ? MER_ETIMEOUT : MER_ECLOSED;
+}
