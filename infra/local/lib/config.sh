@@ -49,6 +49,7 @@ edge_config() { # ID
 router_config() { # ID
     printf 'region: %s\nid: %s\n' "$region" "$1"
     printf 'link_listen: "%s:%s"\nadmin_listen: "%s:%s"\n' "$address" "$(port_router_link "$1")" "$(admin_address)" "$(port_router_admin "$1")"
+    printf 'control_listen: "unix:%s"\n' "$state/run/$1.ctl"
     if [ ${#mesh_peers[@]} -gt 0 ]; then
         printf 'mesh_listen: "%s:%s"\n' "$address" "$(port_router_mesh "$1")"
         yaml_list mesh_peers "${mesh_peers[@]}"

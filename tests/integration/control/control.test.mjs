@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// meridianctl against real routers: what it tells is so, its exit codes are honest, and what it orders happens and is written down.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { connect } from "node:net";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
+const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
+const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 900;
+const state = mkdtempSync(path.join(os.tmpdir(), "ctl-"));
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+process.env.MERIDIAN_STATE = state; // read once, at the import that follows
+const { Client } = await import("../outside/client.mjs");
+const { player } = await import("../outside/footprint.mjs");
+
+function local(command, ...args) {
+    const done = spawnSync(path.join(root, "infra/local", command), args, {
+        env: { ...process.env, MERIDIAN_LOCAL: state }, encoding: "utf8", timeout: 90_000,
+    });
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+}
+const region = () => JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8")).regions[0];
+const sockets = () => region().routers.map(({ id }) => `unix:${path.join(state, "run", `${id}.ctl`)}`);
+
+function ctl(args, { routers = sockets(), env = {} } = {}) {
+    const done = spawnSync(path.join(build, "region-router/meridianctl"), args, {
+        env: { PATH: process.env.PATH, MERIDIAN_ROUTERS: routers.join(), USER: "ana", ...env }, encoding: "utf8", timeout: 30_000,
+    });
+    return { code: done.status, out: done.stdout, err: done.stderr, lines: () => done.stdout.trim().split("\n").map((line) => JSON.parse(line)) };
+}
+async function until(what, condition, ms = 15_000) {
+    for (const deadline = Date.now() + ms; ;) {
+        const value = await condition();
+        if (value) return value;
+        assert.ok(Date.now() < deadline, `not in time: ${what}`);
+        await sleep(50);
+    }
+}
+
+describe("meridianctl", { timeout: 180_000 }, () => {
+    before(() => local("up", "--detach", "--binaries", build, "--port", String(base), "--replicas", "0"));
+    after(() => {
+        local("down");
+        rmSync(state, { recursive: true, force: true });
+    });
+
+    test("tells who leads and what the edges do", async () => {
+        const [one] = region().edges;
+        const client = await Client.connect(one.ws, player());
+        const routers = ctl(["--json", "routers"]);
+        assert.equal(routers.code, 0, routers.err);
+        const told = routers.lines();
+        assert.equal(told.length, 2);
+        assert.deepEqual(told.map(({ router }) => router.leader).sort(), [false, true]);
+        const leader = told.find(({ router }) => router.leader).router;
+        assert.ok(told.every((line) => line.leader === leader.incarnation), "both name the same leader");
+        await until("the edge's report", () => {
+            const edges = ctl(["--json", "edges"]).lines()[0].router.edges;
+            assert.deepEqual(edges.map(({ id }) => id).sort(), region().edges.map(({ id }) => id).sort());
+            return edges.find(({ id }) => id === one.id).sessions === 1;
+        });
+        assert.match(ctl(["edges"]).out, /takes players/);
+        client.close();
+    });
+
+    test("finds a player, his ticket and his game", async () => {
+        const [first, second] = region().edges;
+        const who = [player(), player()];
+        const a = await Client.connect(first.ws, who[0]);
+        a.send("find_match", { game: "memory", rows: 2, cols: 6 });
+        const { ticketId } = await a.next("ticket");
+        const ticket = ctl(["--json", "ticket", ticketId]);
+        assert.equal(ticket.code, 0, ticket.err);
+        assert.equal(ticket.lines()[0].ticket.ticketId, ticketId);
+        assert.ok(ticket.lines()[0].ticket.reason.length > 0);
+        const waiting = ctl(["--json", "player", who[0].user]).lines()[0].player;
+        assert.equal(waiting.ticketId, ticketId);
+        assert.ok(waiting.devices[0].edge.startsWith(`${first.id}.`));
+        const b = await Client.connect(second.ws, who[1]);
+        b.send("find_match", { game: "memory", rows: 2, cols: 6 });
+        const { gameId } = await b.next("matched", () => true, 10_000);
+        const playing = await until("his game", () => ctl(["--json", "player", who[0].user]).lines()[0].player);
+        assert.equal(playing.gameId, gameId);
+        const game = ctl(["--json", "game", gameId]);
+        assert.equal(game.code, 0, game.err);
+        assert.equal(game.lines()[0].game.gameId, gameId);
+        assert.ok(region().edges.some(({ id }) => game.lines()[0].game.owner.startsWith(`${id}.`)));
+        assert.equal(ctl(["ticket", ticketId]).code, 1, "the ticket is gone");
+        for (const client of [a, b]) {
+            client.send("leave_game", { gameId });
+            client.close();
+        }
+    });
+
+    test("is honest about what is not there", () => {
+        for (const [args, code, text] of [
+            [["player", "nobody-at-all"], 1, /no device/], [["game", "g".repeat(257)], 1, /1 to 256 bytes/], [["game", "nothing"], 1, /no such game/],
+            [["drain", "us-east-9", "--reason", "x"], 1, /no such edge/], [["drain", region().edges[0].id], 2, /--reason/],
+            [["drain", region().edges[0].id, "--reason", "x".repeat(300)], 1, /255 bytes/], [["--by", "", "edges"], 1, /who asks/],
+            [["fly"], 2, /unknown command/], [[], 2, /which command/], [["edges", "x"], 2, /nothing follows/], [["--timeout", "0", "edges"], 2, /1 to 60/],
+            [["--cert", "x", "edges"], 2, /belong together/],
+        ]) {
+            const { code: got, err } = ctl(args);
+            assert.equal(got, code, `${args}: ${err}`);
+            assert.match(err, text);
+        }
+        assert.equal(ctl(["edges"], { routers: ["127.0.0.1:1"] }).code, 3);
+        assert.equal(ctl(["edges"], { routers: ["127.0.0.1:1", ...sockets()] }).code, 0, "another one answers");
+        assert.equal(ctl(["routers"], { routers: ["127.0.0.1:1", ...sockets()] }).code, 3, "the picture is not whole");
+        assert.match(ctl(["edges"], { routers: [] }).err, /which router|names no router/);
+        assert.match(ctl(["--help"]).out, /usage/);
+    });
+
+    test("is not fooled by who speaks something else", async () => {
+        for (const words of ["GET / HTTP/1.1\r\n\r\n", "\0\0\0\0", "\0\0\0\x05hello", ""]) {
+            const socket = connect(sockets()[0].slice(5));
+            socket.on("error", () => {});
+            socket.write(words);
+            if (words) await new Promise((resolve) => socket.once("close", resolve));
+            socket.destroy();
+        }
+        assert.equal(ctl(["edges"]).code, 0);
+    });
+
+    test("drains an edge, says so before, and it is written down", async () => {
+        const [keep, go] = region().edges;
+        const client = await Client.connect(go.ws, player());
+        const dry = ctl(["--dry-run", "--reason", "new kernel", "drain", go.id]);
+        assert.equal(dry.code, 0, dry.err);
+        assert.match(dry.out, /would drain/);
+        process.kill(go.pid, 0);
+        const done = ctl(["--by", "ben", "--reason", "new kernel", "drain", go.id]);
+        assert.equal(done.code, 0, done.err);
+        assert.ok(await client.next("server_maintenance", () => true, 10_000), "its players are told");
+        await until("the edge has ended", () => {
+            try {
+                process.kill(go.pid, 0);
+                return false;
+            } catch {
+                return true;
+            }
+        }, 60_000);
+        for (const [name, event] of [[go.id, "drain.ordered"], [region().routers[0].id, "control.drain"], [region().routers[1].id, "control.drain"]]) {
+            const log = readFileSync(path.join(state, "log", `${name}.log`), "utf8").split("\n").find((line) => line.includes(`"${event}"`));
+            if (event === "control.drain" && !log) continue; // of the two routers, the leader's
+            assert.ok(log.includes('"ben"') && log.includes('"new kernel"'), log);
+        }
+        await until("the router knows", () => ctl(["--json", "edges"]).lines()[0].router.edges.length === 1);
+        const last = ctl(["--reason", "x", "drain", keep.id]);
+        assert.equal(last.code, 1);
+        assert.match(last.err, /no other edge/);
+        process.kill(keep.pid, 0);
+    });
+});
