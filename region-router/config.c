@@ -28,7 +28,7 @@ const struct mer_conf_item router_config_items[] = {
     STR(redis_tls_ca, 0, 4095, "", "PEM authority of the Redis nodes' certificates, which are checked against the names the cluster tells; empty: plain"),
     ENUM(redis_durability, durabilities, "all", "what an acknowledgement means: all electable replicas, one, or the primary's log alone"),
     U32(redis_replicas, 0, 5, "2", "replicas a primary; two, because with one no write can be acknowledged after a failover"),
-    BOOL(electable_set, "false", "the leader takes lost replicas out of the electable set and puts them back; false: it only watches, and a shard's moves wait for a lost replica (decision 11)"),
+    BOOL(electable_set, "true", "the leader takes lost replicas out of the electable set and puts them back, where nodes have users of their own; false: it only watches, and a shard's moves wait for a lost replica (decision 11)"),
     U32(edge_handshakes_per_second, 1, 100000, "500", "new players a second that one edge takes over from one that drains (R25)"),
     STR(mesh_listen, 0, 255, "", "where routers of other regions reach this one: host:port; empty: nowhere (R31)"),
     STRS(mesh_peers, 0, 64, "", "every router of every other region, as \"region host:port\"; empty: a region alone"),

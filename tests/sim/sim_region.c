@@ -152,7 +152,6 @@ static void start_router(struct sim_proc *p)
     common(&s, p);
     snprintf(text, sizeof(text), "%s:link", p->name);
     set(&s, "link_listen", text);
-    set(&s, "electable_set", "true");
     load(router_config_items, router_config_item_count, &conf, &s);
     if (router_app_create(&app, &conf, &msg) != MER_OK) {
         sim_fail("%s does not start: %s", p->name, msg.text);

@@ -55,7 +55,6 @@ router_config() { # ID
         yaml_list mesh_peers "${mesh_peers[@]}"
     fi
     config_redis
-    [ "$replica_count" -lt 2 ] || printf 'electable_set: true\n'
 }
 
 configs_write() {
