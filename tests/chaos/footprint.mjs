@@ -41,7 +41,7 @@ export class Footprint {
     }
     up() {
         const binaries = this.binaries ? ["--binaries", this.binaries] : [];
-        this.local("up", "--detach", "--port", String(this.base), "--edges", String(this.edges.length), "--routers", String(this.routers.length),
+        this.local("up", "--detach", "--regions", "us-east", "--port", String(this.base), "--edges", String(this.edges.length), "--routers", String(this.routers.length),
             ...binaries, ...this.edgeSets.flatMap((set) => ["--edge-set", set]), ...this.routerSets.flatMap((set) => ["--router-set", set]));
         this.password = readFileSync(path.join(this.state, "redis/password"), "utf8").trim();
     }

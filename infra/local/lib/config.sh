@@ -36,10 +36,15 @@ edge_config() { # ID
     fi
     # The page of one edge may talk to another edge of this machine (the list's limit is 64 items).
     local port origins=()
-    for port in $(port_play) $(for id in $(edge_ids | head -n 31); do port_edge "$id"; echo; done); do
+    for port in $(port_play) $(for id in $(edge_ids | head -n 23); do port_edge "$id"; echo; done); do
         origins+=("$scheme://$address:$port" "$scheme://localhost:$port")
     done
+    # And that of another region, where players of that region go when it is lost.
+    for id in "${regions_at[@]}"; do
+        [[ $id = "$region "* ]] || origins+=("${id#* }")
+    done
     yaml_list origins "${origins[@]}"
+    [ ${#regions_at[@]} = 0 ] || yaml_list regions "${regions_at[@]}"
     # All players of this machine come from one address, and the machine has more to do than to serve them: builds, tests and browsers
     # make an edge wait for a processor, which is no reason to send its players away.
     printf 'overload_late_ms: 250\n'

@@ -17,7 +17,12 @@ tickets_make() {
     [ -s "$state/tls/tickets" ] || (umask 077 && { openssl rand -hex 80 && openssl rand -hex 80; } >"$state/tls/tickets")
 }
 
-tls_extensions() { printf 'subjectAltName=DNS:localhost,IP:%s,IP:::1\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n' "$address"; }
+# Of all regions that share it, or of the one address there is.
+tls_addresses=()
+tls_extensions() {
+    [ ${#tls_addresses[@]} -gt 0 ] || tls_addresses=("$address")
+    printf 'subjectAltName=DNS:localhost%s,IP:::1\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n' "$(printf ',IP:%s' "${tls_addresses[@]}")"
+}
 
 tls_make() {
     local dir=$state/tls

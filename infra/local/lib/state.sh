@@ -3,6 +3,7 @@
 #   keys/ tls/      made once, kept by down            run/   pids, options, unix sockets; gone after down
 #   config/         one YAML file a process            log/   one file a process, of the last run
 #   redis/          the cluster's (infra/local/redis-cluster)
+#   regions/ dns/   of several regions: each one's own state folder; geo-DNS
 #   endpoints.json  for whoever wants to connect (PROTOCOL.md, "The local footprint")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 state=${MERIDIAN_LOCAL:-$root/build/local}
@@ -21,6 +22,11 @@ binaries=
 edge_sets=()
 router_sets=()
 mesh_peers=() # "REGION HOST:PORT"
+regions_at=() # "REGION URL", nearest first
+# Of several regions only:
+regions=()
+way= # namespaces | loopback
+geo_database=
 
 state_make() {
     mkdir -p "$state"
@@ -36,7 +42,7 @@ state_lock() {
 state_unlock() { exec 9<&-; }
 
 options_save() {
-    declare -p region address base_port edge_count router_count replica_count tls binaries edge_sets router_sets mesh_peers | sed 's/^declare /declare -g /' >"$state/run/options"
+    declare -p region address base_port edge_count router_count replica_count tls binaries edge_sets router_sets mesh_peers regions_at | sed 's/^declare /declare -g /' >"$state/run/options"
 }
 options_load() {
     # shellcheck disable=SC1091
@@ -62,6 +68,11 @@ port_admin() { case $1 in *-r[1-9]) port_router_admin "$1" ;; *) port_edge_admin
 # Admin ports are for loopback addresses only: that of 10.20.0.1 is 127.20.0.1.
 admin_address() { printf '127.%s' "${address#*.}"; }
 
+admin_ports() {
+    local id
+    for id in $(edge_ids) $(router_ids); do port_admin "$id" && echo; done
+}
+
 ports_all() {
     local id
     port_play && echo
@@ -75,11 +86,11 @@ ports_all() {
 }
 
 # Fails with one line when a port we need is taken: by a listener, or by an outgoing connection of our address, which stops a bind as well.
-ports_check() {
+ports_check() { # [PORT...], default: all of a region
     local port holder
     while read -r port holder; do
         fail "port $port is taken${holder:+ by $holder}; end that, or choose others with --port BASE"
-    done < <(ss -H -tanp | awk -v wanted=" $(ports_all | tr '\n' ' ')" -v ours=" $address $(admin_address) 0.0.0.0 * [::] " '
+    done < <(ss -H -tanp | awk -v wanted=" $(if [ $# -gt 0 ]; then echo "$*"; else ports_all | tr '\n' ' '; fi) " -v ours=" $address $(admin_address) 0.0.0.0 * [::] " '
         $1 ~ /^(LISTEN|ESTAB|SYN-SENT)$/ {
             port = host = $4; sub(/.*:/, "", port); sub(/:[^:]*$/, "", host)
             if (index(ours, " " host " ") && index(wanted, " " port " ")) { who = $6; gsub(/users:\(\("|"|\)\)$|,fd=[0-9]+/, "", who); sub(/,pid=/, " pid ", who); print port, who }

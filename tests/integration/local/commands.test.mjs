@@ -15,7 +15,7 @@ const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 21350);
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const state = mkdtempSync(path.join(os.tmpdir(), "l"));
 const env = { ...process.env, MERIDIAN_LOCAL: state };
-const startOptions = ["--binaries", build, "--port", String(base)];
+const startOptions = ["--regions", "us-east", "--binaries", build, "--port", String(base)];
 
 function local(command, ...options) {
     const done = spawnSync(path.join(root, "infra/local", command), options, { env, encoding: "utf8", timeout: 240_000 });

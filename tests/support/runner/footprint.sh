@@ -23,7 +23,7 @@ footprint_use() {
         free_base
         footprint_base[$name]=$base
         used_bases+=("$base")
-        if ! MERIDIAN_LOCAL=$work/$name infra/local/up --detach --binaries "$build" --port "$base" "$@" >"$out" 2>&1; then
+        if ! MERIDIAN_LOCAL=$work/$name infra/local/up --detach --regions us-east --binaries "$build" --port "$base" "$@" >"$out" 2>&1; then
             line "servers ($name)" "did not start"
             sed 's/^/    /' "$out"
             return 1
