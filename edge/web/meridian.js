@@ -9,8 +9,8 @@
 //
 // It works in browsers and in Node (hand in a WebSocket class there). The parts: connection.js is one socket,
 // plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered,
-// table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, addresses.js
-// and regions.js know where else to go.
+// table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, route.js says where the next attempt
+// goes: addresses.js within a region, region_list.js and roam.js to another region and back.
 //
 // Events: every server message under its type (once, in order), and
 //   state    {state, delayMs?, hinted?, attempt?, code?, reason?}   see MeridianClient.state; hinted: the server
@@ -18,23 +18,27 @@
 //   game     {game, message}                      a game changed by that message
 //   game_lost {game}                              the server no longer knows it
 //   resumed  {outcome, reason?, afterMs}          replayed, snapshot or gone, so long after the loss
+//   region   {from, to, why}                      another region took the player in: `failover`, `home` (the way back), `sent` (by the
+//                                                 server) or `found` (by DNS). Games stay behind: game_lost follows
 //   retry    {code, re, retryAfterMs?}            refused for now (`overloaded`, `try_again`); it is sent again
 //   gap      {expected}                           a message is missing; what follows is held
 //   gaveup   {code, reason}                       it does not come back by itself; connect() starts anew
 // `error` is heard only for errors that belong to no request: the others reject the request's promise.
 
-import { Addresses } from "./client/addresses.js";
 import { CLIENT_CODES, CONNECTION_MS, Connection } from "./client/connection.js";
 import { Emitter } from "./client/emitter.js";
 import { MeridianError } from "./client/error.js";
 import { Outbox } from "./client/outbox.js";
 import { Plan } from "./client/plan.js";
+import { ROAM_MS } from "./client/roam.js";
+import { Route } from "./client/route.js";
 import { Sequence } from "./client/sequence.js";
 import { ServerClock } from "./client/clock.js";
 import { Table } from "./client/table.js";
 import { Tokens } from "./client/tokens.js";
 
 export { guestTokens } from "./client/guest.js";
+export { RegionList } from "./client/region_list.js";
 export { regionUrls } from "./client/regions.js";
 export { MeridianError };
 
@@ -44,6 +48,7 @@ const crypto = globalThis.crypto ?? (await import("node:crypto")).webcrypto;
 /** Every waiting time of the client besides the reconnect steps; tests shorten them. */
 export const TIMES_MS = {
     ...CONNECTION_MS,
+    ...ROAM_MS,
     gap: 1000 /* a gap not filled by then is filled by a resume */,
     settled: 5000 /* a connection that stood so long counts as a success */,
     replay: 2000 /* longest wait for an announced replay before requests go out */,
@@ -52,9 +57,15 @@ export const TIMES_MS = {
     renewRetry: 10000 /* a token that could not be renewed is asked for again */,
     spares: 5000 /* other addresses are looked up about so long after connecting */,
     sparesKept: 600000 /* ... and again at a connection so much later */,
+    list: 300000 /* the list of regions is looked after about so often */,
+    listFirst: 1000 /* ... and for the first time so soon, or when it has run out */,
+    failover: 1000 /* a crowd arrives in its next region spread over that */,
+    home: 20000 /* who is away looks about so often whether home is back */,
 };
 
+const MOVED = 3007; /* the one close code that says where the player belongs from now on */
 const ACK_EVERY = 16; /* messages; lets the server forget what we have */
+const STUBBORN_ATTEMPTS = 4; /* in a region that answers and lets nobody in; then another one will do */
 const GAPS_MAX = 2; /* as many resumes that brought no progress, then a fresh session */
 const TIMER_MAX_MS = 2147483647;
 
@@ -75,13 +86,14 @@ export class MeridianClient extends Emitter {
     #table = new Table();
     #connection = null;
     #dials = 0;
-    #addresses;
+    #route;
     #lostAt = null;
     #open = false; /* requests may go out */
     #flushAt = 0; /* ... once the replay has come this far */
     #acked = 0;
     #gaps = 0;
     #hinted = false;
+    #waitUntil = 0;
     #renewing = false;
     #timers = {};
     #wake = () => this.#wakeUp();
@@ -95,6 +107,7 @@ export class MeridianClient extends Emitter {
      * @param {(to: {region?: string, edge?: string}) => Promise<string[]>} [options.locate] finds addresses, see
      *        regionUrls(): of the place a close reason named (they replace `urls`), and spare ones for the day the
      *        connected edge is gone
+     * @param {import("./client/region_list.js").RegionList} [options.regions] lets it leave a region that is gone, and come back
      * @param {number} [options.outboxMax] unanswered requests kept
      * @param {number} [options.maxAttempts] in a row before it gives up; without limit when absent
      * @param {number[]} [options.steps] reconnect steps in milliseconds
@@ -105,7 +118,7 @@ export class MeridianClient extends Emitter {
         super();
         this.#options = { WebSocket: globalThis.WebSocket, device: uuid(), ...options };
         this.#times = { ...TIMES_MS, ...options.times };
-        this.#addresses = new Addresses(options.urls, options.locate);
+        this.#route = new Route({ ...options, times: this.#times });
         this.#clock = new ServerClock();
         this.#tokens = new Tokens(options.tokens, this.#clock);
         this.#plan = new Plan(options);
@@ -121,7 +134,17 @@ export class MeridianClient extends Emitter {
 
     /** Where it may connect, the present address first. */
     get urls() {
-        return this.#addresses.all;
+        return this.#route.all;
+    }
+
+    /** The same as HTTP origins, for guestTokens() and whatever else asks an edge. */
+    get origins() {
+        return [...new Set(this.urls.map((url) => new URL(url.replace(/^ws/, "http")).origin))];
+    }
+
+    /** The player's home region; null before the first connection. */
+    get home() {
+        return this.#route.roam.home;
     }
 
     /** The waiting ticket, or null. */
@@ -155,6 +178,7 @@ export class MeridianClient extends Emitter {
         if (!["closed", "idle", "gave_up"].includes(this.state)) return;
         this.#plan.settled();
         this.#lostAt = null;
+        this.#options.regions?.load();
         globalThis.addEventListener?.("online", this.#wake);
         globalThis.document?.addEventListener("visibilitychange", this.#wake);
         this.#dial();
@@ -173,7 +197,9 @@ export class MeridianClient extends Emitter {
 
     /** Asks for a match; resolves with the `ticket` or `matched` message. Fields as in the protocol. */
     findMatch(wish = {}) {
-        return this.#request({ type: "find_match", game: "memory", ...wish });
+        const latencyMs = this.#options.regions?.latencyMs ?? {};
+        const far = Object.keys(latencyMs).length > 1 ? { latencyMs } : {};
+        return this.#request({ type: "find_match", game: "memory", ...far, ...wish });
     }
 
     cancelMatch(ticketId) {
@@ -235,11 +261,12 @@ export class MeridianClient extends Emitter {
             this.#connection = new Connection(
                 {
                     WebSocket: this.#options.WebSocket,
-                    url: this.#addresses.current,
+                    url: this.#route.current,
                     token,
                     device: this.#options.device,
                     resume: this.session,
                     limits: this.#times,
+                    eager: () => this.#route.roams && this.#table.busy,
                     waitingMs: () => this.#outbox.waitingMs,
                     clock: this.#clock,
                 },
@@ -248,6 +275,7 @@ export class MeridianClient extends Emitter {
                     message: (message) => this.#arrived(message),
                     renewed: (message) => this.#renewed(message),
                     pong: () => this.#timers.renew ?? this.#scheduleRenewal(),
+                    suspected: () => this.#suspected(),
                     ended: (close) => this.#lost(close),
                 },
             );
@@ -265,8 +293,11 @@ export class MeridianClient extends Emitter {
             this.#gaps = 0;
         });
         if (this.connected && this.connected.user !== connected.user) this.#table.clear();
+        const from = this.connected?.region ?? connected.region;
+        const why = this.#route.arrived(connected.region);
+        const moved = from !== connected.region;
         this.connected = connected;
-        const outcome = connected.resume ?? null;
+        const outcome = connected.resume ?? (moved ? "gone" : null);
         if (outcome === "replayed") {
             this.#sequence.rewind();
             this.#flushAt = connected.offset;
@@ -278,6 +309,8 @@ export class MeridianClient extends Emitter {
         this.#lostAt = null;
         this.emit("connected", connected);
         if (outcome) this.emit("resumed", { outcome, reason: connected.reason, afterMs });
+        if (moved) this.emit("region", { from, to: connected.region, why });
+        if (moved && outcome === "gone") this.#leaveBehind();
         this.#become("ready", {});
         if (this.state !== "ready") return; /* a handler closed it */
         if (outcome === "gone") for (const message of early) this.#arrived(message);
@@ -285,8 +318,9 @@ export class MeridianClient extends Emitter {
         this.#release(false);
         this.#touch();
         this.#timer("spares", this.#times.spares * (0.5 + this.#plan.random()), () =>
-            this.#addresses.findSpares(connected.region, this.#times.sparesKept),
+            this.#route.findSpares(connected.region, this.#times.sparesKept),
         );
+        if (this.#route.roams) this.#roam();
     }
 
     #startNumbering({ session, epoch, offset }) {
@@ -344,6 +378,7 @@ export class MeridianClient extends Emitter {
         if (message.type === "error" && message.code === "token_expiring") this.renew();
         const waiting = this.#outbox.size;
         const settled = this.#outbox.receive(message);
+        if (message.type === "game_over") this.#goHome(); /* before anybody asks for the next game */
         if (!settled) this.emit(message.type, message);
         else if (this.#outbox.size === waiting) this.emit("retry", message);
         if (game) this.emit("game", { game, message });
@@ -379,14 +414,95 @@ export class MeridianClient extends Emitter {
         if (next.stop) return this.#giveUp({ code, reason });
         if (next.token !== "keep") this.#tokens.need(next.token);
         if (wasReady) this.#lostAt = performance.now();
-        if (!wasReady || next.elsewhere) this.#addresses.next();
+        if (!wasReady || next.elsewhere) this.#route.next();
         this.#hinted = next.hinted;
-        const delayMs = Math.round(next.delayMs);
-        this.#become("waiting", { delayMs, hinted: next.hinted, attempt: this.#plan.attempt, code, reason });
-        this.#timer("wait", next.delayMs, () => this.#dial());
+        this.#wait(next.delayMs, { code, reason });
         /* The wait goes on meanwhile: addresses that come later serve the attempt after. */
-        const { region, edge } = next;
-        if (region || edge) this.#addresses.moveTo({ region, edge });
+        const here = this.connected?.region;
+        const { region = here, edge } = next;
+        if (next.region || edge) this.#route.sent({ region, edge }, code === MOVED && region !== here);
+        else if (!wasReady) this.#lookAround();
+    }
+
+    #wait(ms, why) {
+        this.#waitUntil = performance.now() + ms;
+        this.#become("waiting", { delayMs: Math.round(ms), hinted: this.#hinted, attempt: this.#plan.attempt, ...why });
+        this.#timer("wait", ms, () => this.#dial());
+    }
+
+    /* An attempt failed: perhaps it is the whole region. A dial that hangs there is given up. */
+    async #lookAround() {
+        const to = await this.#route.survey(this.#plan.attempt > STUBBORN_ATTEMPTS);
+        if (to === null || (this.state !== "waiting" && this.state !== "connecting")) return;
+        this.#leaveFor(to, "failover");
+        if (this.state === "waiting" && this.#hinted) return;
+        const ms = this.#plan.random() * this.#times.failover;
+        if (this.state === "waiting" && this.#waitUntil - performance.now() <= ms) return;
+        this.#dials += 1;
+        this.#connection?.abandon(1000, "failover");
+        this.#connection = null;
+        this.#wait(ms, { code: CLIENT_CODES.NETWORK, reason: "" });
+    }
+
+    /* A pong is late. Its five seconds are only waited for when nobody else answers either. */
+    async #suspected() {
+        const connection = this.#connection;
+        const to = await this.#route.survey(false);
+        if (to === null || this.#connection !== connection || !connection.suspect) return;
+        this.#leaveFor(to, "failover");
+        connection.end(CLIENT_CODES.SILENCE, "no pong");
+    }
+
+    /* A session is of its region: it is not offered to another one. */
+    #leaveFor(region, why) {
+        this.#route.goTo(region, why);
+        this.#sequence.forget();
+    }
+
+    #leaveBehind() {
+        const { games, ticketId } = this.#table.leave();
+        for (const game of games) this.emit("game_lost", { game });
+        if (ticketId !== null) this.#deliver({ type: "ticket", ticketId, state: "expired", reason: "no_such_ticket" });
+    }
+
+    /* What is done beside playing as long as the connection stands: knowing the regions, and looking homeward. */
+    #roam() {
+        const { regions } = this.#options;
+        const known = regions.isFresh(this.serverNow());
+        this.#timer("list", known ? this.#times.list * (0.5 + this.#plan.random()) : this.#times.listFirst * this.#plan.random(), async () => {
+            await regions.refresh(this.origins, this.serverNow());
+            await regions.measure();
+            if (this.state === "ready") this.#timers.list ?? this.#roam();
+        });
+        this.#timers.home ?? this.#homeward(this.#times.home * (0.5 + this.#plan.random()));
+    }
+
+    #homeward(ms) {
+        const { roam } = this.#route;
+        if (roam.state === "home") return;
+        this.#timer("home", ms, async () => {
+            await this.#route.lookHome();
+            if (this.state !== "ready") return;
+            const wait = this.#times.home * (0.5 + this.#plan.random());
+            const leftMs = roam.state === "due" ? roam.dueAtMs - performance.now() : wait;
+            this.#homeward(leftMs > 0 ? Math.min(wait, leftMs) : wait);
+            this.#goHome();
+        });
+    }
+
+    /* When it is time, and nothing is played or asked for. */
+    #goHome() {
+        const { roam } = this.#route;
+        const busy = this.state !== "ready" || this.#table.busy || this.#outbox.size > 0;
+        if (busy || !roam.isDue(performance.now())) return;
+        const connection = this.#connection;
+        this.#leaveFor(roam.home, "home");
+        this.#stopTimers();
+        this.#connection = null;
+        this.#open = false;
+        this.#plan.settled();
+        connection.abandon(1000, "home");
+        this.#dial();
     }
 
     #giveUp({ code, reason }) {

@@ -40,7 +40,13 @@ export class Addresses {
     /** Goes to the addresses of the place a server named; what is not found changes nothing. */
     async moveTo(place) {
         const found = await this.#ask(place);
-        if (found.length) this.#become(found);
+        if (found.length) this.become(found);
+    }
+
+    /** From now on these, in that order. */
+    become(urls) {
+        this.#ring = [...new Set(urls.map(socketUrl))];
+        this.#at = 0;
     }
 
     /** Looks for spare addresses in `region`, unless it was done in the last `keptMs`. */
@@ -49,21 +55,16 @@ export class Addresses {
         if (now - this.#foundAt < keptMs) return;
         this.#foundAt = now;
         const found = await this.#ask({ region });
-        if (found.length) this.#become([this.current, ...this.#given, ...found]);
+        if (found.length) this.become([this.current, ...this.#given, ...found]);
         else this.#foundAt = -Infinity; /* the next connection asks again */
     }
 
     async #ask(place) {
         try {
-            return ((await this.#locate?.(place)) ?? []).map(socketUrl);
+            return (await this.#locate?.(place)) ?? [];
         } catch {
             return []; /* the addresses we have still lead somewhere */
         }
-    }
-
-    #become(urls) {
-        this.#ring = [...new Set(urls)];
-        this.#at = 0;
     }
 }
 

@@ -8,8 +8,8 @@
 // It is used once and thrown away; whoever owns it decides whether to make another. The token travels in the
 // `auth` message and not in the address, because addresses end up in logs.
 //
-// Callbacks (never before the constructor returned): established() once at most; message(), pong() and renewed() only
-// after it; ended() exactly once and last, whoever ended it. After abandon() none comes.
+// Callbacks (never before the constructor returned): established() once at most; message(), pong(), renewed() and suspected() (a pong is
+// late, once for each ping) only after it; ended() exactly once and last, whoever ended it. After abandon() none comes.
 
 /** Limits in milliseconds; tests shorten them. */
 export const CONNECTION_MS = {
@@ -17,6 +17,8 @@ export const CONNECTION_MS = {
     pong: 5000 /* protocol: no pong for that long, reconnect */,
     unanswered: 5000 /* a request without an answer makes us ask whether the server is alive */,
     watch: 1000 /* how often silence is looked at */,
+    quiet: 4000 /* silence that matters while a game or a ticket is open and there is another region to go to */,
+    suspect: 1500 /* a pong that is so late makes us look around */,
 };
 
 /** Codes the client itself ends a connection with; the 4000s are free for applications. */
@@ -43,6 +45,7 @@ export class Connection {
     #pings = [];
     #pongs = 0;
     #pingedAt = null;
+    #told = false; /* that this ping's answer is late */
     #heardAt = 0;
     #heartbeatMs = 30000;
     #handshakeTimer;
@@ -56,9 +59,10 @@ export class Connection {
      * @param {string} options.device
      * @param {{session: string, epoch: number, offset: number}|null} options.resume
      * @param {object} options.limits CONNECTION_MS
+     * @param {() => boolean} [options.eager] true while a short silence matters already
      * @param {() => number} options.waitingMs how long the oldest request has had no answer
      * @param {import("./clock.js").ServerClock} options.clock fed by pongs
-     * @param {{established: Function, message: Function, renewed: Function, pong: Function, ended: Function}} on
+     * @param {{established: Function, message: Function, renewed: Function, pong: Function, suspected: Function, ended: Function}} on
      */
     constructor(options, on) {
         this.#options = options;
@@ -76,6 +80,11 @@ export class Connection {
 
     get live() {
         return this.#phase === "live";
+    }
+
+    /** True while an answer is late enough to look around. */
+    get suspect() {
+        return this.#pingedAt !== null && this.#options.clock.now() - this.#pingedAt >= this.#options.limits.suspect;
     }
 
     /** Sends a message. @returns {boolean} false when the connection cannot take it */
@@ -96,6 +105,7 @@ export class Connection {
         if (this.#pingedAt !== null || !this.send({ type: "ping" })) return;
         this.#pings.push(sentAt);
         this.#pingedAt = sentAt;
+        this.#told = false;
     }
 
     /** Ends it at once: what still arrives is ignored. */
@@ -107,7 +117,7 @@ export class Connection {
 
     /** Ends it without a word to the owner, who wanted it so. */
     abandon(code, reason) {
-        this.#on = { established() {}, message() {}, renewed() {}, pong() {}, ended() {} };
+        this.#on = { established() {}, message() {}, renewed() {}, pong() {}, suspected() {}, ended() {} };
         this.end(code, reason);
     }
 
@@ -212,12 +222,18 @@ export class Connection {
         const now = this.#options.clock.now();
         if (this.#pingedAt !== null) {
             if (now - this.#pingedAt >= this.#options.limits.pong) this.end(CLIENT_CODES.SILENCE, "no pong");
+            else if (this.suspect && !this.#told) this.#suspected();
             return;
         }
-        const silent = now - this.#heardAt >= 2 * this.#heartbeatMs;
+        const patienceMs = this.#options.eager?.() ? this.#options.limits.quiet : 2 * this.#heartbeatMs;
+        const silent = now - this.#heardAt >= patienceMs;
         const unanswered =
             this.#options.waitingMs() >= this.#options.limits.unanswered &&
             now - this.#heardAt >= this.#options.limits.unanswered;
         if (silent || unanswered || this.#pongs < CLOCK_PINGS) this.ping();
+    }
+    #suspected() {
+        this.#told = true;
+        this.#on.suspected();
     }
 }

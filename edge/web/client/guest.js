@@ -3,27 +3,29 @@
 
 import { MeridianError } from "./error.js";
 
+const ANSWER_MS = 10000; /* longest wait for an answer */
 const NEAR_END_MS = 30000; /* a kept token with less left than that is renewed before it is used */
 
 /**
  * Makes a token provider for MeridianClient.
  * @param {object} options
- * @param {string} options.url the HTTP origin that serves /v1/guest
+ * @param {string|(() => string[])} options.url the HTTP origin that serves /v1/guest, or those to try in turn, asked for each time
  * @param {() => string} [options.name] the name wanted, asked for at each request
  * @param {{load: () => object|null, save: (kept: object|null) => void}} [options.store] keeps the token between visits
  * @param {typeof fetch} [options.fetch]
  * @returns {(ask: {reason: string}) => Promise<{token: string, user: string, expiresAtMs: number}>}
  */
 export function guestTokens({ url, name = () => "", store = memoryStore(), fetch = globalThis.fetch.bind(globalThis) }) {
-    const request = async (bearer) => {
+    const requestAt = async (origin, bearer) => {
         const wanted = name();
-        const response = await fetch(new URL("/v1/guest", url), {
+        const response = await fetch(new URL("/v1/guest", origin), {
             method: "POST",
             headers: {
                 "Content-Type": "application/json",
                 ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}),
             },
             body: JSON.stringify(wanted ? { name: wanted } : {}),
+            signal: AbortSignal.timeout(ANSWER_MS),
         });
         const body = await response.json().catch(() => ({}));
         if (response.ok) return { ...body, name: wanted };
@@ -32,6 +34,19 @@ export function guestTokens({ url, name = () => "", store = memoryStore(), fetch
         const error = new MeridianError(said.code ?? "guest_refused", said.message ?? `HTTP ${response.status}`, said);
         error.status = response.status;
         throw error;
+    };
+
+    /* Who answers has the last word; who does not is passed over, if there is another. */
+    const request = async (bearer) => {
+        const origins = typeof url === "function" ? url() : [url];
+        for (const [i, origin] of origins.entries()) {
+            try {
+                return await requestAt(origin, bearer);
+            } catch (error) {
+                if (error.status !== undefined || i === origins.length - 1) throw error;
+            }
+        }
+        throw new MeridianError("guest_refused", "nobody to ask");
     };
 
     /* A token too old to be renewed is refused (4xx but not "later"): then the guest starts anew. */

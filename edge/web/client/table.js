@@ -54,6 +54,14 @@ export class Table {
         return game;
     }
 
+    /** The player is in another region now: what he had stays behind. @returns what that was */
+    leave() {
+        const left = { games: [...this.games.values()].filter(isOpen), ticketId: this.ticket?.ticketId ?? null };
+        for (const game of left.games) this.games.delete(game.id);
+        this.doubt();
+        return left;
+    }
+
     /** Another user: nothing of the old one remains. */
     clear() {
         this.games.clear();

@@ -29,8 +29,24 @@ const NAME = "meridian.name";
 const GUEST = "meridian.guest";
 const OWN = "meridian.own"; /* this tab has a guest of its own */
 const DEVICE = "meridian.device";
+const REGIONS = "meridian.regions";
 
 const area = () => (read("sessionStorage", OWN) ? "sessionStorage" : "localStorage");
+
+function kept(storage, key) {
+    return {
+        load() {
+            try {
+                return JSON.parse(read(storage(), key));
+            } catch {
+                return null;
+            }
+        },
+        save(value) {
+            write(storage(), key, JSON.stringify(value));
+        },
+    };
+}
 
 export const identity = {
     get name() {
@@ -41,18 +57,10 @@ export const identity = {
     },
 
     /** For guestTokens(): where the token is kept. */
-    store: {
-        load() {
-            try {
-                return JSON.parse(read(area(), GUEST));
-            } catch {
-                return null;
-            }
-        },
-        save(kept) {
-            write(area(), GUEST, JSON.stringify(kept));
-        },
-    },
+    store: kept(area, GUEST),
+
+    /** For RegionList: the way to other regions, of all tabs. */
+    regions: kept(() => "localStorage", REGIONS),
 
     /** A device id for this tab. */
     get device() {

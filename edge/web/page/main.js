@@ -5,7 +5,7 @@
 // the server names (after a reload, on another device) is shown at once.
 
 import { toast, toastError } from "./notices.js";
-import { guestTokens, MeridianClient, regionUrls } from "../meridian.js";
+import { guestTokens, MeridianClient, RegionList } from "../meridian.js";
 import { identity } from "./identity.js";
 import { Lobby } from "./lobby.js";
 import { TableView } from "./table.js";
@@ -15,14 +15,15 @@ const byId = (id) => document.getElementById(id);
 
 const client = new MeridianClient({
     urls: [...new Set([edgeUrl(), location.origin])],
-    locate: regionUrls({ url: location.origin }),
+    regions: new RegionList({ urls: [location.origin], store: identity.regions }),
     device: identity.device,
-    tokens: guestTokens({ url: location.origin, name: () => identity.name, store: identity.store }),
+    tokens: guestTokens({ url: tokenOrigins, name: () => identity.name, store: identity.store }),
 });
 new Wire(client);
 const table = new TableView(client);
 const lobby = new Lobby({ find, cancel, explain });
 const refused = new Set(); /* games and tickets the player turned away from: what still comes of them is not shown */
+let gone = null; /* the region that this player had to leave, until its lost game is dealt with */
 let seeking = 0; /* counts the searches, so that a late answer to an old one is known */
 
 /* ?edge=URL tries another port of the same host first; anything else is ignored. */
@@ -34,6 +35,12 @@ function edgeUrl() {
         /* none given */
     }
     return location.origin;
+}
+
+/* Where the page came from, unless that is in a region that was left. */
+function tokenOrigins() {
+    const away = client.connected && client.connected.region !== client.home;
+    return away ? client.origins : [...new Set([location.origin, ...client.origins])];
 }
 
 function show(view) {
@@ -125,15 +132,29 @@ function onGame({ game, message }) {
     if (entering && game.status !== "over") table.focus();
 }
 
+/* A game stays behind with its region; whoever was in one is looked a new one for. */
+function onRegion({ from, why }) {
+    gone = why === "home" ? null : from;
+}
+
 function onLost({ game }) {
     if (table.game?.id !== game.id) return;
+    if (gone !== null) {
+        toast(`This game was lost with ${gone}. Looking for a new one.`);
+        find(lobby.wish);
+        return;
+    }
     toast("This game ended while you were away.");
     backToLobby();
 }
 
-client.on("state", ({ state }) => table.online(state === "ready"));
+client.on("state", ({ state }) => {
+    table.online(state === "ready");
+    if (state === "ready") gone = null;
+});
 client.on("ticket", onTicket);
 client.on("game", onGame);
+client.on("region", onRegion);
 client.on("game_lost", onLost);
 client.on("retry", onRetry);
 client.on("error", (error) => {

@@ -23,6 +23,9 @@ const ENDS = {
     3508: ["This page is too old for the server.", "Reload"],
 };
 
+/* Why it is another region now; % is the one before. */
+const MOVES = { failover: "% does not answer", sent: "% sent you there", found: "it is the nearest that answers" };
+
 const RESTART = 1012;
 const OVERLOAD = 1013;
 
@@ -41,6 +44,7 @@ export class Wire {
         this.#client = client;
         client.on("state", (now) => this.#state(now));
         client.on("resumed", (how) => this.#resumed(how));
+        client.on("region", (move) => this.#moved(move));
         client.on("gaveup", (end) => this.#gaveUp(end));
         client.on("server_maintenance", (message) => this.#maintenance(message));
         client.on("gap", () => this.#log("A message is missing; it is asked for."));
@@ -57,7 +61,7 @@ export class Wire {
         const { connected } = this.#client;
         byId("line").dataset.state = now.state;
         document.body.dataset.line = now.state;
-        byId("line-text").textContent = LINE[now.state] ?? connected.region;
+        byId("line-text").textContent = LINE[now.state] ?? this.#place();
         byId("line").title = connected ? `edge ${connected.edge}` : "";
         clearInterval(this.#countdown);
         if (now.state === "ready") this.#ready();
@@ -66,6 +70,12 @@ export class Wire {
         if (now.state === "connecting" && !connected) this.#later(() => banner("Connecting…"));
         if (now.state === "idle") this.#log("Resting: nothing happened for five minutes.");
         this.#facts();
+    }
+
+    /* The region, and where one belongs when that is elsewhere. */
+    #place() {
+        const { connected, home } = this.#client;
+        return connected.region === home ? home : `${connected.region}, not ${home}`;
     }
 
     #ready() {
@@ -142,6 +152,19 @@ export class Wire {
         if (this.#lost.code === RESTART && !this.#lost.told) {
             note("You are on another server now. Nothing was lost.", { key: "move" });
             announce("You are on another server now. Nothing was lost.");
+        }
+    }
+
+    /* Comes after `resumed`, and knows better. */
+    #moved({ from, to, why }) {
+        const text = why === "home" ? `${to} is back: you play there again.` : `You play in ${to} now: ${MOVES[why]}.`.replace("%", from);
+        this.#log(text);
+        if (this.#lost) {
+            this.#lost.good = text;
+            this.#lost.told = true; /* this is worth a word, however short it was */
+        } else {
+            note(text, { key: "move" });
+            announce(text);
         }
     }
 
