@@ -9,7 +9,8 @@
 -- Replies have one shape, empty strings where there is nothing:
 --   games    {status, time ms, needs, version, generation, epoch, nonce, owner, record}
 --   players  {status, time ms, needs, game, game owner, ticket, ticket edge, ticket expiry ms, previous edge, previous session,
---             {device, edge, session, device, edge, session, ...}}
+--             {device, edge, session, device, edge, session, ...}, events in the inbox (only where its key was given)}
+--   events   {status, time ms, needs, number, number of the last one that is gone, generation, {...}}: payloads, edges or counts
 -- needs: replicas that must have this before it counts, "" as configured. It comes from the key of the electable set, which is the last of
 -- KEYS of every function about games and players and is read in the call itself: caller and cluster cannot disagree about it.
 -- Numbers of callers are compared as decimal text, whole and exact.
@@ -217,6 +218,69 @@ register('mer1_get', get, {'no-writes'})
 register('mer1_void', void)
 register('mer1_blame', blame)
 
+-- ---- queues: hash n (number of the last) a (up to here they are gone) b(ytes kept) g(eneration), <number> -> payload -------------------------
+-- Inboxes and outboxes. Numbers are without gaps; a new queue begins at the time, so that one that was lost or ran out never gives a number again.
+
+local QUEUE_CHUNK = 100 -- fields a call
+
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+local function queue_load(key)
+  local f = redis.call('HMGET', key, 'n', 'a', 'b', 'g')
+  return {key = key, n = tonumber(f[1]) or 0, a = tonumber(f[2]) or 0, b = tonumber(f[3]) or 0, g = f[4] or '1', absent = not f[1]}
+end
+
+local function queue_fits(q, payload, max_bytes)
+  return q.b + #payload <= tonumber(max_bytes)
+end
+
+local function queue_push(q, payload, now)
+  if q.absent then
+    q.n, q.a, q.absent = now, now, false
+  end
+  q.n, q.b = q.n + 1, q.b + #payload
+  redis.call('HSET', q.key, 'n', digits(q.n), 'a', digits(q.a), 'b', digits(q.b), 'g', q.g, digits(q.n), payload)
+end
+
+-- Payloads of up to `count` from the oldest on, as long as they come to at most max_bytes; at least one.
+local function queue_read(q, count, max_bytes)
+  local list, bytes, last = {}, 0, math.min(q.n, q.a + count)
+  for from = q.a + 1, last, QUEUE_CHUNK do
+    local fields = {}
+    for i = from, math.min(from + QUEUE_CHUNK - 1, last) do
+      fields[#fields + 1] = digits(i)
+    end
+    for _, payload in ipairs(redis.call('HMGET', q.key, unpack(fields))) do
+      bytes = bytes + #payload
+      if #list > 0 and bytes > max_bytes then
+        return list
+      end
+      list[#list + 1] = payload
+    end
+  end
+  return list
+end
+
+local function queue_trim(q, through)
+  local last = math.min(q.n, through)
+  for from = q.a + 1, last, QUEUE_CHUNK do
+    local fields = {}
+    for i = from, math.min(from + QUEUE_CHUNK - 1, last) do
+      fields[#fields + 1] = digits(i)
+    end
+    for _, payload in ipairs(redis.call('HMGET', q.key, unpack(fields))) do
+      q.b = q.b - #payload
+    end
+    redis.call('HDEL', q.key, unpack(fields))
+  end
+  if last > q.a then
+    q.a = last
+    redis.call('HSET', q.key, 'a', digits(q.a), 'b', digits(q.b))
+  end
+end
+
 -- ---- players: hash game, host, tid, tedge, texp, d:<device> -> "edge session connected-at-ms" -----------------------------------------
 
 local function load_player(key, now)
@@ -262,7 +326,7 @@ local function drop_oldest_devices(key, p)
   end
 end
 
--- KEYS player; ARGV device, edge, session, ttl ms
+-- KEYS player, or player and inbox; ARGV device, edge, session, ttl ms
 local function connect(keys, args)
   local device, edge, session, ttl = unpack(args)
   local now = now_ms()
@@ -278,7 +342,12 @@ local function connect(keys, args)
   end
   redis.call('HSET', keys[1], 'd:' .. device, edge .. ' ' .. session .. ' ' .. string.format('%.0f', now))
   redis.call('PEXPIRE', keys[1], ttl)
-  return player_reply('OK', now, p, previous, device)
+  local reply = player_reply('OK', now, p, previous, device)
+  if #keys == 3 then
+    local inbox = queue_load(keys[2])
+    reply[#reply + 1] = digits(inbox.n - inbox.a)
+  end
+  return reply
 end
 
 -- KEYS player; ARGV device, session
@@ -371,6 +440,150 @@ register('mer1_ticket_open', ticket_open)
 register('mer1_ticket_close', ticket_close)
 register('mer1_player_seat', seat)
 register('mer1_player_unseat', unseat)
+
+-- ---- events: messages and notices to a user, each a payload that nobody here looks into ------------------------------------------------------
+-- All keys are of the recipient's bucket: inbox:{bN}:user, outbox:{bN}:region, sent:{bN}:sender (his last marks: hash m:<mark> -> number,
+-- r<place> -> mark, n) and relayed:{bN} (hash origin -> "generation number" of the last one taken from there, f:origin -> numbers of those
+-- that found no room and that the origin may not know of yet).
+
+local MARKS_MAX = 128 -- a sender and bucket: more than he may have sent without an answer
+
+local function event_reply(status, now, q, number, list)
+  return {status, now, number or '', digits(q.a), q.g, list or {}}
+end
+
+local function mark_note(key, mark, number, ttl)
+  local n = tonumber(redis.call('HGET', key, 'n') or '0')
+  local place = 'r' .. digits(n % MARKS_MAX)
+  local old = redis.call('HGET', key, place)
+  if old then
+    redis.call('HDEL', key, 'm:' .. old)
+  end
+  redis.call('HSET', key, 'n', digits(n + 1), place, mark, 'm:' .. mark, number)
+  redis.call('PEXPIRE', key, ttl)
+end
+
+-- Incarnations of the edges where the user is said to be connected, each once.
+local function edges_of(key, now)
+  local list, seen = {}, {}
+  for _, d in ipairs(load_player(key, now).devices) do
+    if not seen[d.edge] then
+      seen[d.edge] = true
+      list[#list + 1] = d.edge
+    end
+  end
+  return list
+end
+
+-- KEYS outbox, sent; ARGV mark, payload, max bytes, mark's ttl ms
+local function event_send(keys, args)
+  local mark, payload, max_bytes, ttl = unpack(args)
+  local now = now_ms()
+  local q, before = queue_load(keys[1]), redis.call('HGET', keys[2], 'm:' .. mark)
+  if before then
+    return event_reply('DUP', now, q, before)
+  end
+  if not queue_fits(q, payload, max_bytes) then
+    return event_reply('FULL', now, q)
+  end
+  queue_push(q, payload, now)
+  mark_note(keys[2], mark, digits(q.n), ttl)
+  return event_reply('OK', now, q, digits(q.n))
+end
+
+-- KEYS inbox, player, sent; ARGV mark, payload, max bytes, mark's ttl ms, inbox' ttl ms
+local function event_put(keys, args)
+  local mark, payload, max_bytes, mark_ttl, ttl = unpack(args)
+  local now = now_ms()
+  local q, before = queue_load(keys[1]), redis.call('HGET', keys[3], 'm:' .. mark)
+  if before then
+    return event_reply('DUP', now, q, before)
+  end
+  if not queue_fits(q, payload, max_bytes) then
+    return event_reply('FULL', now, q)
+  end
+  queue_push(q, payload, now)
+  redis.call('PEXPIRE', keys[1], ttl)
+  mark_note(keys[3], mark, digits(q.n), mark_ttl)
+  return event_reply('OK', now, q, digits(q.n), edges_of(keys[2], now))
+end
+
+-- The numbers in `text` that are above base.
+local function numbers_above(text, base)
+  local list, has = {}, {}
+  for word in string.gmatch(text or '', '%d+') do
+    if tonumber(word) > base then
+      list[#list + 1] = word
+      has[word] = true
+    end
+  end
+  return list, has
+end
+
+-- KEYS inbox, player, relayed; ARGV origin, generation, base (everything up to there is settled for the origin), number, payload, max bytes,
+-- ttl ms. OK, DUP, GAP (one before it is missing), FULL (settled too: the recipient has no room), LOST (of a generation that is over).
+local function event_take(keys, args)
+  local origin, generation, base, number, payload, max_bytes, ttl = unpack(args)
+  local now = now_ms()
+  local f = redis.call('HMGET', keys[3], origin, 'f:' .. origin)
+  local g, last = string.match(f[1] or '', '^(%d+) (%d+)$')
+  local q, done = queue_load(keys[1]), tonumber(base)
+  local refused, is_refused = numbers_above(f[2], done)
+  if g and tonumber(generation) < tonumber(g) then
+    return event_reply('LOST', now, q)
+  end
+  if g == generation and tonumber(last) > done then
+    done = tonumber(last)
+  end
+  if tonumber(number) <= done then
+    return event_reply(is_refused[number] and 'FULL' or 'DUP', now, q)
+  end
+  if tonumber(number) > done + 1 then
+    return event_reply('GAP', now, q)
+  end
+  local fits = queue_fits(q, payload, max_bytes)
+  if fits then
+    queue_push(q, payload, now)
+    redis.call('PEXPIRE', keys[1], ttl)
+  else
+    refused[#refused + 1] = number
+  end
+  redis.call('HSET', keys[3], origin, generation .. ' ' .. number, 'f:' .. origin, table.concat(refused, ' '))
+  return event_reply(fits and 'OK' or 'FULL', now, q, fits and digits(q.n), fits and edges_of(keys[2], now))
+end
+
+-- KEYS inbox or outbox; ARGV count, max bytes
+local function events_get(keys, args)
+  local q = queue_load(keys[1])
+  return event_reply('OK', now_ms(), q, digits(q.n), queue_read(q, tonumber(args[1]), tonumber(args[2])))
+end
+
+-- KEYS inbox or outbox; ARGV generation ("": whichever), number: it and those before it go
+local function events_trim(keys, args)
+  local q = queue_load(keys[1])
+  if args[1] ~= '' and args[1] ~= q.g then
+    return event_reply('LOST', now_ms(), q, digits(q.n))
+  end
+  queue_trim(q, tonumber(args[2]))
+  return event_reply('OK', now_ms(), q, digits(q.n))
+end
+
+-- KEYS outboxes of a bucket. How much waits in each.
+local function outbox_heads(keys)
+  local list = {}
+  for i, key in ipairs(keys) do
+    local q = queue_load(key)
+    list[i] = digits(q.n - q.a)
+  end
+  return event_reply('OK', now_ms(), {a = 0, g = ''}, '', list)
+end
+
+register('mer1_event_send', event_send)
+register('mer1_event_put', event_put)
+register('mer1_event_take', event_take)
+register('mer1_events_get', events_get, {'no-writes'})
+register('mer1_events_trim', events_trim)
+register('mer1_outbox_heads', outbox_heads, {'no-writes'}, true)
 
 -- ---- the router's lease: hash e(poch) h(older) a(ddress) x (Redis' clock, ms); the key itself never expires: epochs may not start again ----
 
