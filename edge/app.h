@@ -23,6 +23,7 @@ struct edge_blame;
 struct edge_claims;
 struct edge_handover;
 struct edge_leave;
+struct edge_messages;
 struct edge_overload;
 
 struct edge_app {
@@ -50,6 +51,7 @@ struct edge_app {
     struct edge_seats *seats;
     struct edge_sessions *sessions;
     struct edge_tickets *tickets;
+    struct edge_messages *messages;
     struct edge_api *api;
     struct edge_overload *overload;
     struct edge_net *net;

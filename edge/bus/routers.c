@@ -12,7 +12,7 @@
 
 #include <meridian/mem.h>
 
-enum { REPORT_MS = 1000, KINDS = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_DRAIN + 1 };
+enum { REPORT_MS = 1000, KINDS = 64 /* above every kind's number */ };
 
 struct router {
     struct edge_routers *all;
@@ -146,6 +146,12 @@ static bool epoch_of(const Meridian__Internal__V1__RouterMessage *m, uint64_t *e
         return true;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_DRAIN_PLAN:
         *epoch = m->drain_plan->router_epoch;
+        return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_USER_NOTICE:
+        *epoch = m->user_notice->router_epoch;
+        return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_OTHER_REGIONS:
+        *epoch = m->other_regions->router_epoch;
         return true;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_DRAIN:
         *epoch = m->edge_drain->router_epoch;

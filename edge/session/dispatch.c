@@ -8,6 +8,7 @@
 
 #include <meridian/json.h>
 
+#include "edge/room/messages.h"
 #include "edge/session/overload.h"
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
@@ -161,6 +162,23 @@ static void on_get_game(struct edge_session *s, const CM(ClientMessage) * m)
         to_seats(s, m);
 }
 
+static void on_send_message(struct edge_session *s, const CM(ClientMessage) * m)
+{
+    const char *id = m->send_message->message_id;
+    bool named = mer_id_is_text(id, strlen(id), EDGE_MOVE_ID_MAX);
+    if (!taken_on(s, EDGE_WORK_ASK, named ? id : "send_message"))
+        return;
+    char session[EDGE_SESSION_ID_BYTES];
+    edge__session_id(s, session);
+    struct edge_message_sender from = {s->user->id, s->user->name, session};
+    edge_messages_send(s->all->app->messages, &from, m->send_message);
+}
+
+static void on_ack_messages(struct edge_session *s, const CM(ClientMessage) * m)
+{
+    edge_messages_ack(s->all->app->messages, s->user->id, m->ack_messages->seq);
+}
+
 static void on_ack(struct edge_session *s, const CM(ClientMessage) * m)
 {
     if (m->ack->offset <= s->offset)
@@ -220,6 +238,12 @@ static void handle(struct edge_session *s, const CM(ClientMessage) * m)
         break;
     case BODY(PING):
         on_ping(s, m);
+        break;
+    case BODY(SEND_MESSAGE):
+        on_send_message(s, m);
+        break;
+    case BODY(ACK_MESSAGES):
+        on_ack_messages(s, m);
         break;
     default:
         edge__session_error(s, CODE(UNKNOWN_TYPE), "no message of this type is known", NULL, 0);

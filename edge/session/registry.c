@@ -9,6 +9,7 @@
 
 #include <meridian/mem.h>
 
+#include "edge/room/messages.h"
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
 
@@ -87,6 +88,8 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
             edge_seats_join(app->seats, s->user->id, id, p->game);
         if (p->ticket[0] != 0 && !r->quiet)
             edge_tickets_tell(s, p->ticket, p->ticket_edge);
+        if (p->waiting_events > 0)
+            edge_messages_sync(app->messages, s->user->id, id);
     }
     registration_free(r);
 }

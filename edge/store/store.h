@@ -33,6 +33,7 @@
     X(ASIDE, "set aside, because it brought down its owners: nobody may run it") \
     X(HAS_GAME, "the user has a game: player.game") \
     X(HAS_TICKET, "the user has another waiting ticket: player.ticket") \
+    X(FULL, "no room there: nothing was stored") \
     X(AGAIN, "certainly not executed: try again") \
     X(UNKNOWN, "the outcome is unknown")
 #define X(name, text) EDGE_STORE_##name,
@@ -83,6 +84,7 @@ struct edge_player {
     const char *previous_edge, *previous_session; /* player_connect: what the entry of this device said before */
     const struct edge_device *devices;            /* all entries; player_connect: without the connecting device itself */
     size_t device_count;
+    uint64_t waiting_events; /* player_connect: in his inbox */
     uint64_t time_ms;
 };
 /* player is never NULL. */

@@ -2,6 +2,7 @@
  * store_int.h - what store.c, store_game.c, store_player.c and store_reply.c share. */
 #pragma once
 
+#include "edge/store/events.h"
 #include "edge/store/store.h"
 
 enum { EDGE_STORE_ARGS_MAX = 16, EDGE_STORE_DEVICES_MAX = 64 };
@@ -30,6 +31,7 @@ struct edge_store_op {
         edge_store_player_cb player;
         edge_store_text_cb text;
         edge_store_gids_cb gids;
+        edge_store_event_cb event;
     } cb;
     void *ctx;
     char *live_key;   /* live_get: what was asked for */

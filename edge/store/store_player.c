@@ -25,18 +25,22 @@ static void on_player(void *ctx, enum mer_err err, const redisReply *reply)
 struct request {
     const char *fn, *user, *arg[4];
     uint64_t lifetime_ms; /* 0: none */
-    bool ttl, durable;
+    bool ttl, durable, inbox;
 };
 
 static enum mer_err call(struct edge_store *s, const struct request *q, edge_store_player_cb cb, void *ctx)
 {
-    char key[EDGE_KEY_MAX];
+    char key[EDGE_KEY_MAX], inbox[EDGE_KEY_MAX];
     struct edge_store_cmd c;
     enum mer_err err = edge_key_player(key, q->user);
+    if (err == MER_OK)
+        err = mer_key_in_bucket(inbox, "inbox", edge_key_bucket(q->user), q->user);
     if (err != MER_OK)
         return err;
-    edge__store_fcall(&c, q->fn, 2);
+    edge__store_fcall(&c, q->fn, q->inbox ? 3 : 2);
     edge__store_arg_text(&c, key);
+    if (q->inbox)
+        edge__store_arg_text(&c, inbox);
     edge__store_arg_electable(&c, q->user);
     for (size_t i = 0; i < MER_COUNT(q->arg) && q->arg[i]; i++) {
         if (!q->arg[i][0] || strpbrk(q->arg[i], " \n") || strlen(q->arg[i]) > EDGE_KEY_ID_MAX)
@@ -56,7 +60,8 @@ static enum mer_err call(struct edge_store *s, const struct request *q, edge_sto
 enum mer_err edge_store_player_connect(struct edge_store *s, const char *user, const char *device, const char *session,
                                        edge_store_player_cb cb, void *ctx)
 {
-    struct request q = {.fn = "mer1_player_connect", .user = user, .arg = {device, s->conf.incarnation, session}, .ttl = true};
+    struct request q = {
+        .fn = "mer1_player_connect", .user = user, .arg = {device, s->conf.incarnation, session}, .ttl = true, .inbox = true};
     return call(s, &q, cb, ctx);
 }
 

@@ -94,9 +94,11 @@ bool edge__store_decode_player(const redisReply *reply, enum edge_store_result *
                                struct edge_device devices[EDGE_STORE_DEVICES_MAX])
 {
     *out = edge__store_nobody;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 11)
+    if (reply->type != REDIS_REPLY_ARRAY || (reply->elements != 11 && reply->elements != 12))
         return false;
     redisReply **e = reply->element;
+    if (reply->elements == 12 && !number(e[11], 10, &out->waiting_events))
+        return false;
     return status(e[0], result) && time_ms(e[1], &out->time_ms) && text(e[3], &out->game) && text(e[4], &out->game_owner) &&
            text(e[5], &out->ticket) && text(e[6], &out->ticket_edge) && number(e[7], 10, &out->ticket_expires_at_ms) &&
            text(e[8], &out->previous_edge) && text(e[9], &out->previous_session) && decode_devices(e[10], out, devices);

@@ -41,6 +41,8 @@ const numbered = {
     game_paused: [{ gameId: id, version: count, reason: one("player", "storage", "link") }, { untilMs: count }],
     game_resumed: [{ gameId: id, version: count, deadlineAtMs: count }],
     game_over: [{ gameId: id, version: count, ...result }],
+    message: [{ seq: count, from: id, fromName: text, fromRegion: id, messageId: id, text: id, sentAtMs: count }],
+    message_undelivered: [{ seq: count, messageId: id, to: id, region: id }],
 };
 
 const codes = one("bad_json", "unknown_type", "bad_field", "not_authenticated", "already_authenticated", "token_expiring", "no_such_game",
@@ -53,6 +55,7 @@ const unnumbered = {
         { resume: one("replayed", "snapshot", "gone"), reason: id },
     ],
     move_ok: [{ gameId: id, moveId: id, version: count }],
+    message_ok: [{ messageId: id, to: id }],
     error: [{ code: codes, message: id }, { re: id, retryAfterMs: count }],
     server_maintenance: [{ reconnectDelayMs: count }, { edge: id }],
     batch: [{ messages: list((m) => problemOf(m) === null) }],
