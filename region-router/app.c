@@ -92,6 +92,11 @@ static void on_drain(void *ctx)
     router_standby_release(app->standby, on_released, app);
 }
 
+static void on_reload(void *ctx)
+{
+    router_mesh_reload(((struct router_app *)ctx)->mesh);
+}
+
 /* ---- start --------------------------------------------------------------------------------------------------------------------------- */
 
 static enum mer_err read_password(struct router_app *app, struct mer_msg *msg)
@@ -244,6 +249,7 @@ enum mer_err router_app_create(struct router_app **out, struct router_config *co
     }
     mer_process_init(&app->process, &app->loop, &app->log, &app->metrics);
     app->process.on_drain = on_drain;
+    app->process.on_reload = on_reload;
     app->process.ctx = app;
     mer_timer_init(&app->stopping, on_stopping);
     mer_metrics_add_process(&app->metrics, &app->loop);

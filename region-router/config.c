@@ -33,6 +33,10 @@ const struct mer_conf_item router_config_items[] = {
     STR(mesh_listen, 0, 255, "", "where routers of other regions reach this one: host:port; empty: nowhere (R31)"),
     STRS(mesh_peers, 0, 64, "", "every router of every other region, as \"region host:port\"; empty: a region alone"),
     STR(control_listen, 0, 255, "", "where meridianctl reaches this router: unix:PATH, or host:port of loopback; empty: nowhere"),
+    STR(mesh_tls_cert, 0, 4095, "", "PEM certificate shown to routers of other regions: meridian://<region>/router (infra/host/certificates); read again on SIGHUP"),
+    STR(mesh_tls_key, 0, 4095, "", "PEM key of that certificate"),
+    STR(mesh_tls_ca, 0, 4095, "", "PEM authorities of the other regions' certificates"),
+    BOOL(mesh_plain, "false", "true: no TLS between regions, anybody who reaches mesh_listen may speak as a region: for tests only"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */
@@ -73,6 +77,18 @@ static enum mer_err validate_peers(const struct router_config *c, struct mer_buf
     return err;
 }
 
+static enum mer_err validate_mesh_tls(const struct router_config *c, struct mer_buf *errors)
+{
+    bool some = c->mesh_tls_cert[0] != 0 || c->mesh_tls_key[0] != 0 || c->mesh_tls_ca[0] != 0;
+    bool all = c->mesh_tls_cert[0] != 0 && c->mesh_tls_key[0] != 0 && c->mesh_tls_ca[0] != 0;
+    bool used = c->mesh_listen[0] != 0 || c->mesh_peers.count > 0;
+    if (c->mesh_plain && some)
+        return complain(errors, "mesh_plain: says no TLS, but there are mesh_tls files");
+    if (!c->mesh_plain && (used || some) && !all)
+        return complain(errors, "mesh_tls_cert, mesh_tls_key, mesh_tls_ca: all three are needed between regions");
+    return MER_OK;
+}
+
 enum mer_err router_config_validate(const struct router_config *c, struct mer_buf *errors)
 {
     enum mer_err err = MER_OK;
@@ -86,6 +102,6 @@ enum mer_err router_config_validate(const struct router_config *c, struct mer_bu
         err = complain(errors, "region: only A-Z a-z 0-9 _ -");
     if (c->control_listen[0] != 0 && strncmp(c->control_listen, "unix:", 5) != 0 && !is_loopback(c->control_listen))
         err = complain(errors, "control_listen: unix:PATH, or host:port of loopback: who reaches it gives orders");
-    enum mer_err peers = validate_peers(c, errors);
-    return peers != MER_OK ? peers : err;
+    enum mer_err peers = validate_peers(c, errors), tls = validate_mesh_tls(c, errors);
+    return peers != MER_OK ? peers : tls != MER_OK ? tls : err;
 }

@@ -16,6 +16,8 @@ struct router_config {
     uint32_t edge_handshakes_per_second;
     char *mesh_listen;
     struct mer_strs mesh_peers; /* "region host:port" each */
+    char *mesh_tls_cert, *mesh_tls_key, *mesh_tls_ca;
+    bool mesh_plain;
     char *control_listen;
     uint32_t log_level;         /* enum mer_level */
 };

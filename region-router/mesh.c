@@ -18,6 +18,7 @@
 #include <meridian/mem.h>
 
 #include "region-router/app.h"
+#include "region-router/mesh_tls.h"
 
 #define RV1(x) Meridian__Region__V1__##x
 #define BODY(x) MERIDIAN__REGION__V1__REGION_MESSAGE__BODY_##x
@@ -65,7 +66,8 @@ struct mesh_end { /* a link's user */
 
 struct router_mesh {
     struct router_app *app;
-    struct mer_links *links;
+    struct mer_links *links; /* NULL: a mesh of nobody */
+    struct router_mesh_tls tls;
     struct mesh_region *regions;
     size_t region_count;
     struct mer_list ends;
@@ -409,6 +411,9 @@ static enum mer_err open_links(struct router_mesh *m, struct mer_msg *msg)
                                 .incarnation = app->incarnation,
                                 .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER,
                                 .name = "mesh",
+                                .tls_client = m->tls.client,
+                                .tls_server = m->tls.server,
+                                .tls_identity = true,
                                 .between_regions = true,
                                 .admit = admit};
     enum mer_err err = mer_links_create(&m->links, &lc);
@@ -425,17 +430,33 @@ enum mer_err router_mesh_create(struct router_mesh **out, struct router_app *app
     m->app = app;
     mer_list_init(&m->ends);
     mer_metrics_add(&app->metrics, &m->set, metrics, M_COUNT, m->values);
+    router_mesh_tls_init(&m->tls, app);
     read_regions(m, &app->conf.mesh_peers);
     enum mer_err err = MER_OK;
     if (m->region_count > 0 || app->conf.mesh_listen[0] != 0) {
         m->scratch = mer_xmalloc(MER_LINK_PAYLOAD_MAX);
-        err = open_links(m, msg);
+        err = router_mesh_tls_load(&m->tls, msg);
+        if (err == MER_OK)
+            err = open_links(m, msg);
     }
     if (err != MER_OK)
         router_mesh_destroy(m);
     else
         *out = m;
     return err;
+}
+
+void router_mesh_reload(struct router_mesh *m)
+{
+    struct mer_msg msg;
+    if (m->links == NULL || m->app->conf.mesh_plain)
+        return;
+    if (router_mesh_tls_load(&m->tls, &msg) == MER_OK) {
+        mer_links_set_tls(m->links, m->tls.client, m->tls.server);
+        MER_LOG(&m->app->log, MER_INFO, "certificate.reload", KV_STR("file", m->app->conf.mesh_tls_cert));
+    } else {
+        MER_LOG(&m->app->log, MER_ERROR, "certificate.reload_failed", KV_STR("reason", msg.text));
+    }
 }
 
 void router_mesh_destroy(struct router_mesh *m)
@@ -448,6 +469,7 @@ void router_mesh_destroy(struct router_mesh *m)
         mer_list_remove(&end->node);
         free(end);
     }
+    router_mesh_tls_deinit(&m->tls);
     mer_metrics_remove(&m->set);
     mer_metrics_remove(&m->region_set);
     free(m->region_defs);

@@ -36,6 +36,8 @@ static const struct mer_metric_def metric_defs[M_COUNT] = {
     [M_SILENT] = {"silent_total", "links closed because nothing was heard for 3 s"},
     [M_DIAL_FAILED] = {"dial_failed_total", "attempts that got no connection"},
     [M_REFUSED] = {"refused_total", "accepted connections refused: too many links"},
+    [M_TLS_FAILED] = {"tls_failed_total", "connections that ended before they were a link because of TLS: certificate, version, or no TLS"},
+    [M_IMPOSTOR] = {"impostors_total", "links refused because the certificate names somebody else than the hello"},
     [M_IN] = {"messages_received_total", "messages received"},
     [M_OUT] = {"messages_sent_total", "messages sent"},
     [M_BYTES_IN] = {"received_bytes_total", "bytes received, with heads"},
@@ -89,7 +91,8 @@ static void stream_on_close(void *ctx, enum mer_err why, const char *text)
 {
     struct mer_link *l = ctx;
     l->absent = l->state == LINK_CONNECTING && why == MER_EREFUSED ? l->absent + (l->absent < UINT8_MAX) : 0;
-    mer__link_down(l, l->state == LINK_CONNECTING ? M_DIAL_FAILED : M_CLOSED, text != NULL && *text ? text : mer_err_text(why));
+    enum link_metric cause = why == MER_ETLS && l->state != LINK_UP ? M_TLS_FAILED : l->state == LINK_CONNECTING ? M_DIAL_FAILED : M_CLOSED;
+    mer__link_down(l, cause, text != NULL && *text ? text : mer_err_text(why));
 }
 static const struct mer_stream_cbs stream_cbs = {stream_on_open, stream_on_data, stream_on_close};
 
@@ -197,14 +200,14 @@ void mer__link_down(struct mer_link *l, enum link_metric cause, const char *why)
     bool was_up = l->state == LINK_UP;
     l->state = LINK_DOWN;
     mer_loop_disarm(ls->conf.loop, &l->timer);
-    let_stream_go(l);
     ls->values[cause]++;
-    if (cause == M_HOSTILE)
-        MER_LOG_RATE(ls->conf.log, MER_WARN, "link.refused", KV_STR("links", ls->conf.name),
-                     KV_STR("peer", l->peer.incarnation != NULL ? l->peer.incarnation : l->address), KV_STR("why", why));
+    if (cause == M_HOSTILE || cause == M_TLS_FAILED || cause == M_IMPOSTOR)
+        MER_LOG_RATE(ls->conf.log, MER_WARN, cause == M_IMPOSTOR ? "link.impostor" : "link.refused", KV_STR("links", ls->conf.name),
+                     KV_STR("peer", l->peer.incarnation), KV_STR("address", mer_stream_peer(l->stream)), KV_STR("why", why));
     else if (was_up)
         MER_LOG(ls->conf.log, MER_INFO, "link.down", KV_STR("links", ls->conf.name), KV_STR("peer", l->peer.incarnation),
                 KV_STR("why", why));
+    let_stream_go(l);
     if (was_up) {
         ls->values[M_UP]--;
         if (ls->conf.loop->now_ms - l->up_ms >= STABLE_MS)
@@ -251,6 +254,7 @@ static void dial(struct mer_link *l)
                                  .cbs = &stream_cbs,
                                  .ctx = l,
                                  .tls = c->tls_client,
+                                 .tls_any_name = c->tls_identity,
                                  .connect_timeout_ms = CONNECT_MS,
                                  .write_limit_bytes = STREAM_LIMIT};
     if (mer_stream_connect(&l->stream, &sc, l->address) != MER_OK) {
@@ -307,8 +311,25 @@ static void on_timer(struct mer_timer *t)
 static void links_free(struct mer_deferred *d)
 {
     struct mer_links *ls = MER_CONTAINER_OF(d, struct mer_links, free_later);
+    SSL_CTX_free(ls->conf.tls_client);
+    SSL_CTX_free(ls->conf.tls_server);
     free(ls->scratch);
     free(ls);
+}
+
+void mer_links_set_tls(struct mer_links *ls, SSL_CTX *client, SSL_CTX *server)
+{
+    SSL_CTX *old_client = ls->conf.tls_client, *old_server = ls->conf.tls_server;
+    if (client != NULL)
+        SSL_CTX_up_ref(client);
+    if (server != NULL)
+        SSL_CTX_up_ref(server);
+    ls->conf.tls_client = client;
+    ls->conf.tls_server = server;
+    if (ls->listener != NULL)
+        mer_listener_set_tls(ls->listener, server);
+    SSL_CTX_free(old_client);
+    SSL_CTX_free(old_server);
 }
 
 enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_conf *conf)
@@ -321,6 +342,8 @@ enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_con
         return MER_ENOMEM;
     }
     ls->conf = *conf;
+    ls->conf.tls_client = ls->conf.tls_server = NULL;
+    mer_links_set_tls(ls, conf->tls_client, conf->tls_server);
     ls->scratch = scratch;
     if (ls->conf.name == NULL)
         ls->conf.name = "peer";

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <meridian/mem.h>
+#include <meridian/tls.h>
 
 #include "link_private.h"
 
@@ -225,6 +226,20 @@ static const char *judge_hello(struct mer_link *l, const Meridian__Internal__V1_
     return c->admit != NULL ? c->admit(c->ctx, l, &peer) : NULL;
 }
 
+/* Does the certificate say what the hello says? */
+static bool is_impostor(const struct mer_link *l, const Meridian__Internal__V1__Hello *h)
+{
+    static const char *const roles[] = {NULL, "edge", "router", "geo", "ctl"};
+    const struct mer_links_conf *c = &l->links->conf;
+    if (!c->tls_identity || (l->dialled ? c->tls_client : c->tls_server) == NULL)
+        return false;
+    X509 *cert = mer_stream_peer_cert(l->stream);
+    const char *role = (unsigned)h->role < MER_COUNT(roles) ? roles[h->role] : NULL;
+    bool same = cert != NULL && role != NULL && mer_tls_identity_is(cert, h->region, role);
+    X509_free(cert);
+    return !same;
+}
+
 static bool dialled_by_smaller(const struct mer_link *l, const char *peer)
 {
     bool ours_smaller = strcmp(l->links->conf.incarnation, peer) < 0;
@@ -240,6 +255,8 @@ static bool settle_twins(struct mer_link *l, const char *peer)
             continue;
         if (o->state == LINK_UP && strcmp(o->peer.incarnation, peer) == 0) {
             if (o->dialled != l->dialled && dialled_by_smaller(o, peer)) {
+                if (!l->dialled) /* so that the other side knows whom it reached, and does not dial again and again */
+                    mer__link_say_hello(l);
                 mer__link_lost_to_twin(l, peer);
                 return false;
             }
@@ -267,8 +284,12 @@ static bool keep_peer(struct mer_link *l, const Meridian__Internal__V1__Hello *h
 
 static void take_hello(struct mer_link *l, const Meridian__Internal__V1__LinkFrame *f)
 {
+    if (is_impostor(l, f->hello)) {
+        mer__link_down(l, M_IMPOSTOR, "the certificate names somebody else");
+        return;
+    }
     const char *why = judge_hello(l, f->hello);
-    if (why == NULL && (f->has_payload || f->seq != 0 || f->ack != 0))
+    if (why == NULL && (f->has_payload || f->has_ping || f->has_pong || f->seq != 0 || f->ack != 0))
         why = "hello: with something else";
     if (why != NULL) {
         hostile(l, why);

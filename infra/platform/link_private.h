@@ -17,6 +17,8 @@ enum link_metric {
     M_SILENT,
     M_DIAL_FAILED,
     M_REFUSED,
+    M_TLS_FAILED,
+    M_IMPOSTOR,
     M_IN,
     M_OUT,
     M_BYTES_IN,

@@ -352,7 +352,8 @@ enum mer_err mer_stream_connect(struct mer_stream **out, const struct mer_stream
     struct mer_stream *s = mer__stream_new(conf, a.is_unix);
     if (!s)
         return MER_ENOMEM;
-    const char *name = conf->tls_name ? conf->tls_name : a.is_unix ? NULL : a.host;
+    snprintf(s->host, sizeof(s->host), "%s", address);
+    const char *name = conf->tls_name ? conf->tls_name : a.is_unix || conf->tls_any_name ? NULL : a.host;
     if (conf->tls && (err = mer__stream_tls_start(s, conf->tls, false, name)) != MER_OK) {
         discard(s);
         return err;
@@ -362,6 +363,11 @@ enum mer_err mer_stream_connect(struct mer_stream **out, const struct mer_stream
     connect_start(s, &a);
     *out = s;
     return MER_OK;
+}
+
+const char *mer_stream_peer(const struct mer_stream *s)
+{
+    return s->host;
 }
 
 void mer_stream_set_ctx(struct mer_stream *s, const struct mer_stream_cbs *cbs, void *ctx)

@@ -34,7 +34,7 @@ struct mer_stream {
     bool is_unix, open, closing, writing, resolving, handle_closed;
     enum mer_err why;
     char text[STREAM_TEXT_BYTES];
-    char host[STREAM_HOST_BYTES]; /* or path */
+    char host[STREAM_HOST_BYTES]; /* mer_stream_peer */
     uint8_t in[STREAM_READ_BYTES];
 };
 

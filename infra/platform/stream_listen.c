@@ -30,6 +30,21 @@ struct mer_listener {
     char address[LISTEN_ADDRESS_BYTES];
 };
 
+/* Once, because when the stream is closing the kernel does not know any more. */
+static void note_peer(struct mer_stream *s)
+{
+    struct sockaddr_storage sa;
+    char host[INET6_ADDRSTRLEN] = "?";
+    int n = sizeof(sa);
+    if (s->is_unix || uv_tcp_getpeername(&s->h.tcp, (struct sockaddr *)&sa, &n) != 0) {
+        snprintf(s->host, sizeof(s->host), "%s", s->is_unix ? "unix" : "gone");
+        return;
+    }
+    (void)uv_ip_name((struct sockaddr *)&sa, host, sizeof(host));
+    unsigned port = sa.ss_family == AF_INET ? ((struct sockaddr_in *)&sa)->sin_port : ((struct sockaddr_in6 *)&sa)->sin6_port;
+    snprintf(s->host, sizeof(s->host), sa.ss_family == AF_INET ? "%s:%u" : "[%s]:%u", host, ntohs((uint16_t)port));
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct mer_listener *l = server->data;
@@ -43,6 +58,7 @@ static void on_connection(uv_stream_t *server, int status)
         mer__stream_fail(s, MER_EIO, "not accepted");
         return;
     }
+    note_peer(s);
     l->on_accept(l->ctx, s);
     if (!s->closing && !s->cbs)
         mer_stream_close(s); /* nobody took it */
@@ -154,6 +170,14 @@ enum mer_err mer_listener_open(struct mer_listener **out, const struct mer_strea
 const char *mer_listener_address(const struct mer_listener *l)
 {
     return l->address;
+}
+
+void mer_listener_set_tls(struct mer_listener *l, SSL_CTX *ctx)
+{
+    if (ctx)
+        SSL_CTX_up_ref(ctx);
+    SSL_CTX_free(l->conf.tls);
+    l->conf.tls = ctx;
 }
 
 static void on_closed(uv_handle_t *h)

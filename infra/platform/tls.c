@@ -15,6 +15,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+#include <openssl/x509v3.h>
 
 #include <meridian/mem.h>
 
@@ -305,4 +306,51 @@ enum mer_err mer_tls_peer_create(SSL_CTX **out, bool server, const char *ca_file
     if (err == MER_EINVALID)
         mer_msgf(msg, "%s: its key is missing", cert_file);
     return finish(out, ctx, err);
+}
+
+/* ---- who a certificate is ---- */
+
+bool mer_tls_identity_is(const X509 *cert, const char *region, const char *role)
+{
+    char want[128];
+    int n = snprintf(want, sizeof(want), "meridian://%s/%s", region, role);
+    if (n < 0 || (size_t)n >= sizeof(want))
+        return false;
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    bool same = names && sk_GENERAL_NAME_num(names) == 1;
+    if (same) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, 0);
+        const ASN1_IA5STRING *uri = name->type == GEN_URI ? name->d.uniformResourceIdentifier : NULL;
+        same = uri && ASN1_STRING_length(uri) == n && memcmp(ASN1_STRING_get0_data(uri), want, (size_t)n) == 0;
+    }
+    GENERAL_NAMES_free(names);
+    return same;
+}
+
+/* False: one of the times cannot be read. */
+static bool seconds_between(const ASN1_TIME *from, const ASN1_TIME *to, int64_t *out)
+{
+    int days, seconds;
+    if (!from || ASN1_TIME_diff(&days, &seconds, from, to) != 1)
+        return false;
+    *out = (int64_t)days * 24 * 60 * 60 + seconds;
+    return true;
+}
+
+bool mer_tls_seconds_left(SSL_CTX *ctx, uint64_t wall_ms, int64_t *out)
+{
+    X509 *cert = SSL_CTX_get0_certificate(ctx), *issuer = NULL;
+    X509_STORE_CTX *look = X509_STORE_CTX_new();
+    ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)(wall_ms / 1000));
+    int64_t own = 0, above = 0;
+    bool found = cert && look && X509_STORE_CTX_init(look, SSL_CTX_get_cert_store(ctx), NULL, NULL) == 1 &&
+                 X509_STORE_CTX_get1_issuer(&issuer, look, cert) == 1 && seconds_between(now, X509_get0_notAfter(cert), &own) &&
+                 seconds_between(now, X509_get0_notAfter(issuer), &above);
+    if (found)
+        *out = own < above ? own : above;
+    ASN1_TIME_free(now);
+    X509_free(issuer);
+    X509_STORE_CTX_free(look);
+    ERR_clear_error();
+    return found;
 }

@@ -58,6 +58,8 @@ router_config() { # ID
     if [ ${#mesh_peers[@]} -gt 0 ]; then
         printf 'mesh_listen: "%s:%s"\n' "$address" "$(port_router_mesh "$1")"
         yaml_list mesh_peers "${mesh_peers[@]}"
+        printf 'mesh_tls_ca: "%s"\n' "$state/tls/mesh/ca.crt"
+        printf 'mesh_tls_cert: "%s"\nmesh_tls_key: "%s"\n' "$state/tls/mesh/router-$region".{crt,key}
     fi
     config_redis
 }

@@ -4,6 +4,7 @@
 #   keys/guest.jwks    the edges sign guests' tokens with it (EdDSA)
 #   keys/public.jwks   what the edges accept: both public halves
 #   tls/               own authority, certificate for localhost (P-256), ticket keys shared by the edges
+#   tls/mesh/          authority and certificates of the links between regions; regions that see each other share this folder
 
 keys_make() { # BUILD FOLDER
     local tool=$1/infra/platform/tools/meridian-keys dir=$state/keys
@@ -39,4 +40,14 @@ tls_make() {
                 -days 825 -sha256 -extfile <(tls_extensions) -out "$dir/server.crt" &&
             rm "$dir/server.csr"
     ) >"$state/log/tls.log" 2>&1 || { tail -n 5 "$state/log/tls.log" >&2; return 1; }
+}
+
+mesh_certificates_make() {
+    local dir=$state/tls/mesh
+    mkdir -p "$dir" || return 1
+    ( # regions may start side by side
+        flock 9 || exit 1
+        [ -s "$dir/ca.crt" ] || "$here/../host/certificates" make ca --dir "$dir" || exit 1
+        [ -s "$dir/router-$region.crt" ] || "$here/../host/certificates" make router "$region" --dir "$dir" --days 825
+    ) 9>"$dir/.lock"
 }

@@ -15,8 +15,8 @@
  * Two links of one pair (same incarnation): dialled by the same side, the newer wins; dialled by both at once, the one dialled by the
  * smaller incarnation, so that both sides keep the same. A dialled link that lost stays parked until its twin is down.
  *
- * Both ends are of one region, unless one of them is a geo agent or meridianctl, which belong to none; links that join regions (between_regions) have
- * ends in two.
+ * Both ends are of one region, unless one of them is a geo agent or meridianctl, which belong to none; links that join regions
+ * (between_regions) have ends in two.
  *
  * Whatever a peer sends wrongly closes the link with a logged, counted reason; nothing of a wrong frame has an effect. */
 #pragma once
@@ -59,9 +59,11 @@ struct mer_links_conf {
     void *ctx;
     uint32_t role;
     const char *region, *id, *incarnation; /* kept */
-    SSL_CTX *tls_client, *tls_server;      /* NULL: plain */
+    SSL_CTX *tls_client, *tls_server;      /* NULL: plain; ref'd */
     uint32_t peer_roles;                   /* bit (1 << role) of those that may be at the other end; 0: any */
     const char *name;                      /* what these links are, in names of metrics and the log: "bus"; kept; NULL: "peer" */
+    bool tls_identity;                     /* with TLS: the peer's certificate must say what its hello says (mer_tls_identity_is); its
+                                              address does not matter then. An impostor is refused and counted */
     bool between_regions;                  /* the peer must be of another region than ours, instead of the same */
     /* The owner's own say about a hello that is right otherwise; NULL, or why this peer is refused. May be NULL. */
     const char *(*admit)(void *ctx, const struct mer_link *l, const struct mer_link_peer *peer);
@@ -70,6 +72,8 @@ struct mer_links_conf {
 MER_MUST_CHECK enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_conf *conf);
 /* Accept on an address. At most one a `links`. */
 MER_MUST_CHECK enum mer_err mer_links_listen(struct mer_links *ls, const char *address, struct mer_msg *msg);
+/* Other certificates for links that begin from now on; ref'd. Those that are up stay up. */
+void mer_links_set_tls(struct mer_links *ls, SSL_CTX *client, SSL_CTX *server);
 const char *mer_links_address(const struct mer_links *ls); /* of the last listen */
 /* Dial and keep dialling. user: free for the caller (mer_link_user). */
 MER_MUST_CHECK enum mer_err mer_link_dial(struct mer_links *ls, const char *address, void *user, struct mer_link **out);

@@ -26,7 +26,8 @@ struct mer_stream_conf {
     const struct mer_stream_cbs *cbs;
     void *ctx;
     SSL_CTX *tls;         /* NULL: plain; kept (up-ref'd) */
-    const char *tls_name; /* name to verify as client; NULL: address only */
+    const char *tls_name; /* name to verify as client; NULL: the host of the address */
+    bool tls_any_name;    /* the chain alone is verified: the caller looks at the certificate himself */
     uint32_t connect_timeout_ms;
     size_t write_limit_bytes; /* queued but unsent: beyond it mer_stream_write answers MER_EBUSY */
 };
@@ -43,6 +44,8 @@ void mer_stream_close(struct mer_stream *s);
 void mer_stream_reset(struct mer_stream *s);
 /* The peer's certificate; NULL when plain. Caller frees. */
 X509 *mer_stream_peer_cert(const struct mer_stream *s);
+/* The address of who connected to us, or that was dialled, for logs; never NULL. */
+const char *mer_stream_peer(const struct mer_stream *s);
 /* For callers that set their own context after accept. */
 void mer_stream_set_ctx(struct mer_stream *s, const struct mer_stream_cbs *cbs, void *ctx);
 
@@ -53,4 +56,6 @@ MER_MUST_CHECK enum mer_err mer_listener_open(struct mer_listener **out, const s
                                               void (*on_accept)(void *ctx, struct mer_stream *s), void *ctx, struct mer_msg *msg);
 /* Address actually bound, as a peer of this host would connect to it. */
 const char *mer_listener_address(const struct mer_listener *l);
+/* For streams that are accepted from now on; ctx is ref'd. Those that are there keep what they have. */
+void mer_listener_set_tls(struct mer_listener *l, SSL_CTX *ctx);
 void mer_listener_close(struct mer_listener *l);

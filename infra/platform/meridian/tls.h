@@ -18,3 +18,9 @@ MER_MUST_CHECK enum mer_err mer_tls_tickets_reload(SSL_CTX *ctx, const char *tic
  * certificate is required. The name is the caller's to check, per connection (SSL_set1_host). */
 MER_MUST_CHECK enum mer_err mer_tls_peer_create(SSL_CTX **out, bool server, const char *ca_file, const char *cert_file,
                                                 const char *key_file, struct mer_msg *msg);
+
+/* Who a server of ours is: the certificate's only alternative name is the URI meridian://<region>/<role>. */
+bool mer_tls_identity_is(const X509 *cert, const char *region, const char *role);
+/* Seconds until the context's own certificate, or the authority that signed it, expires; negative: since. False when it has none, or its
+ * authority is not among those of the context. */
+bool mer_tls_seconds_left(SSL_CTX *ctx, uint64_t wall_ms, int64_t *out);

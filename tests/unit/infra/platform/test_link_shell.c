@@ -18,6 +18,7 @@
 #include <meridian/link.h>
 
 #include "meridian/internal/v1/internal.pb-c.h"
+#include "metric_moved.h"
 
 struct side {
     struct mer_links *links;
@@ -81,7 +82,7 @@ static void run_for(struct fix *f, unsigned ms)
     mer_loop_run(&f->loop);
 }
 
-static void open_side(struct fix *f, struct side *s, const char *incarnation)
+static void open_side_of(struct fix *f, struct side *s, const char *incarnation, const char *region)
 {
     struct mer_links_conf c = {.loop = &f->loop,
                                .log = &f->log,
@@ -90,14 +91,20 @@ static void open_side(struct fix *f, struct side *s, const char *incarnation)
                                .cbs = &cbs,
                                .ctx = s,
                                .role = MERIDIAN__INTERNAL__V1__ROLE__ROLE_EDGE,
-                               .region = "test",
+                               .region = region,
                                .id = incarnation,
                                .incarnation = incarnation,
                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_EDGE,
-                               .name = incarnation};
+                               .name = incarnation,
+                               .between_regions = strcmp(region, "test") != 0};
     struct mer_msg msg;
     assert_int_equal(mer_links_create(&s->links, &c), MER_OK);
     assert_int_equal(mer_links_listen(s->links, "127.0.0.1:0", &msg), MER_OK);
+}
+
+static void open_side(struct fix *f, struct side *s, const char *incarnation)
+{
+    open_side_of(f, s, incarnation, "test");
 }
 
 static int setup(void **state)
@@ -212,6 +219,42 @@ static void both_sides_keep_the_same_one_of_two_links(void **state)
     }
 }
 
+/* Without an expected incarnation: it learns from the refusal whom it reached. */
+static void who_loses_to_the_other_link_of_the_pair_waits_for_it(void **state)
+{
+    struct fix *f = *state;
+    dial(&f->a, &f->b); /* by the smaller incarnation: this one stays */
+    WAIT_FOR(f, f->a.ups == 1 && f->b.ups == 1);
+    dial(&f->b, &f->a);
+    WAIT_FOR(f, metric_value(&f->metrics, "meridian_link_a.1_duplicate_total") == 1);
+    run_for(f, 900); /* else it would come again and again, first after 50 ms */
+    assert_int_equal(metric_value(&f->metrics, "meridian_link_a.1_duplicate_total"), 1);
+    assert_int_equal(f->a.downs + f->b.downs, 0);
+    mer_link_close(f->a.link);
+    WAIT_FOR(f, f->a.ups == 2 && f->b.ups == 2);
+}
+
+static void the_round_trip_is_known_between_regions_and_only_there(void **state)
+{
+    struct fix *f = *state;
+    struct side us = {0}, eu = {0};
+    open_side_of(f, &us, "us.1", "us");
+    open_side_of(f, &eu, "eu.1", "eu");
+    struct mer_link *far = dial(&us, &eu), *near = dial(&f->a, &f->b);
+    assert_int_equal(mer_link_rtt_us(far), 0);
+    WAIT_FOR(f, us.ups == 1 && mer_link_rtt_us(far) > 0 && mer_link_rtt_us(eu.link) > 0);
+    assert_true(mer_link_rtt_us(far) < 3000 * 1000);
+    assert_int_equal(mer_link_queued(far), 0);
+    run_for(f, MER_LINK_SILENCE_MS + 600); /* pings are heartbeats too */
+    assert_int_equal(us.downs + eu.downs, 0);
+    assert_int_equal(mer_link_rtt_us(near), 0);
+    mer_link_close(far);
+    assert_int_equal(mer_link_rtt_us(far), 0);
+    mer_links_destroy(us.links);
+    mer_links_destroy(eu.links);
+    run_for(f, 1);
+}
+
 static void a_peer_that_is_not_the_expected_one_never_comes_up(void **state)
 {
     struct fix *f = *state;
@@ -282,6 +325,15 @@ static void put_heartbeat(struct raw *r, uint64_t seq, uint64_t ack, bool has_cr
     m.ack = ack;
     m.has_credit = has_credit;
     m.credit = credit;
+    put_frame(r, &m);
+}
+
+static void put_ping(struct raw *r, bool ping, bool pong)
+{
+    Meridian__Internal__V1__LinkFrame m = MERIDIAN__INTERNAL__V1__LINK_FRAME__INIT;
+    m.has_ping = ping;
+    m.has_pong = pong;
+    m.ping = m.pong = 1;
     put_frame(r, &m);
 }
 
@@ -361,6 +413,14 @@ static void hello_with_payload(struct raw *r)
     m.payload.len = 1;
     put_frame(r, &m);
 }
+static void hello_with_ping(struct raw *r)
+{
+    Meridian__Internal__V1__Hello h = good_hello();
+    Meridian__Internal__V1__LinkFrame m = MERIDIAN__INTERNAL__V1__LINK_FRAME__INIT;
+    m.hello = &h;
+    m.has_ping = 1;
+    put_frame(r, &m);
+}
 #define UP_ROW(name, what) \
     static void name(struct raw *r) \
     { \
@@ -378,6 +438,8 @@ UP_ROW(empty_payload, put_message(r, 1, 0, 0))
 UP_ROW(heartbeat_tells_of_a_lost_message, put_heartbeat(r, 1, 0, false, 0))
 UP_ROW(credit_out_of_range, put_heartbeat(r, 0, 0, true, 0xffffffff))
 UP_ROW(credit_sums_up_out_of_range, put_heartbeat(r, 0, 0, true, 1024 * 1024 - 5))
+UP_ROW(pong_of_no_ping, put_ping(r, false, true))
+UP_ROW(ping_and_pong_of_no_ping, put_ping(r, true, true))
 UP_ROW(garbage_later, put_message(r, 1, 0, 5); memset(r->bytes + r->len, 0xee, 20); r->len += 20)
 
 static const struct {
@@ -413,6 +475,9 @@ static const struct {
     ROW(heartbeat_before_hello, 0),
     ROW(hello_with_sequence, 0),
     ROW(hello_with_payload, 0),
+    ROW(hello_with_ping, 0),
+    ROW(pong_of_no_ping, 0),
+    ROW(ping_and_pong_of_no_ping, 0),
     ROW(second_hello, 0),
     ROW(sequence_0_then_2, 0),
     ROW(sequence_jumps, 0),
@@ -574,6 +639,8 @@ int main(void)
         T(an_idle_link_stays_up_by_heartbeats),
         T(a_dialled_link_comes_back_after_a_loss),
         T(both_sides_keep_the_same_one_of_two_links),
+        T(who_loses_to_the_other_link_of_the_pair_waits_for_it),
+        T(the_round_trip_is_known_between_regions_and_only_there),
         T(a_peer_that_is_not_the_expected_one_never_comes_up),
         T(callbacks_may_close_the_link_they_are_about),
         T(hostile_peers_are_closed_without_an_effect),
