@@ -15,6 +15,7 @@
 #include "region-router/match.h"
 #include "region-router/mesh.h"
 #include "region-router/region_report.h"
+#include "region-router/relay_shell.h"
 #include "region-router/standby.h"
 
 struct router_app {
@@ -31,6 +32,7 @@ struct router_app {
     struct router_control *control; /* NULL: nobody may ask */
     struct mer_redis *redis;
     struct mer_links *links;
+    struct router_relays *relays;
     struct router_mesh *mesh; /* links to the other regions; mesh of nobody: never NULL once created */
     struct router_standby *standby;
     struct router_keeper *keeper;

@@ -168,6 +168,8 @@ static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *who
     say_role(es, l);
     if (is_edge)
         router_claimer_up(&app->claimer, end->edge);
+    if (is_edge)
+        router_relays_tell(app->relays, end->edge);
 }
 
 /* Also over another link than the one that went. */

@@ -228,6 +228,9 @@ bool router__lead_message(struct router_app *app, struct router_edge *e, const I
     case BODY(GAMES_CLAIMED):
         router_claimer_answer(&app->claimer, e, m->games_claimed);
         return true;
+    case BODY(OUTBOX_FILLED):
+        router_relays_filled(app->relays, m->outbox_filled);
+        return true;
     case BODY(DRAIN_ASK):
         e->draining = true; /* its report may be a second away */
         take_drain(app, e);
@@ -277,6 +280,7 @@ void router__lead_start(struct router_app *app)
     router_mesh_tell_role(app->mesh);
     router_keeper_start(app->keeper, router_standby_shared_ms(app->standby));
     router_claimer_start(&app->claimer);
+    router_relays_start(app->relays);
 }
 
 void router__lead_stop(struct router_app *app)
@@ -285,6 +289,7 @@ void router__lead_stop(struct router_app *app)
         return;
     router_keeper_stop(app->keeper);
     router_claimer_stop(&app->claimer);
+    router_relays_stop(app->relays);
     router_match_deinit(&app->matcher);
     for (int i = ROUTER_M_MATCHES + 1; i < ROUTER_M_COUNT; i++) /* behind the gauges: counters go on */
         app->matcher_totals[i] += app->matcher.counts[i];
@@ -350,6 +355,10 @@ int router__status(void *ctx, const char *query, struct mer_buf *out)
         err = mer_buf_appends(out, ",\"regions\":");
     if (err == MER_OK)
         err = router_mesh_status(app->mesh, out);
+    if (err == MER_OK)
+        err = mer_buf_appends(out, ",\"relay\":");
+    if (err == MER_OK)
+        err = router_relays_status(app->relays, out);
     if (err == MER_OK)
         err = mer_buf_appends(out, "}\n");
     return err == MER_OK ? 200 : 500;

@@ -53,6 +53,18 @@ enum {
     ROUTER_GAMES_A_TARGET = 200, /* games a second that one edge takes over: one durable call each, beside its own moves */
     ROUTER_TARGETS_MAX = 64,     /* no special reason: games go round */
 
+    /* Relay */
+    ROUTER_RELAY_EVENTS_MAX = 128,  /* of one batch */
+    ROUTER_RELAY_BYTES = 32 * 1024, /* of one batch, which is half a frame: one event more than fits is still sent */
+    ROUTER_RELAY_INCOMING_MAX = 48, /* twice the window: what came before a cut link may still be under way */
+    ROUTER_RELAY_WINDOW = 24,       /* batches a region on their way: three quarters of what may wait on a link */
+    ROUTER_RELAY_TICK_MS = 50,
+    ROUTER_RELAY_RETRY_MS = 500,        /* after a failure; a shard fails over in seconds */
+    ROUTER_RELAY_ANSWER_MS = 10 * 1000, /* an answer that takes longer than the link's death would is lost */
+    ROUTER_RELAY_SCAN_FIRST = 64,       /* buckets a tick that a new leader looks at: all in a second */
+    ROUTER_RELAY_SCAN = 4,              /* ... and from then on: all in 13 s, for hints that were lost */
+    ROUTER_RELAY_SCANS_MAX = 256,       /* looks without an answer yet */
+
     /* Leadership */
     ROUTER_LEASE_MS = 10 * 1000,     /* architecture section 5 */
     ROUTER_RENEW_MS = 2 * 1000,      /* three tries before the holder stops acting at 2/3 */

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The relay's memory of what is on its way: every cell of the table, and what becomes of batches when reads fail, links go and answers lie.
+ */
+#include "unit.h"
+
+#include "region-router/limits.h"
+#include "region-router/relay.h"
+
+enum { GENERATION = 1, SETTLED = 100, NONE = UINT32_MAX };
+
+struct fix {
+    struct router_relay relay;
+    uint32_t read[MER_BUCKETS + 1]; /* asked for, in order */
+    unsigned reads;
+    uint64_t now;
+};
+
+static void read_cb(void *ctx, uint32_t bucket)
+{
+    struct fix *f = ctx;
+    f->read[f->reads++] = bucket;
+}
+
+static int setup(void **state)
+{
+    struct fix *f = calloc(1, sizeof *f);
+    struct router_relay_env env = {read_cb, f};
+    router_relay_init(&f->relay, &env);
+    f->now = 1000;
+    router_relay_link(&f->relay, true, f->now);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static void step(struct fix *f)
+{
+    router_relay_step(&f->relay, f->now);
+    router_relay_check(&f->relay);
+}
+
+static void mark(struct fix *f, uint32_t bucket)
+{
+    router_relay_mark(&f->relay, bucket, NONE);
+    step(f);
+}
+
+static void left(struct fix *f, uint32_t bucket, uint64_t count, uint64_t all)
+{
+    router_relay_left(&f->relay, bucket, GENERATION, SETTLED, SETTLED + count, SETTLED + all, f->now);
+    step(f);
+}
+
+static bool acked(struct fix *f, uint32_t bucket, uint64_t through)
+{
+    bool trim = router_relay_acked(&f->relay, bucket, GENERATION, through, f->now);
+    step(f);
+    return trim;
+}
+
+static void trimmed(struct fix *f, uint32_t bucket)
+{
+    router_relay_trimmed(&f->relay, bucket, f->now);
+    step(f);
+}
+
+#define assert_bucket(f, b, s) assert_string_equal(router_relay_state_name((f)->relay.bucket[b].state), #s)
+
+/* As the picture says it, written a second time. */
+static void every_cell_is_as_drawn(void **state)
+{
+    (void)state;
+    static const struct {
+        enum router_relay_state from;
+        enum router_relay_event on;
+        enum router_relay_state to;
+    } arrows[] = {
+        {ROUTER_RELAY_CLEAN, ROUTER_RELAY_ON_MARK, ROUTER_RELAY_READY},
+        {ROUTER_RELAY_READY, ROUTER_RELAY_ON_MARK, ROUTER_RELAY_READY},
+        {ROUTER_RELAY_READY, ROUTER_RELAY_ON_GO, ROUTER_RELAY_READING},
+        {ROUTER_RELAY_READING, ROUTER_RELAY_ON_MARK, ROUTER_RELAY_READING},
+        {ROUTER_RELAY_READING, ROUTER_RELAY_ON_LEFT, ROUTER_RELAY_SENT},
+        {ROUTER_RELAY_READING, ROUTER_RELAY_ON_DONE, ROUTER_RELAY_CLEAN},
+        {ROUTER_RELAY_READING, ROUTER_RELAY_ON_MORE, ROUTER_RELAY_READY},
+        {ROUTER_RELAY_READING, ROUTER_RELAY_ON_FAIL, ROUTER_RELAY_LATER},
+        {ROUTER_RELAY_SENT, ROUTER_RELAY_ON_MARK, ROUTER_RELAY_SENT},
+        {ROUTER_RELAY_SENT, ROUTER_RELAY_ON_TAKEN, ROUTER_RELAY_TRIMMING},
+        {ROUTER_RELAY_SENT, ROUTER_RELAY_ON_FAIL, ROUTER_RELAY_LATER},
+        {ROUTER_RELAY_TRIMMING, ROUTER_RELAY_ON_MARK, ROUTER_RELAY_TRIMMING},
+        {ROUTER_RELAY_TRIMMING, ROUTER_RELAY_ON_DONE, ROUTER_RELAY_CLEAN},
+        {ROUTER_RELAY_TRIMMING, ROUTER_RELAY_ON_MORE, ROUTER_RELAY_READY},
+        {ROUTER_RELAY_TRIMMING, ROUTER_RELAY_ON_FAIL, ROUTER_RELAY_LATER},
+        {ROUTER_RELAY_LATER, ROUTER_RELAY_ON_MARK, ROUTER_RELAY_LATER},
+        {ROUTER_RELAY_LATER, ROUTER_RELAY_ON_DUE, ROUTER_RELAY_READY},
+    };
+    unsigned seen = 0;
+    for (int s = 0; s < ROUTER_RELAY_NSTATES; s++)
+        for (int e = 0; e < ROUTER_RELAY_NEVENTS; e++) {
+            enum router_relay_state want = ROUTER_RELAY_NSTATES;
+            for (size_t i = 0; i < MER_COUNT(arrows); i++)
+                if (arrows[i].from == (enum router_relay_state)s && arrows[i].on == (enum router_relay_event)e) {
+                    want = arrows[i].to;
+                    seen++;
+                }
+            assert_int_equal(router_relay_next((enum router_relay_state)s, (enum router_relay_event)e), want);
+        }
+    assert_int_equal(seen, MER_COUNT(arrows));
+    assert_string_equal(router_relay_state_name(ROUTER_RELAY_NSTATES), "?");
+}
+
+static void a_batch_is_read_sent_acknowledged_and_trimmed(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    assert_int_equal(f->reads, 1);
+    assert_int_equal(f->read[0], 7);
+    left(f, 7, 3, 3);
+    assert_bucket(f, 7, SENT);
+    assert_int_equal(f->relay.waiting, 3);
+    assert_true(acked(f, 7, SETTLED + 3));
+    assert_bucket(f, 7, TRIMMING);
+    trimmed(f, 7);
+    assert_bucket(f, 7, CLEAN);
+    assert_int_equal(f->relay.waiting, 0);
+    assert_int_equal(f->relay.counts[ROUTER_R_EVENTS], 3);
+}
+
+static void what_did_not_fit_follows_at_once(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    left(f, 7, 3, 5);
+    assert_true(acked(f, 7, SETTLED + 3));
+    trimmed(f, 7);
+    assert_int_equal(f->reads, 2);
+    assert_bucket(f, 7, READING);
+    assert_int_equal(f->relay.waiting, 2);
+}
+
+static void a_mark_while_it_is_busy_is_not_forgotten(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    mark(f, 7); /* after the outbox was asked for: what it says may be older */
+    router_relay_empty(&f->relay, 7);
+    step(f);
+    assert_int_equal(f->reads, 2);
+    left(f, 7, 1, 1);
+    mark(f, 7);
+    assert_true(acked(f, 7, SETTLED + 1));
+    trimmed(f, 7);
+    assert_int_equal(f->reads, 3);
+    router_relay_empty(&f->relay, 7);
+    step(f);
+    assert_bucket(f, 7, CLEAN);
+    assert_int_equal(f->reads, 3);
+}
+
+static void a_failed_read_is_tried_again_later_and_holds_up_nobody(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    router_relay_failed(&f->relay, 7, f->now);
+    step(f);
+    assert_bucket(f, 7, LATER);
+    mark(f, 8);
+    assert_int_equal(f->read[1], 8);
+    f->now += ROUTER_RELAY_RETRY_MS - 1;
+    step(f);
+    assert_int_equal(f->reads, 2);
+    f->now++;
+    step(f);
+    assert_int_equal(f->read[2], 7);
+}
+
+static void a_lost_link_sends_everything_again_and_nothing_meanwhile(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    mark(f, 8);
+    left(f, 7, 2, 2);
+    router_relay_link(&f->relay, false, f->now);
+    assert_int_equal(f->relay.counts[ROUTER_R_LOST], 1);
+    assert_false(acked(f, 7, SETTLED + 2)); /* of the life before */
+    router_relay_failed(&f->relay, 8, f->now);
+    f->now += 60000;
+    step(f);
+    assert_int_equal(f->reads, 2);
+    router_relay_link(&f->relay, true, f->now);
+    step(f);
+    assert_int_equal(f->reads, 4);
+}
+
+static void a_batch_without_an_answer_is_given_up(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    left(f, 7, 2, 2);
+    f->now += ROUTER_RELAY_ANSWER_MS;
+    step(f);
+    assert_bucket(f, 7, LATER);
+    assert_int_equal(f->relay.counts[ROUTER_R_LOST], 1);
+}
+
+static void a_part_is_trimmed_and_the_rest_comes_later(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    left(f, 7, 5, 5);
+    assert_true(acked(f, 7, SETTLED + 2));
+    assert_int_equal(f->relay.bucket[7].acked_to, SETTLED + 2);
+    trimmed(f, 7);
+    assert_bucket(f, 7, LATER);
+    assert_int_equal(f->relay.waiting, 3);
+}
+
+static void nothing_taken_is_a_failure(void **state)
+{
+    struct fix *f = *state;
+    mark(f, 7);
+    left(f, 7, 5, 5);
+    assert_false(acked(f, 7, SETTLED));
+    assert_bucket(f, 7, LATER);
+}
+
+static void hostile_answers_change_nothing(void **state)
+{
+    struct fix *f = *state;
+    static const struct {
+        uint32_t bucket;
+        uint64_t generation, through;
+    } lies[] = {
+        {MER_BUCKETS, GENERATION, SETTLED + 1},
+        {UINT32_MAX, GENERATION, SETTLED + 1},
+        {8, GENERATION, SETTLED + 1},
+        {7, GENERATION + 1, SETTLED + 1},
+        {7, 0, SETTLED + 1},
+        {7, GENERATION, SETTLED + 3},
+        {7, GENERATION, UINT64_MAX},
+        {7, GENERATION, SETTLED - 1},
+        {7, GENERATION, 0},
+    };
+    mark(f, 7);
+    left(f, 7, 2, 2);
+    for (size_t i = 0; i < MER_COUNT(lies); i++) {
+        assert_false(router_relay_acked(&f->relay, lies[i].bucket, lies[i].generation, lies[i].through, f->now));
+        router_relay_check(&f->relay);
+        assert_bucket(f, 7, SENT);
+        assert_int_equal(f->relay.counts[ROUTER_R_STRAY], i + 1);
+    }
+    assert_true(acked(f, 7, SETTLED + 2));
+    assert_false(acked(f, 7, SETTLED + 2)); /* twice */
+}
+
+static void no_more_than_a_window_is_on_its_way(void **state)
+{
+    struct fix *f = *state;
+    for (uint32_t b = 0; b < MER_BUCKETS; b++)
+        mark(f, b);
+    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW);
+    left(f, 0, 1, 1);
+    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW);
+    assert_true(acked(f, 0, SETTLED + 1));
+    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW);
+    trimmed(f, 0);
+    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW + 1);
+}
+
+/* Random marks, failures, cuts and answers: what was marked is read in the end, and the sums hold after every step. */
+static void whatever_happens_every_mark_is_read_in_the_end(void **state)
+{
+    struct fix *f = *state;
+    uint32_t seed = 1;
+    static bool owed[MER_BUCKETS];
+    memset(owed, 0, sizeof owed);
+    for (int i = 0; i < 20000; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        uint32_t b = (seed >> 8) % 64;
+        struct router_relay_bucket *k = &f->relay.bucket[b];
+        f->now += (seed >> 20) % 50;
+        f->reads = 0;
+        if (k->state == ROUTER_RELAY_READING && (seed >> 28) < 12)
+            left(f, b, 2, 2 + (seed >> 30));
+        else if (k->state == ROUTER_RELAY_READING)
+            router_relay_failed(&f->relay, b, f->now);
+        else if (k->state == ROUTER_RELAY_SENT)
+            (void)acked(f, b, SETTLED + (seed >> 27) % 3);
+        else if (k->state == ROUTER_RELAY_TRIMMING)
+            trimmed(f, b);
+        else if ((seed >> 27) == 0)
+            router_relay_link(&f->relay, !f->relay.up, f->now);
+        else
+            router_relay_mark(&f->relay, b, NONE), owed[b] = true;
+        router_relay_check(&f->relay);
+    }
+    if (!f->relay.up)
+        router_relay_link(&f->relay, true, f->now);
+    for (int i = 0; i < 2000; i++) {
+        f->now += 100;
+        f->reads = 0;
+        step(f);
+        for (uint32_t b = 0; b < MER_BUCKETS; b++)
+            if (f->relay.bucket[b].state == ROUTER_RELAY_READING) {
+                router_relay_empty(&f->relay, b);
+                owed[b] = false;
+            } else if (f->relay.bucket[b].state == ROUTER_RELAY_TRIMMING) {
+                trimmed(f, b);
+            }
+    }
+    for (uint32_t b = 0; b < MER_BUCKETS; b++) {
+        assert_false(owed[b]);
+        assert_bucket(f, b, CLEAN);
+    }
+}
+
+static void its_memory_does_not_grow(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct router_relay) <= 80 * 1024); /* a region, whatever waits for it */
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(every_cell_is_as_drawn),
+        T(a_batch_is_read_sent_acknowledged_and_trimmed),
+        T(what_did_not_fit_follows_at_once),
+        T(a_mark_while_it_is_busy_is_not_forgotten),
+        T(a_failed_read_is_tried_again_later_and_holds_up_nobody),
+        T(a_lost_link_sends_everything_again_and_nothing_meanwhile),
+        T(a_batch_without_an_answer_is_given_up),
+        T(a_part_is_trimmed_and_the_rest_comes_later),
+        T(nothing_taken_is_a_failure),
+        T(hostile_answers_change_nothing),
+        T(no_more_than_a_window_is_on_its_way),
+        T(whatever_happens_every_mark_is_read_in_the_end),
+        T(its_memory_does_not_grow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
