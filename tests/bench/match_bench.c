@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * match_bench.c - how many tickets a second the matchmaking engine takes, without links: opened, offered, accepted, ordered, created.
+ * match_bench.c - what the matchmaking engine costs, without links: tickets opened, offered, accepted, ordered, created.
  *
- *   match_bench [TICKETS [WAITING]]      WAITING tickets that fit nobody stay in the pool meanwhile
+ *   match_bench [TICKETS [WAITING]]
  *
- * Prints one JSON line. Ratings are random over the whole range, so the pool is as full as the windows leave it. */
+ * WAITING tickets that fit nobody stay in the pool meanwhile and widen their window; as many again expire on the way, and every eighth
+ * ticket is cancelled and replaced. Ratings are random over the whole range, so the pool is as full as the windows leave it. Three figures,
+ * a JSON line: tickets a second of a core; bytes a waiting ticket; and how long after its partner's coming a ticket is
+ * offered when 100,000 come every second of the real clock. Ends with 1 when the engine's own check finds anything. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <meridian/clock.h>
 
 #include "region-router/match.h"
 
-enum { EDGES = 80, PENDING = 64 };
+enum { EDGES = 80, PENDING = 64, PACED_A_MS = 100, PACED = 300 * 1000, SLICE = 1000, CANCELLED = 8 };
 
 struct offer {
     char ticket[24], match[ROUTER_MATCH_ID_BYTES];
@@ -26,7 +31,7 @@ struct bench {
     unsigned offers;
     char created[ROUTER_MATCH_ID_BYTES];
     struct router_edge *owner;
-    uint64_t games;
+    uint64_t games, cancelled, expired;
 };
 
 static void on_offer(void *ctx, const struct router_ticket *t, const struct router_match *x, uint32_t deadline_ms)
@@ -48,7 +53,8 @@ static void on_waiting(void *ctx, const struct router_ticket *t, const char *rea
 }
 static void on_expired(void *ctx, const struct router_ticket *t, const char *reason)
 {
-    (void)ctx, (void)t, (void)reason;
+    (void)t, (void)reason;
+    ((struct bench *)ctx)->expired++;
 }
 static void on_create(void *ctx, const struct router_match *x)
 {
@@ -58,7 +64,10 @@ static void on_create(void *ctx, const struct router_match *x)
     b->games++;
 }
 
-static void open_one(struct bench *b, const struct mer_rng *r, uint64_t n, uint64_t now, unsigned rows)
+enum kind { PLAYS, WAITS, EXPIRES, TIRES };
+
+/* Returns the edge it came from. */
+static struct router_edge *open_one(struct bench *b, const struct mer_rng *r, uint64_t n, uint64_t now, enum kind kind)
 {
     char id[24];
     snprintf(id, sizeof id, "t-%llu", (unsigned long long)n);
@@ -67,13 +76,16 @@ static void open_one(struct bench *b, const struct mer_rng *r, uint64_t n, uint6
                                    .name = "Ann",
                                    .game = "memory",
                                    .players = 2,
-                                   .rows = rows,
+                                   .rows = 4,
                                    .cols = 4,
                                    .rating = mer_rng_below(r, ROUTER_RATING_MAX + 1),
                                    .edge = &b->e[mer_rng_below(r, EDGES)]};
-    if (rows != 4) /* never two of a kind within reach: they stay */
-        s.rating = 0, s.rows = 2 + (unsigned)(n % 9), s.cols = 2 + (unsigned)(n / 9 % 9), s.players = 4, s.user = "same";
+    if (kind != PLAYS) /* the same user: never two of a kind */
+        s.rating = 0, s.rows = 2 + (unsigned)(n % 9), s.cols = 2 + 2 * (unsigned)(n / 9 % 5), s.players = 4, s.user = "same";
+    if (kind == EXPIRES) /* at any time of the run */
+        s.waited_ms = ROUTER_TICKET_MS - 1000 - mer_rng_below(r, 15 * 1000);
     MER_ASSERT(router_match_open(&b->m, &s, now) == MER_OK);
+    return s.edge;
 }
 
 static void answer_all(struct bench *b, uint64_t now)
@@ -86,48 +98,119 @@ static void answer_all(struct bench *b, uint64_t now)
     b->created[0] = 0;
 }
 
-int main(int argc, char **argv)
+static void advance(struct bench *b, uint64_t now)
 {
-    static struct bench b;
-    uint64_t tickets = argc > 1 ? strtoull(argv[1], NULL, 10) : 2000000, waiting = argc > 2 ? strtoull(argv[2], NULL, 10) : 10000;
-    struct mer_rng_seeded s1, s2;
-    struct mer_rng r = mer_rng_seed(&s1, 1);
+    for (unsigned e = 0; e < EDGES; e++)
+        b->e[e].reported_ms = now;
+    router_match_advance(&b->m, now, SLICE);
+}
+
+static void cancel(struct bench *b, uint64_t n, const struct router_edge *from, uint64_t now)
+{
+    char id[24];
+    snprintf(id, sizeof id, "t-%llu", (unsigned long long)n);
+    router_match_cancel(&b->m, id, from, now);
+    b->cancelled++;
+}
+
+/* Of a core, whatever else the machine does. */
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* As fast as it goes; the engine's clock at 100,000 tickets a second, so that windows widen and tickets expire. */
+static double flat_out(struct bench *b, const struct mer_rng *r, uint64_t first, uint64_t tickets, uint64_t *now)
+{
+    double begin = cpu_seconds();
+    for (uint64_t i = 0; i < tickets; i++) {
+        if (i % PACED_A_MS == 0)
+            advance(b, ++*now);
+        bool tires = i % CANCELLED == 0;
+        struct router_edge *from = open_one(b, r, first + i, *now, tires ? TIRES : PLAYS);
+        if (tires)
+            cancel(b, first + i, from, *now);
+        answer_all(b, *now);
+    }
+    return cpu_seconds() - begin;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* 100,000 a second by the real clock. A ticket that completes a match has waited from when it was due. */
+static uint32_t paced_p99_us(struct bench *b, const struct mer_rng *r, uint64_t first, uint64_t *now, uint64_t *matches)
+{
+    static uint32_t late[PACED];
     struct mer_clock clock = mer_clock_system();
-    uint64_t now = 1000000;
-    mer_list_init(&b.edges);
+    uint64_t start_us = clock.mono_us(clock.ctx), begin = *now, n = 0;
+    for (uint64_t i = 0; i < PACED; i++) {
+        uint64_t due_us = start_us + i * 1000 / PACED_A_MS, now_us;
+        while ((now_us = clock.mono_us(clock.ctx)) < due_us)
+            ;
+        if (begin + (now_us - start_us) / 1000 > *now)
+            advance(b, *now = begin + (now_us - start_us) / 1000);
+        open_one(b, r, first + i, *now, PLAYS);
+        if (b->offers > 0)
+            late[n++] = (uint32_t)(clock.mono_us(clock.ctx) - due_us);
+        answer_all(b, *now);
+    }
+    qsort(late, n, sizeof late[0], by_size);
+    *matches = n;
+    return n > 0 ? late[n * 99 / 100] : 0;
+}
+
+static void start(struct bench *b, struct mer_rng rng, uint64_t now)
+{
+    mer_list_init(&b->edges);
     for (unsigned i = 0; i < EDGES; i++) {
-        b.e[i].host_hash = i / 8;
-        b.e[i].reported = true;
-        b.e[i].max_connections = 1000000;
-        mer_list_init(&b.e[i].tickets);
-        mer_list_push_back(&b.edges, &b.e[i].node);
+        b->e[i].host_hash = i / 8;
+        b->e[i].reported = true;
+        b->e[i].max_connections = 1000000;
+        mer_list_init(&b->e[i].tickets);
+        mer_list_push_back(&b->edges, &b->e[i].node);
     }
     struct router_match_env env = {.offer = on_offer,
                                    .release = on_release,
                                    .waiting = on_waiting,
                                    .expired = on_expired,
                                    .create = on_create,
-                                   .edges = &b.edges,
-                                   .rng = mer_rng_seed(&s2, 2),
-                                   .ctx = &b};
-    router_match_init(&b.m, &env, now);
-    for (uint64_t i = 0; i < waiting; i++)
-        open_one(&b, &r, i, now, 2);
-    uint64_t start_us = clock.mono_us(clock.ctx);
-    for (uint64_t i = 0; i < tickets; i++) {
-        if (i % 1000 == 0) { /* a million a second */
-            now++;
-            for (unsigned e = 0; e < EDGES; e++)
-                b.e[e].reported_ms = now;
-            router_match_advance(&b.m, now, 1000);
-        }
-        open_one(&b, &r, waiting + i, now, 4);
-        answer_all(&b, now);
-    }
-    double seconds = (double)(clock.mono_us(clock.ctx) - start_us) / 1e6;
+                                   .edges = &b->edges,
+                                   .rng = rng,
+                                   .ctx = b};
+    router_match_init(&b->m, &env, now);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench b;
+    uint64_t tickets = argc > 1 ? strtoull(argv[1], NULL, 10) : 2000000, waiting = argc > 2 ? strtoull(argv[2], NULL, 10) : 10000;
+    struct mer_rng_seeded s1, s2;
+    struct mer_rng r = mer_rng_seed(&s1, 1);
+    uint64_t now = 1000000, matches;
+    start(&b, mer_rng_seed(&s2, 2), now);
+    size_t before = mallinfo2().uordblks;
+    for (uint64_t i = 0; i < 2 * waiting; i++)
+        open_one(&b, &r, i, now, i % 2 == 0 ? WAITS : EXPIRES);
+    double each = waiting > 0 ? (double)(mallinfo2().uordblks - before) / (double)(2 * waiting) : 0;
+    double seconds = flat_out(&b, &r, 2 * waiting, tickets, &now);
     router_match_check(&b.m);
-    printf("{\"tickets\": %llu, \"games\": %llu, \"waiting\": %u, \"seconds\": %.3f, \"ticketsPerSecond\": %.0f}\n",
-           (unsigned long long)tickets, (unsigned long long)b.games, b.m.tickets.count, seconds, (double)tickets / seconds);
+    uint64_t games = b.games;
+    uint32_t p99_us = paced_p99_us(&b, &r, 2 * waiting + tickets, &now, &matches);
+    router_match_check(&b.m);
+    const uint64_t *c = b.m.counts;
+    bool whole = c[ROUTER_M_OPENED] == c[ROUTER_M_MATCHED] + c[ROUTER_M_CANCELLED] + c[ROUTER_M_EXPIRED] + b.m.tickets.count &&
+                 c[ROUTER_M_CANCELLED] == b.cancelled && c[ROUTER_M_EXPIRED] == b.expired;
+    printf("{\"tickets\": %llu, \"games\": %llu, \"cancelled\": %llu, \"expired\": %llu, \"waiting\": %u, \"cpuSeconds\": %.3f, "
+           "\"ticketsPerCpuSecond\": %.0f, \"bytesPerWaitingTicket\": %.0f, \"matchesAt100000PerSecond\": %llu, \"p99Us\": %u, \"whole\": "
+           "%s}\n",
+           (unsigned long long)tickets, (unsigned long long)games, (unsigned long long)b.cancelled, (unsigned long long)b.expired,
+           b.m.tickets.count, seconds, (double)tickets / seconds, each, (unsigned long long)matches, p99_us, whole ? "true" : "false");
     router_match_deinit(&b.m);
-    return 0;
+    return whole ? 0 : 1;
 }
