@@ -101,21 +101,26 @@ world_down() {
 
 world_processes() { if [ "$way" = namespaces ]; then echo wan forward; fi && echo meridian-geo; }
 
-# 0 when everything is ready.
-world_ready() {
+# What every region says of itself, each in a file (region_said) that whoever prints it removes; 0 when everything is ready.
+world_ask() { # [--json]
     local name
+    status_words=("$@")
+    [ -z "$(each_region region_status)" ] || return 1
     for name in $(world_processes); do [ -n "$(process_pid "$name")" ] || return 1; done
-    [ -n "$(dns_pid)" ] || return 1
-    for name in "${regions[@]}"; do in_region "$name" "$here/status" >/dev/null 2>&1 || return 1; done
+    [ -n "$(dns_pid)" ]
 }
+region_said() { printf '%s' "$state/run/status.$1.$$"; }
+region_status() { in_region "$1" "$here/status" "${status_words[@]}" >"$(region_said "$1")" 2>&1; }
 
-# endpoints.json of everything: the regions' own, put together.
+# endpoints.json of everything: the regions' own, put together. With 1 as world_ask --json has heard them.
 world_endpoints_json() { # WITH_READY
     local name namespace separator='' text
     printf '{\n  "page": "%s/",\n  "regions": [' "$(region_play_url "${regions[0]}")"
     for name in "${regions[@]}"; do
-        if [ "$1" = 1 ]; then text=$(in_region "$name" "$here/status" --json); else text=$(cat "$state/regions/$name/endpoints.json" 2>/dev/null); fi || true
-        text=$(sed -n '/^    {$/,/^    }$/p' <<<"$text")
+        text=$state/regions/$name/endpoints.json
+        [ "$1" = 0 ] || text=$(region_said "$name")
+        text=$(sed -n '/^    {$/,/^    }$/p' "$text" 2>/dev/null) || true
+        rm -f "$(region_said "$name")"
         [ -n "$text" ] || continue
         namespace=$(world_namespace "$name") && namespace="\"$namespace\""
         printf '%s\n%s' "$separator" "$(sed "s|^      \"name\": .*|&\n      \"address\": \"$(region_address "$name")\", \"namespace\": ${namespace:-null},|" <<<"$text")"
@@ -131,13 +136,15 @@ world_endpoints_write() {
     mv "$state/endpoints.json.new" "$state/endpoints.json"
 }
 
+# As world_ask has heard.
 world_table() {
     local name
     for name in "${regions[@]}"; do
         printf '\n%s' "$name"
         [ "$way" != namespaces ] || printf ', namespace %s' "$(world_namespace "$name")"
         printf '\n'
-        in_region "$name" "$here/status" | sed '/^$/d' || true
+        sed '/^$/d' "$(region_said "$name")"
+        rm -f "$(region_said "$name")"
     done
     printf '\n  dns            dig @127.0.0.1 -p %s %s +subnet=84.128.0.0/24 (pid %s); meridian-geo (pid %s): http://127.0.0.1:%s/status\n' \
         "$(port_dns)" "${footprint[zone]}" "$(dns_pid)" "$(pid_or meridian-geo -)" "$(port_geo)"
