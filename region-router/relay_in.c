@@ -121,7 +121,7 @@ static void on_taken(void *ctx, enum mer_err err, const redisReply *reply)
         t->outcome = NOT_TAKEN;
     } else {
         t->outcome = judge(rs, r.status);
-        if (r.status == MER_EVENT_OK)
+        if (r.status == MER_EVENT_OK || r.status == MER_EVENT_DUP)
             router__relay_notice(rs, t->event, t->len, &r);
     }
     settle(t->in);

@@ -85,7 +85,7 @@ struct router_relay_peer *router__relay_peer(struct router_relays *rs, const cha
 
 /* relay_in.c: a batch of another region's leader. */
 void router__relay_take(struct router_relay_peer *p, const Meridian__Region__V1__RelayBatch *b);
-/* Tells the edges named by a reply that the user has a new event. */
+/* Tells the edges named by a reply that the user has a new event, or, where it has no number, that he has had it for a while. */
 void router__relay_notice(struct router_relays *rs, const void *event, size_t len, const struct mer_event_reply *r);
 
 /* relay_refused.c: events of a batch found no room; their senders get word in their inboxes, then done(ctx, ok) comes. */

@@ -53,6 +53,7 @@ struct edge_messages {
     char *region[REGIONS_MAX]; /* the others */
     size_t region_count;
     bool regions_known;
+    struct mer_list syncs; /* under way */
     uint64_t values[M_COUNT];
     struct mer_metric_set set;
 };
@@ -65,9 +66,13 @@ struct sending {
     size_t event_len;
 };
 
+/* Reading an inbox for one session, or, where that is "", for all of its user here. */
 struct sync {
+    struct mer_list node;
     struct edge_messages *ms;
-    char session[];
+    bool again; /* asked for once more meanwhile: what was read may be older */
+    const char *session;
+    char user[];
 };
 
 /* ---- out to players ------------------------------------------------------------------------------------------------------------------ */
@@ -302,6 +307,64 @@ void edge_messages_send(struct edge_messages *ms, const struct edge_message_send
 
 /* ---- receiving ----------------------------------------------------------------------------------------------------------------------- */
 
+static struct sync *sync_find(struct edge_messages *ms, const char *user, const char *session)
+{
+    MER_LIST_EACH (it, &ms->syncs) {
+        struct sync *q = MER_LIST_ENTRY(it, struct sync, node);
+        if (strcmp(q->user, user) == 0 && strcmp(q->session, session) == 0)
+            return q;
+    }
+    return NULL;
+}
+
+static void sync_tell(struct sync *q, const struct mer_event_reply *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct shown s;
+        if (!shown_make(q->ms, &s, r->item[i]->str, r->item[i]->len, r->gone + 1 + i))
+            continue; /* stays until an acknowledgement behind it */
+        q->ms->values[M_SYNCED]++;
+        if (q->session[0] != 0)
+            edge_sessions_to_session(q->ms->app->sessions, q->session, &s.message);
+        else
+            edge_sessions_to_user(q->ms->app->sessions, q->user, &s.message);
+        shown_free(&s);
+    }
+}
+
+static void on_inbox(void *ctx, enum edge_store_result result, const struct mer_event_reply *r)
+{
+    struct sync *q = ctx;
+    mer_list_remove(&q->node);
+    if (result == EDGE_STORE_OK && q->again)
+        edge_messages_sync(q->ms, q->user, q->session); /* that one tells what is here, too */
+    else if (result == EDGE_STORE_OK)
+        sync_tell(q, r);
+    mer_free(&q);
+}
+
+void edge_messages_sync(struct edge_messages *ms, const char *user, const char *session)
+{
+    struct sync *q = sync_find(ms, user, session);
+    if (q != NULL) {
+        q->again = true;
+        return;
+    }
+    size_t user_len = strlen(user) + 1, len = strlen(session) + 1;
+    q = mer_try_malloc(sizeof(*q) + user_len + len);
+    if (q == NULL)
+        return; /* with the next connection */
+    q->ms = ms;
+    q->again = false;
+    memcpy(q->user, user, user_len);
+    q->session = memcpy(q->user + user_len, session, len);
+    mer_list_init(&q->node);
+    if (edge_store_inbox_get(ms->app->store, user, on_inbox, q) == MER_OK)
+        mer_list_push_back(&ms->syncs, &q->node);
+    else
+        mer_free(&q);
+}
+
 static void on_acked(void *ctx, enum edge_store_result result, const struct mer_event_reply *r)
 {
     struct edge_messages *ms = ctx;
@@ -309,36 +372,12 @@ static void on_acked(void *ctx, enum edge_store_result result, const struct mer_
     ms->values[M_ACKED] += result == EDGE_STORE_OK;
 }
 
-void edge_messages_ack(struct edge_messages *ms, const char *user, uint64_t seq)
+void edge_messages_ack(struct edge_messages *ms, const struct edge_message_sender *from, uint64_t seq, bool rest)
 {
-    if (edge_store_inbox_ack(ms->app->store, user, seq, on_acked, ms) != MER_OK)
+    if (edge_store_inbox_ack(ms->app->store, from->user, seq, on_acked, ms) != MER_OK)
         MER_LOG_RATE(&ms->app->log, MER_DEBUG, "message.ack_lost", KV_U64("seq", seq));
-}
-
-static void on_inbox(void *ctx, enum edge_store_result result, const struct mer_event_reply *r)
-{
-    struct sync *q = ctx;
-    for (size_t i = 0; result == EDGE_STORE_OK && i < r->count; i++) {
-        struct shown s;
-        if (!shown_make(q->ms, &s, r->item[i]->str, r->item[i]->len, r->gone + 1 + i))
-            continue; /* stays until an acknowledgement behind it */
-        q->ms->values[M_SYNCED]++;
-        edge_sessions_to_session(q->ms->app->sessions, q->session, &s.message);
-        shown_free(&s);
-    }
-    mer_free(&q);
-}
-
-void edge_messages_sync(struct edge_messages *ms, const char *user, const char *session)
-{
-    size_t len = strlen(session) + 1;
-    struct sync *q = mer_try_malloc(sizeof(*q) + len);
-    if (q == NULL)
-        return; /* with the next connection */
-    q->ms = ms;
-    memcpy(q->session, session, len);
-    if (edge_store_inbox_get(ms->app->store, user, on_inbox, q) != MER_OK)
-        mer_free(&q);
+    if (rest) /* read behind the acknowledgement, or before it: then some come twice */
+        edge_messages_sync(ms, from->user, from->session);
 }
 
 static void on_notice(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
@@ -347,8 +386,13 @@ static void on_notice(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
     struct shown s;
     if (!shown_make(ms, &s, m->user_notice->event.data, m->user_notice->event.len, m->user_notice->seq))
         return;
-    ms->values[M_PUSHED]++;
-    edge_sessions_to_user(ms->app->sessions, s.event->to, &s.message);
+    if (m->user_notice->seq == 0) {
+        if (edge_sessions_online(ms->app->sessions, s.event->to))
+            edge_messages_sync(ms, s.event->to, "");
+    } else {
+        ms->values[M_PUSHED]++;
+        edge_sessions_to_user(ms->app->sessions, s.event->to, &s.message);
+    }
     shown_free(&s);
 }
 
@@ -374,6 +418,7 @@ enum mer_err edge_messages_create(struct edge_messages **out, struct edge_app *a
 {
     struct edge_messages *ms = mer_xcalloc(1, sizeof(*ms));
     ms->app = app;
+    mer_list_init(&ms->syncs);
     mer_metrics_add(&app->metrics, &ms->set, defs, M_COUNT, ms->values);
     edge_routers_on(app->routers, MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_USER_NOTICE, on_notice, ms);
     edge_routers_on(app->routers, MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_OTHER_REGIONS, on_regions, ms);

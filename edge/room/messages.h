@@ -15,8 +15,8 @@ struct edge_message_sender { /* borrowed */
 MER_MUST_CHECK enum mer_err edge_messages_create(struct edge_messages **out, struct edge_app *app);
 /* Checked, stored, answered on the session by `message_ok` or `error`. */
 void edge_messages_send(struct edge_messages *ms, const struct edge_message_sender *from, const Meridian__Client__V1__SendMessage *m);
-/* The user has everything up to seq. Soft: what is lost comes again. */
-void edge_messages_ack(struct edge_messages *ms, const char *user, uint64_t seq);
+/* The user has everything up to seq; rest: this session wants what is behind it. Soft: what is lost comes again. */
+void edge_messages_ack(struct edge_messages *ms, const struct edge_message_sender *from, uint64_t seq, bool rest);
 /* What is in the user's inbox, to this session. */
 void edge_messages_sync(struct edge_messages *ms, const char *user, const char *session);
 /* After the store's last callback. */

@@ -176,7 +176,10 @@ static void on_send_message(struct edge_session *s, const CM(ClientMessage) * m)
 
 static void on_ack_messages(struct edge_session *s, const CM(ClientMessage) * m)
 {
-    edge_messages_ack(s->all->app->messages, s->user->id, m->ack_messages->seq);
+    char session[EDGE_SESSION_ID_BYTES];
+    edge__session_id(s, session);
+    struct edge_message_sender from = {s->user->id, s->user->name, session};
+    edge_messages_ack(s->all->app->messages, &from, m->ack_messages->seq, m->ack_messages->has_rest && m->ack_messages->rest);
 }
 
 static void on_ack(struct edge_session *s, const CM(ClientMessage) * m)

@@ -521,7 +521,7 @@ local function numbers_above(text, base)
 end
 
 -- KEYS inbox, player, relayed; ARGV origin, generation, base (everything up to there is settled for the origin), number, payload, max bytes,
--- ttl ms. OK, DUP, GAP (one before it is missing), FULL (settled too: the recipient has no room), LOST (of a generation that is over).
+-- ttl ms. Answers the user's edges too. OK, DUP (who took it may have died before he told them), GAP (one before it is missing), FULL (settled too: the recipient has no room), LOST (of a generation that is over).
 local function event_take(keys, args)
   local origin, generation, base, number, payload, max_bytes, ttl = unpack(args)
   local now = now_ms()
@@ -536,7 +536,7 @@ local function event_take(keys, args)
     done = tonumber(last)
   end
   if tonumber(number) <= done then
-    return event_reply(is_refused[number] and 'FULL' or 'DUP', now, q)
+    return event_reply(is_refused[number] and 'FULL' or 'DUP', now, q, '', edges_of(keys[2], now))
   end
   if tonumber(number) > done + 1 then
     return event_reply('GAP', now, q)

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// R29: direct messages within a region, over two edges: stored, then told; once, in order, to every device; again until they are acknowledged.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+
+import { Footprint } from "../faults/own.mjs";
+import { Client } from "../outside/client.mjs";
+import { player, readEndpoints, sleep, someUser } from "../outside/footprint.mjs";
+
+const print = new Footprint(Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 1500);
+let one;
+let two;
+
+before(() => {
+    print.up("--region", "us-east", "--edges", "2", "--routers", "1", "--replicas", "0");
+    [one, two] = readEndpoints(print.state).regions[0].edges.map((edge) => edge.ws);
+});
+after(async () => {
+    Client.dropAll();
+    print.down();
+});
+
+const connect = (ws, user, device = "phone") => Client.connect(ws, { ...player(user, { dir: print.state }), device });
+async function send(from, to, text, { messageId = randomUUID(), ...more } = {}) {
+    from.send("send_message", { to, text, messageId, ...more });
+    return from.next(["message_ok", "error"], (m) => (m.messageId ?? m.re) === messageId);
+}
+
+test("a message reaches every device wherever it is connected, and is answered when it is stored", async () => {
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    const a = await connect(one, ann);
+    const b1 = await connect(one, bob, "phone");
+    const b2 = await connect(two, bob, "tablet");
+    await Promise.all([b1.settle(), b2.settle(), sleep(300)]);
+    const messageId = randomUUID();
+    assert.deepEqual(await send(a, bob, "hello \u{1f44b}", { messageId }), { type: "message_ok", messageId, to: bob });
+    for (const b of [b1, b2]) {
+        const m = await b.next("message");
+        assert.deepEqual([m.from, m.text, m.messageId, m.fromRegion], [ann, "hello \u{1f44b}", messageId, "us-east"]);
+        assert.ok(Math.abs(m.sentAtMs - Date.now()) < 5000);
+    }
+    await Promise.all([a, b1, b2].map((c) => c.close()));
+});
+
+test("who was away gets what waits for him, in order, with each connection until he acknowledges it", async () => {
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    const a = await connect(one, ann);
+    for (let i = 0; i < 100; i++) {
+        if (i % 20 === 0) await sleep(900); // the rate of players
+        assert.equal((await send(a, bob, `text ${i}`)).type, "message_ok");
+    }
+    let last;
+    for (const ws of [one, two]) {
+        const b = await connect(ws, bob);
+        for (let i = 0; i < 100; i++) {
+            const m = await b.next("message");
+            assert.equal(m.text, `text ${i}`);
+            assert.ok(i === 0 || m.seq === last.seq + 1);
+            last = m;
+        }
+        await b.close();
+    }
+    const b = await connect(one, bob);
+    await b.next("message", (m) => m.seq === last.seq);
+    b.send("ack_messages", { seq: last.seq - 1 });
+    await b.settle();
+    await sleep(200);
+    await b.close();
+    const again = await connect(two, bob);
+    assert.equal((await again.next("message")).text, "text 99");
+    again.send("ack_messages", { seq: last.seq });
+    await again.settle();
+    await sleep(200);
+    await again.close();
+    const empty = await connect(one, bob);
+    await sleep(300);
+    await empty.settle();
+    assert.deepEqual(empty.unread.filter((m) => m.type === "message"), []);
+    await Promise.all([a, empty].map((c) => c.close()));
+});
+
+test("a skipped one is asked for", async () => {
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    const [a, b] = [await connect(one, ann), await connect(one, bob)];
+    await sleep(200);
+    for (let i = 0; i < 5; i++) await send(a, bob, `text ${i}`);
+    const { seq } = await b.next("message", (m) => m.text === "text 1");
+    await b.next("message", (m) => m.text === "text 4"); // as if the rest had been lost
+    b.unread = [];
+    b.send("ack_messages", { seq, rest: true });
+    for (let i = 2; i < 5; i++) assert.deepEqual((({ text, seq: n }) => [text, n])(await b.next("message")), [`text ${i}`, seq + i - 1]);
+    await Promise.all([a.close(), b.close()]);
+});
+
+test("the same message again is answered again and delivered once", async () => {
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    const [a, b] = [await connect(one, ann), await connect(two, bob)];
+    await sleep(200);
+    const messageId = randomUUID();
+    for (let i = 0; i < 3; i++) assert.equal((await send(a, bob, "once", { messageId })).type, "message_ok");
+    await send(a, bob, "last");
+    assert.deepEqual([(await b.next("message")).text, (await b.next("message")).text], ["once", "last"]);
+    await Promise.all([a.close(), b.close()]);
+});
+
+test("a full inbox refuses the new, keeps the old, and takes again when it is read", async () => {
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    const a = await connect(one, ann);
+    let refused;
+    let stored = 0;
+    for (; !refused && stored < 100; ) {
+        if (stored % 20 === 19) await sleep(950);
+        const said = await send(a, bob, "x".repeat(1024));
+        if (said.type === "message_ok") stored++;
+        else refused = said;
+    }
+    assert.deepEqual([refused?.code, refused?.retryAfterMs], ["try_again", 60_000]);
+    assert.ok(stored > 50 && stored < 64, `${stored} of 1 KiB`);
+    const b = await connect(two, bob);
+    let last;
+    for (let i = 0; i < stored; i++) last = await b.next("message");
+    b.send("ack_messages", { seq: last.seq });
+    await b.settle();
+    await sleep(200);
+    assert.equal((await send(a, bob, "now")).type, "message_ok");
+    assert.equal((await b.next("message")).text, "now");
+    await Promise.all([a.close(), b.close()]);
+});
+
+test("what is no message is refused and changes nothing", async () => {
+    const a = await connect(one, someUser("ann"));
+    const good = { to: "bob", text: "hi", messageId: "m" };
+    const bad = [
+        [{ ...good, to: "" }, "m"], [{ ...good, to: "two words" }, "m"], [{ ...good, to: "x".repeat(129) }, "m"], [{ ...good, to: "tab\there" }, "m"],
+        [{ ...good, text: "" }, "m"], [{ ...good, messageId: "" }, "send_message"], [{ ...good, messageId: "y".repeat(65) }, "send_message"],
+        [{ ...good, region: "atlantis" }, "m"], [{ ...good, region: "" }, "m"], [{ to: "bob", text: "hi" }, "send_message"],
+        [{ ...good, to: 5 }, "send_message"],
+    ];
+    for (const [fields, re] of bad) {
+        a.send("send_message", fields);
+        const said = await a.next("error");
+        assert.equal(said.code, "bad_field", JSON.stringify(fields).slice(0, 80));
+        if (said.re !== undefined) assert.equal(said.re, re, JSON.stringify(fields).slice(0, 80));
+        await sleep(60);
+    }
+    a.send("send_message", { ...good, text: "z".repeat(1025) }); // no string may be longer
+    await a.error("bad_json");
+    a.send("ack_messages", { seq: -1 });
+    await a.error("bad_field");
+    a.send("ack_messages", { seq: Number.MAX_SAFE_INTEGER });
+    await a.settle();
+    await a.close();
+});
+
+test("messages are limited like moves", async () => {
+    const a = await connect(one, someUser("ann"));
+    for (let i = 0; i < 60; i++) a.send("send_message", { to: "bob", text: "flood", messageId: `m${i}` });
+    const said = await a.error("rate_limited");
+    assert.ok(said.retryAfterMs > 0);
+    await a.close();
+});
