@@ -10,8 +10,8 @@
 
 #include "edge/net/http_private.h"
 
-/* Scripts and styles of our own only, sockets to wherever the game says; the page is in nobody's frame. */
-static const char csp[] = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'";
+/* Scripts and styles of our own only; sockets and requests to wherever the list of regions says; the page is in nobody's frame. */
+static const char csp[] = "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data:; frame-ancestors 'none'";
 
 static const struct {
     const char *ending, *type;

@@ -16,9 +16,9 @@ export const CONNECTION_MS = {
     handshake: 10000 /* from dialling to the last `connected` */,
     pong: 5000 /* protocol: no pong for that long, reconnect */,
     unanswered: 5000 /* a request without an answer makes us ask whether the server is alive */,
-    watch: 1000 /* how often silence is looked at */,
-    quiet: 4000 /* silence that matters while a game or a ticket is open and there is another region to go to */,
-    suspect: 1500 /* a pong that is so late makes us look around */,
+    watch: 500 /* how often silence is looked at */,
+    quiet: 3000 /* silence that matters while a game or a ticket is open and there is another region to go to */,
+    suspect: 1000 /* a pong that is so late makes us look around */,
 };
 
 /** Codes the client itself ends a connection with; the 4000s are free for applications. */
@@ -26,7 +26,7 @@ export const CLIENT_CODES = { HANDSHAKE: 4000, GAP: 4001, SILENCE: 4002, BAD_MES
 
 const ABNORMAL = 1006; /* what a browser says of every connection that ended without a close frame */
 
-const CLOCK_PINGS = 3; /* one a second after the start: the first round trip is often a slow one */
+const CLOCK_PINGS = 3; /* one at each look after the start: the first round trip is often a slow one */
 const SUBPROTOCOL = "meridian.v1.json";
 
 /* Who comes back says so at once: an edge under load lets him in before newcomers (protocol, 1.4). The id alone opens nothing. */

@@ -110,7 +110,8 @@ static void every_request_gets_its_answer(void **state)
         {200, "GET /index.html?x HTTP/1.1\r\nHost: h\r\n\r\n", "content-type: text/html; charset=utf-8"},
         {200, "GET /client/game.js HTTP/1.1\r\nHost: h\r\n\r\n", "content-type: text/javascript; charset=utf-8"},
         {200, "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-         "content-security-policy: default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'"},
+         "content-security-policy: default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src 'self' data:; frame-ancestors "
+         "'none'"},
         {200, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "x-content-type-options: nosniff"},
         {405, "POST / HTTP/1.1\r\nHost: h\r\n\r\n", "allow: GET, HEAD"},
         {505, "GET / HTTP/1.0\r\nHost: h\r\n\r\n", "\"code\":\"http_version\""},
