@@ -94,7 +94,9 @@ static void on_drain(void *ctx)
 
 static void on_reload(void *ctx)
 {
-    router_mesh_reload(((struct router_app *)ctx)->mesh);
+    struct router_app *app = ctx;
+    router_mesh_reload(app->mesh);
+    router_control_reload(app->control);
 }
 
 /* ---- start --------------------------------------------------------------------------------------------------------------------------- */

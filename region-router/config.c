@@ -32,7 +32,7 @@ const struct mer_conf_item router_config_items[] = {
     U32(edge_handshakes_per_second, 1, 100000, "500", "new players a second that one edge takes over from one that drains (R25)"),
     STR(mesh_listen, 0, 255, "", "where routers of other regions reach this one: host:port; empty: nowhere (R31)"),
     STRS(mesh_peers, 0, 64, "", "every router of every other region, as \"region host:port\"; empty: a region alone"),
-    STR(control_listen, 0, 255, "", "where meridianctl reaches this router: unix:PATH, or host:port of loopback; empty: nowhere"),
+    STR(control_listen, 0, 255, "", "where meridianctl reaches this router: unix:PATH, or host:port, with the mesh_tls files by mutual TLS and else of loopback only; empty: nowhere"),
     STR(mesh_tls_cert, 0, 4095, "", "PEM certificate shown to routers of other regions: meridian://<region>/router (infra/host/certificates); read again on SIGHUP"),
     STR(mesh_tls_key, 0, 4095, "", "PEM key of that certificate"),
     STR(mesh_tls_ca, 0, 4095, "", "PEM authorities of the other regions' certificates"),
@@ -100,8 +100,9 @@ enum mer_err router_config_validate(const struct router_config *c, struct mer_bu
         err = complain(errors, "id: only A-Z a-z 0-9 _ - (a dot separates the incarnation)");
     if (!mer_id_is_plain(c->region, strlen(c->region), 31))
         err = complain(errors, "region: only A-Z a-z 0-9 _ -");
-    if (c->control_listen[0] != 0 && strncmp(c->control_listen, "unix:", 5) != 0 && !is_loopback(c->control_listen))
-        err = complain(errors, "control_listen: unix:PATH, or host:port of loopback: who reaches it gives orders");
+    if (c->control_listen[0] != 0 && strncmp(c->control_listen, "unix:", 5) != 0 && !is_loopback(c->control_listen) &&
+        c->mesh_tls_cert[0] == 0)
+        err = complain(errors, "control_listen: beyond this machine only with the mesh_tls files: who reaches it gives orders");
     enum mer_err peers = validate_peers(c, errors), tls = validate_mesh_tls(c, errors);
     return peers != MER_OK ? peers : tls != MER_OK ? tls : err;
 }

@@ -428,6 +428,12 @@ static const struct mer_link_cbs cbs = {on_up, on_message, on_down};
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
 
+/* A unix socket needs none: the file's rights say who may. */
+static SSL_CTX *tls_of(const struct router_app *app)
+{
+    return strncmp(app->conf.control_listen, "unix:", 5) == 0 ? NULL : router_mesh_tls_server(app->mesh);
+}
+
 enum mer_err router_control_create(struct router_control **out, struct router_app *app, struct mer_msg *msg)
 {
     struct router_control *c;
@@ -449,10 +455,18 @@ enum mer_err router_control_create(struct router_control **out, struct router_ap
                                 .region = app->conf.region,
                                 .id = app->conf.id,
                                 .incarnation = app->incarnation,
+                                .tls_server = tls_of(app),
+                                .tls_identity = true,
                                 .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_CTL,
                                 .name = "control"};
     enum mer_err err = mer_links_create(&c->links, &lc);
     return err == MER_OK ? mer_links_listen(c->links, app->conf.control_listen, msg) : err;
+}
+
+void router_control_reload(struct router_control *c)
+{
+    if (c != NULL)
+        mer_links_set_tls(c->links, NULL, tls_of(c->app));
 }
 
 void router_control_destroy(struct router_control *c)

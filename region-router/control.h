@@ -15,5 +15,7 @@ struct router_control;
 
 /* Without control_listen in the configuration: *out is NULL. */
 MER_MUST_CHECK enum mer_err router_control_create(struct router_control **out, struct router_app *app, struct mer_msg *msg);
+/* The certificate was read again: new links show it. NULL is allowed. */
+void router_control_reload(struct router_control *c);
 /* After Redis is gone, which gave every outstanding call its end. NULL is allowed. */
 void router_control_destroy(struct router_control *c);

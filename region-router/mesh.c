@@ -433,11 +433,12 @@ enum mer_err router_mesh_create(struct router_mesh **out, struct router_app *app
     router_mesh_tls_init(&m->tls, app);
     read_regions(m, &app->conf.mesh_peers);
     enum mer_err err = MER_OK;
-    if (m->region_count > 0 || app->conf.mesh_listen[0] != 0) {
-        m->scratch = mer_xmalloc(MER_LINK_PAYLOAD_MAX);
+    bool joined = m->region_count > 0 || app->conf.mesh_listen[0] != 0;
+    if (joined || app->conf.mesh_tls_cert[0] != 0)
         err = router_mesh_tls_load(&m->tls, msg);
-        if (err == MER_OK)
-            err = open_links(m, msg);
+    if (joined && err == MER_OK) {
+        m->scratch = mer_xmalloc(MER_LINK_PAYLOAD_MAX);
+        err = open_links(m, msg);
     }
     if (err != MER_OK)
         router_mesh_destroy(m);
@@ -449,14 +450,20 @@ enum mer_err router_mesh_create(struct router_mesh **out, struct router_app *app
 void router_mesh_reload(struct router_mesh *m)
 {
     struct mer_msg msg;
-    if (m->links == NULL || m->app->conf.mesh_plain)
+    if (m->tls.server == NULL)
         return;
     if (router_mesh_tls_load(&m->tls, &msg) == MER_OK) {
-        mer_links_set_tls(m->links, m->tls.client, m->tls.server);
+        if (m->links != NULL)
+            mer_links_set_tls(m->links, m->tls.client, m->tls.server);
         MER_LOG(&m->app->log, MER_INFO, "certificate.reload", KV_STR("file", m->app->conf.mesh_tls_cert));
     } else {
         MER_LOG(&m->app->log, MER_ERROR, "certificate.reload_failed", KV_STR("reason", msg.text));
     }
+}
+
+SSL_CTX *router_mesh_tls_server(const struct router_mesh *m)
+{
+    return m->tls.server;
 }
 
 void router_mesh_destroy(struct router_mesh *m)

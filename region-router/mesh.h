@@ -31,6 +31,8 @@ struct router_mesh_region {
 MER_MUST_CHECK enum mer_err router_mesh_create(struct router_mesh **out, struct router_app *app, struct mer_msg *msg);
 /* Reads the certificates again, for links that begin from now on; files that are no good change nothing. */
 void router_mesh_reload(struct router_mesh *m);
+/* Our certificate, for other links that show it; NULL: none. */
+SSL_CTX *router_mesh_tls_server(const struct router_mesh *m);
 void router_mesh_destroy(struct router_mesh *m);
 /* One handler a kind; set before messages can come. Only the leader's handlers are called, and only while we lead. */
 void router_mesh_on(struct router_mesh *m, Meridian__Region__V1__RegionMessage__BodyCase kind, router_mesh_cb cb, void *ctx);

@@ -121,10 +121,11 @@ static enum mer_err run(struct talk *t, const char *address, SSL_CTX *tls)
                                 .cbs = &cbs,
                                 .ctx = t,
                                 .role = MERIDIAN__INTERNAL__V1__ROLE__ROLE_CTL,
-                                .region = "ctl", /* belongs to none */
+                                .region = CTL_REGION,
                                 .id = "ctl",
                                 .incarnation = "ctl.0",
                                 .tls_client = tls,
+                                .tls_identity = true,
                                 .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER,
                                 .name = "control"};
     char incarnation[64];

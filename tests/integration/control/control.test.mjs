@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // meridianctl against real routers: what it tells is so, its exit codes are honest, and what it orders happens and is written down.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { connect } from "node:net";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -43,7 +43,7 @@ async function until(what, condition, ms = 15_000) {
 }
 
 describe("meridianctl", { timeout: 180_000 }, () => {
-    before(() => local("up", "--detach", "--binaries", build, "--port", String(base), "--replicas", "0"));
+    before(() => local("up", "--detach", "--region", "us-east", "--binaries", build, "--port", String(base), "--replicas", "0"));
     after(() => {
         local("down");
         rmSync(state, { recursive: true, force: true });
@@ -125,6 +125,38 @@ describe("meridianctl", { timeout: 180_000 }, () => {
             socket.destroy();
         }
         assert.equal(ctl(["edges"]).code, 0);
+    });
+
+    test("comes by mutual TLS, with a certificate that says so", async () => {
+        const certs = path.join(state, "certificates");
+        mkdirSync(certs);
+        for (const [role, place] of [["ca"], ["router", "us-east"], ["ctl", "world"], ["geo", "world"]]) {
+            const done = spawnSync(path.join(root, "infra/host/certificates"), ["--dir", certs, "make", role, ...(place ? [place] : [])], { encoding: "utf8" });
+            assert.equal(done.status, 0, done.stderr);
+        }
+        const file = (name) => path.join(certs, name);
+        const address = `127.0.0.1:${base + 290}`;
+        const router = spawn(path.join(build, "region-router/meridian-router"), ["--config", path.join(state, "config", `${region().routers[0].id}.yaml`),
+            ...Object.entries({
+                id: "us-east-r7", link_listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", control_listen: address, mesh_tls_cert: file("router-us-east.crt"),
+                mesh_tls_key: file("router-us-east.key"), mesh_tls_ca: file("ca.crt"),
+            }).flatMap(([key, value]) => ["--set", `${key}=${value}`])], { stdio: "ignore" });
+        const as = (name) => ["--cert", file(`${name}.crt`), "--key", file(`${name}.key`), "--ca", file("ca.crt"), "--timeout", "2", "--json", "routers"];
+        try {
+            const told = await until("an answer", () => {
+                const done = ctl(as("ctl-world"), { routers: [address] });
+                return done.code === 0 && done.lines()[0];
+            });
+            assert.equal(told.router.id, "us-east-r7");
+            assert.equal(ctl(as("geo-world"), { routers: [address] }).code, 3, "another role");
+            assert.equal(ctl(["--timeout", "2", "routers"], { routers: [address] }).code, 3, "no certificate");
+        } finally {
+            router.kill("SIGKILL");
+        }
+        const open = spawnSync(path.join(build, "region-router/meridian-router"), ["--check-config", "--config",
+            path.join(state, "config", `${region().routers[0].id}.yaml`), "--set", "control_listen=0.0.0.0:1"], { encoding: "utf8" });
+        assert.equal(open.status, 2);
+        assert.match(open.stderr, /control_listen: beyond this machine/);
     });
 
     test("drains an edge, says so before, and it is written down", async () => {
