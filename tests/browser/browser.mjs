@@ -28,7 +28,7 @@ export function readEndpoints() {
 /** Starts what a test ended of the footprint, and waits until it is ready. */
 export function restart() {
     const env = { ...process.env, MERIDIAN_LOCAL: process.env.MERIDIAN_STATE ?? path.dirname(endpoints()) };
-    const done = spawnSync(`${root}infra/local/up`, ["--detach"], { env, encoding: "utf8", timeout: 120000 });
+    const done = spawnSync(`${root}infra/local/up`, ["--detach", "--regions", "us-east"], { env, encoding: "utf8", timeout: 120000 });
     assert.equal(done.status, 0, done.stdout + done.stderr);
 }
 

@@ -60,7 +60,7 @@ class Footprint {
     up(...sets) {
         const wide = ["handshakes_per_second=100000", "handshakes_burst=100000", "connections_per_address=100000"];
         const args = [...wide, ...sets].flatMap((set) => ["--edge-set", set]);
-        this.local("up", "--detach", "--edges", "1", "--binaries", build, "--port", String(this.base), ...args);
+        this.local("up", "--detach", "--regions", "us-east", "--edges", "1", "--binaries", build, "--port", String(this.base), ...args);
         const [region] = JSON.parse(readFileSync(path.join(this.state, "endpoints.json"), "utf8")).regions;
         this.edge = region.edges[0];
     }

@@ -23,7 +23,7 @@ export class Footprint {
     }
     // Also starts again what has ended.
     up(...more) {
-        this.local("up", "--detach", "--binaries", build, "--port", String(this.base), ...more);
+        this.local("up", "--detach", "--regions", "us-east", "--binaries", build, "--port", String(this.base), ...more);
         [this.region] = readEndpoints(this.state).regions;
     }
     down() {

@@ -31,7 +31,7 @@ function local(command, ...args) {
 }
 // Also starts what is missing.
 function up() {
-    local("up", "--detach", "--binaries", build, "--port", String(base));
+    local("up", "--detach", "--regions", "us-east", "--binaries", build, "--port", String(base));
     edges = JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8")).regions[0].edges;
 }
 

@@ -22,7 +22,7 @@ function local(command, ...args) {
     assert.equal(done.status, 0, done.stdout + done.stderr);
 }
 const endpoints = () => JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8")).regions[0];
-const up = () => local("up", "--detach", "--binaries", build, "--port", String(base), "--edges", "3");
+const up = () => local("up", "--detach", "--regions", "us-east", "--binaries", build, "--port", String(base), "--edges", "3");
 
 before(up);
 after(() => {

@@ -28,7 +28,7 @@ function local(command, ...args) {
 }
 // Also starts what is missing.
 function up() {
-    local("up", "--detach", "--binaries", build, "--port", String(base));
+    local("up", "--detach", "--regions", "us-east", "--binaries", build, "--port", String(base));
     return JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8")).regions[0];
 }
 
