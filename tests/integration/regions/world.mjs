@@ -2,7 +2,7 @@
 // Several regions by infra/local/up in a state folder of their own: their addresses, the wide area between them, and commands run where they live.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -32,8 +32,6 @@ const run = (program, words, env = process.env) => {
     const done = spawnSync(program, words, { encoding: "utf8", env, timeout: 120_000 });
     return { code: done.status, out: done.stdout, err: done.stderr };
 };
-export const namespaces = () => (existsSync("/run/netns") ? readdirSync("/run/netns").filter((name) => name.startsWith("mer-")) : []);
-export const devices = () => run("ip", ["-o", "link"]).out.split("\n").map((line) => line.match(/^\d+: (mer[0-9a-f]{8})/)?.[1]).filter(Boolean);
 
 export class World {
     constructor(port) {
@@ -60,6 +58,13 @@ export class World {
     }
     region(name) {
         return this.endpoints.regions.find((region) => region.name === name);
+    }
+
+    // Namespaces and devices of this world that are there; others' may be, too.
+    traces() {
+        const mark = this.endpoints.regions[0].namespace.slice(4, 12);
+        const found = `${readdirSync("/run/netns").join("\n")}\n${run("ip", ["-o", "link"]).out}`.match(new RegExp(`mer-?${mark}[-a-z]*`, "g"));
+        return [...new Set(found)].sort();
     }
 
     // One command to the wide area; its answer's lines.
