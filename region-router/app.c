@@ -223,6 +223,8 @@ static enum mer_err create_parts(struct router_app *app, struct mer_msg *msg)
         err = create_links(app, msg);
     if (err == MER_OK)
         err = router_mesh_create(&app->mesh, app, msg);
+    if (err == MER_OK)
+        err = router_crossing_init(&app->crossing, app, msg);
     if (err == MER_OK && (err = router_relays_create(&app->relays, app)) != MER_OK)
         mer_msgf(msg, "mesh_peers: %s", mer_err_text(err));
     if (err == MER_OK && ((err = create_standby(app)) != MER_OK || (err = create_keeper(app)) != MER_OK))
@@ -295,6 +297,7 @@ void router_app_destroy(struct router_app *app)
     router_edges_close(&app->edges);
     mer_links_destroy(app->links);
     router_relays_destroy(app->relays);
+    router_crossing_deinit(&app->crossing);
     router_mesh_destroy(app->mesh);
     router_standby_destroy(app->standby);
     router_keeper_destroy(app->keeper);

@@ -9,6 +9,7 @@
 
 #include "region-router/claims_shell.h"
 #include "region-router/config.h"
+#include "region-router/cross_shell.h"
 #include "region-router/control.h"
 #include "region-router/edges.h"
 #include "region-router/electable_shell.h"
@@ -43,6 +44,7 @@ struct router_app {
     char leader[ROUTER_HOLDER_BYTES];
     bool leading; /* the matcher is alive */
     struct router_matcher matcher;
+    struct router_crossing crossing; /* matches with other regions */
     struct mer_timer match_timer; /* what the matcher wants next */
     struct mer_hook match_hook;
     struct mer_timer stopping; /* SIGTERM: releasing the lease may take so long */

@@ -172,13 +172,14 @@ static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *who
         router_relays_tell(app->relays, end->edge);
 }
 
-/* Also over another link than the one that went. */
-static bool incarnation_linked(const struct router_edges *es, const char *incarnation)
+struct router_edge *router_edges_find(const struct router_edges *es, const char *incarnation)
 {
-    MER_LIST_EACH (it, &es->edges)
-        if (strcmp(MER_LIST_ENTRY(it, struct router_edge, node)->incarnation, incarnation) == 0)
-            return true;
-    return false;
+    MER_LIST_EACH (it, &es->edges) {
+        struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
+        if (strcmp(e->incarnation, incarnation) == 0)
+            return e;
+    }
+    return NULL;
 }
 
 static void edge_lost(struct router_app *app, struct router_edge *e)
@@ -186,7 +187,7 @@ static void edge_lost(struct router_app *app, struct router_edge *e)
     struct router_edges *es = &app->edges;
     mer_list_remove(&e->node); /* first: nothing is placed here any more */
     es->values[ROUTER_E_EDGES]--;
-    if (!incarnation_linked(es, e->incarnation))
+    if (router_edges_find(es, e->incarnation) == NULL) /* also over another link than the one that went */
         router_claimer_down(&app->claimer, e);
     if (app->leading)
         router_match_edge_lost(&app->matcher, e, app->loop.now_ms);

@@ -40,6 +40,8 @@ void router_edges_close(struct router_edges *es);
 void router_edges_deinit(struct router_edges *es);
 /* Lost like anything in flight when the link is down or full: whoever waits for an answer has a deadline. */
 void router_edges_send(struct router_edges *es, struct mer_link *l, const Meridian__Internal__V1__RouterMessage *m);
+/* By incarnation; NULL: not linked. */
+struct router_edge *router_edges_find(const struct router_edges *es, const char *incarnation);
 /* To every geo agent; a packed control.v1.ControlMessage. */
 void router_edges_tell_geo(struct router_edges *es, const void *payload, size_t len);
 /* Tells everybody who leads, and the edges the list of edges if it is us. */

@@ -64,6 +64,10 @@ static void instruct(struct router_app *app, const struct router_edge *e, const 
 static void send_offer(void *ctx, const struct router_ticket *t, const struct router_match *x, uint32_t deadline_ms)
 {
     struct router_app *app = ctx;
+    if (t->edge->region != 0) {
+        router_crossing_offer(&app->crossing, t, x, deadline_ms);
+        return;
+    }
     IM(SeatOffer) o = MERIDIAN__INTERNAL__V1__SEAT_OFFER__INIT;
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     o.router_epoch = router__lead_epoch(app);
@@ -79,6 +83,10 @@ static void send_offer(void *ctx, const struct router_ticket *t, const struct ro
 static void send_release(void *ctx, const struct router_ticket *t, const struct router_match *x)
 {
     struct router_app *app = ctx;
+    if (t->edge->region != 0) {
+        router_crossing_release(&app->crossing, t, x);
+        return;
+    }
     IM(SeatRelease) r = MERIDIAN__INTERNAL__V1__SEAT_RELEASE__INIT;
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     r.router_epoch = router__lead_epoch(app);
@@ -123,7 +131,11 @@ static void send_expired(void *ctx, const struct router_ticket *t, const char *r
     send_expired_id(ctx, t->edge, t->id, reason);
 }
 
-static void fill_seat(IM(CreateSeat) * s, const struct router_seat *seat, char *bot_user, unsigned number)
+struct seat_texts {
+    char bot_user[8], edge[ROUTER_NAME_BYTES + ROUTER_REGION_NAME_BYTES];
+};
+
+static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct router_seat *seat, struct seat_texts *text, unsigned number)
 {
     static const char *const names[ROUTER_PLAYERS_MAX] = {"Robin", "Kim", "Sasha", "Noor"};
     *s = (IM(CreateSeat))MERIDIAN__INTERNAL__V1__CREATE_SEAT__INIT;
@@ -133,9 +145,13 @@ static void fill_seat(IM(CreateSeat) * s, const struct router_seat *seat, char *
         s->kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
         s->ticket_id = (char *)seat->ticket->id;
         s->edge = seat->ticket->edge->incarnation;
+        if (seat->ticket->far != NULL) {
+            router_crossing_name(&app->crossing, seat->ticket->edge->region, seat->ticket->far, text->edge, sizeof text->edge);
+            s->edge = text->edge;
+        }
     } else {
-        snprintf(bot_user, 8, "bot:%u", number);
-        s->user = bot_user;
+        snprintf(text->bot_user, sizeof text->bot_user, "bot:%u", number);
+        s->user = text->bot_user;
         s->name = (char *)names[number];
         s->kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_BOT;
     }
@@ -147,9 +163,9 @@ static void send_create(void *ctx, const struct router_match *x)
     IM(GameCreate) c = MERIDIAN__INTERNAL__V1__GAME_CREATE__INIT;
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     IM(CreateSeat) seat[ROUTER_PLAYERS_MAX], *seats[ROUTER_PLAYERS_MAX];
-    char bot_user[ROUTER_PLAYERS_MAX][8];
+    struct seat_texts text[ROUTER_PLAYERS_MAX];
     for (unsigned i = 0; i < x->key.players; i++) {
-        fill_seat(&seat[i], &x->seat[i], bot_user[i], i);
+        fill_seat(app, &seat[i], &x->seat[i], &text[i], i);
         seats[i] = &seat[i];
     }
     c.router_epoch = router__lead_epoch(app);
@@ -171,6 +187,8 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
     static const enum router_bots bots[] = {[MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE] = ROUTER_BOTS_NONE,
                                             [MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL] = ROUTER_BOTS_FILL,
                                             [MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW] = ROUTER_BOTS_NOW};
+    uint16_t latency[ROUTER_REGIONS_MAX];
+    router_crossing_latencies(&app->crossing, o, latency);
     bool known = o->bots >= MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE && o->bots <= MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW;
     struct router_ticket_spec s = {.id = o->ticket_id,
                                    .user = o->user,
@@ -182,7 +200,8 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
                                    .rating = o->rating,
                                    .waited_ms = o->waited_ms,
                                    .bots = known ? bots[o->bots] : ROUTER_BOTS_NONE,
-                                   .edge = e};
+                                   .edge = e,
+                                   .latency = latency};
     enum mer_err err = router_match_open(&app->matcher, &s, app->loop.now_ms);
     if (err == MER_OK)
         return;
@@ -220,10 +239,14 @@ bool router__lead_message(struct router_app *app, struct router_edge *e, const I
         router_match_cancel(&app->matcher, m->ticket_cancel->ticket_id, e, now);
         return true;
     case BODY(SEAT_ANSWER):
+        router_crossing_answer(&app->crossing, m->seat_answer);
         router_match_answer(&app->matcher, m->seat_answer->ticket_id, m->seat_answer->match_id, m->seat_answer->accepted, e, now);
         return true;
     case BODY(GAME_CREATED):
         router_match_created(&app->matcher, m->game_created->match_id, m->game_created->created, e, now);
+        return true;
+    case BODY(FAR_MESSAGE):
+        router_far_out(&app->crossing, e, m->far_message);
         return true;
     case BODY(GAMES_CLAIMED):
         router_claimer_answer(&app->claimer, e, m->games_claimed);
@@ -268,6 +291,9 @@ void router__lead_start(struct router_app *app)
                                    .waiting = send_waiting,
                                    .expired = send_expired,
                                    .create = send_create,
+                                   .tell = router_crossing_tell,
+                                   .untell = router_crossing_untell,
+                                   .regions = &app->crossing.regions,
                                    .edges = &app->edges.edges,
                                    .rng = app->rng,
                                    .ctx = app};

@@ -89,11 +89,15 @@ bool edge__bus_got(struct bus_peer *p, const uint8_t *payload, size_t len)
 {
     struct edge_bus *b = p->bus;
     Meridian__Internal__V1__BusMessage *m = meridian__internal__v1__bus_message__unpack(NULL, len, payload);
-    bool good = m != NULL && strcmp(m->from, p->incarnation) == 0;
+    char from[EDGE_FAR_NAME_BYTES];
+    bool good = m != NULL && edge_far_name(from, p->incarnation, m->from) && strcmp(from, p->incarnation) == 0;
     if (good) {
+        char *wire = m->from;
         p->used_ms = b->conf.loop->now_ms;
         b->values[M_RECEIVED]++;
+        m->from = from;
         dispatch(b, m);
+        m->from = wire;
     } else {
         b->values[M_BAD]++;
         MER_LOG_RATE(b->conf.log, MER_WARN, "bus.bad_message", KV_STR("peer", p->incarnation),
@@ -193,6 +197,7 @@ void edge_bus_destroy(struct edge_bus *b)
         return;
     edge__bus_peers_deinit(b);
     b->carrier->close(b);
+    edge__lives_close(b);
     mer_loop_hook_remove(&b->hook);
     mer_metrics_remove(&b->set);
     mer_buf_deinit(&b->loopback);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bus.h - messages between the edges of a region (architecture section 3, "Seats on other edges"). An interface with two carriers: direct
+ * bus.h - messages between edges (architecture section 3, "Seats on other edges"). An interface with two carriers inside a region: direct
  * links, dialled on the first message (unix socket inside a host), and Redis' sharded pub/sub, one channel an edge, for edges that cannot
- * reach each other (decision 14). All edges of a region must have the same. A pair that says nothing for 60 s ends. A message to oneself
+ * reach each other (decision 14). All edges of a region must have the same. Edges of other regions ("region/incarnation") are reached
+ * through the routers (far.h). A pair that says nothing for 60 s ends. A message to oneself
  * takes the same way through the codec and arrives in the same turn (MER_PHASE_LOOPBACK), so nobody above knows where the other side is.
  *
  * Within one life of a pair messages arrive in order, exactly once. When it ends what was in flight is lost and on_peer_down tells both
@@ -13,12 +14,13 @@
 #include "meridian/internal/v1/internal.pb-c.h"
 
 struct edge_bus;
+struct edge_far;
 struct edge_store;
 struct mer_redis;
 
 enum edge_bus_carrier { EDGE_BUS_LINKS, EDGE_BUS_REDIS };
 
-typedef void (*edge_bus_cb)(void *ctx, const Meridian__Internal__V1__BusMessage *m); /* borrowed; m->from is the sender's incarnation */
+typedef void (*edge_bus_cb)(void *ctx, const Meridian__Internal__V1__BusMessage *m); /* borrowed; m->from is the sender */
 
 struct edge_bus_conf {
     struct mer_loop *loop;
@@ -34,6 +36,8 @@ struct edge_bus_conf {
 };
 
 MER_MUST_CHECK enum mer_err edge_bus_create(struct edge_bus **out, const struct edge_bus_conf *conf, struct mer_msg *msg);
+/* The way to other regions (kept; must outlive the bus); without one their edges cannot be reached. */
+void edge_bus_use_far(struct edge_bus *b, struct edge_far *far);
 /* One handler a message kind; set before messages can come. */
 void edge_bus_on(struct edge_bus *b, Meridian__Internal__V1__BusMessage__BodyCase kind, edge_bus_cb cb, void *ctx);
 /* The life of a pair ended, or the peer could not be reached (its liveness key is gone: dead = true). Comes at most once a life. At most

@@ -4,7 +4,9 @@
  *   bus.c      messages: packing, handlers, the loopback, metrics, the public functions
  *   peers.c    the other edges: finding, waiting for, losing and forgetting them
  *   links.c    carrier: direct links
- *   pubsub.c   carrier: Redis' sharded pub/sub; pair.c (pure) is what makes of it lives in which nothing is lost
+ *   pubsub.c   carrier: Redis' sharded pub/sub
+ *   far_peers.c   carrier: the routers, for edges of other regions
+ *   lives.c    of these two, with pair.c (pure): what makes lives in which nothing is lost of carriers that lose
  *
  * A carrier knows how to reach a peer and to bring payloads to it; whatever both must do the same way is in peers.c. */
 #pragma once
@@ -12,6 +14,7 @@
 #include <meridian/map.h>
 
 #include "edge/bus/bus.h"
+#include "edge/bus/far.h"
 #include "edge/bus/pair.h"
 
 enum peer_state { PEER_IDLE, PEER_ASKING, PEER_REACHING, PEER_UP, PEER_DEAD };
@@ -19,6 +22,7 @@ enum peer_state { PEER_IDLE, PEER_ASKING, PEER_REACHING, PEER_UP, PEER_DEAD };
 /* Timer: ASKING: ask again. REACHING: look, give up. UP: look whether it is idle. DEAD: forget. */
 struct bus_peer {
     struct edge_bus *bus; /* NULL: the bus is gone, only answers are awaited */
+    const struct bus_carrier *carrier;
     char *incarnation;
     enum peer_state state;
     struct mer_buf waiting; /* payloads, each behind its length (host order, 4 bytes) */
@@ -34,12 +38,12 @@ struct bus_peer {
         struct mer_link *up;
         struct mer_link *dial; /* ours; may be `up` */
     } link;
-    struct { /* pubsub.c */
+    struct { /* lives.c */
         struct edge_pair pair;
         struct mer_timer beat;
         uint64_t heard_ms, said_ms, beat_ms;
-        size_t unanswered; /* bytes published, of which Redis said nothing yet */
-        bool knocking;     /* a hello is among them */
+        size_t unanswered; /* pubsub.c: bytes published, of which Redis said nothing yet */
+        bool knocking;     /* ... a hello is among them */
     } channel;
 };
 
@@ -47,7 +51,8 @@ struct bus_carrier {
     enum mer_err (*open)(struct edge_bus *b, struct mer_msg *msg);
     const char *(*address)(const struct edge_bus *b);
     void (*init)(struct bus_peer *p);
-    /* Begin to reach a peer at the address of its liveness key. */
+    bool addressed; /* a peer is reached at the address of its liveness key; else by its name */
+    /* Begin to reach a peer; address NULL when not `addressed`. */
     enum mer_err (*reach)(struct bus_peer *p, const char *address);
     /* While reaching, every look_ms: try again if need be. true: the process is known to be gone. */
     bool (*look)(struct bus_peer *p);
@@ -59,8 +64,12 @@ struct bus_carrier {
     /* Lets go of whatever there is to the peer, without a callback. */
     void (*drop)(struct bus_peer *p, bool idle);
     void (*close)(struct edge_bus *b);
+    /* Of those that lose (lives.c): send a frame; p NULL: to one who is no peer, and what becomes of it does not matter. */
+    enum mer_err (*publish)(struct edge_bus *b, struct bus_peer *p, const char *to, Meridian__Internal__V1__ChannelFrame *f);
+    bool (*may_begin)(const struct edge_bus *b); /* a life */
+    void (*check)(struct edge_bus *b);           /* can it be that we do not hear what others say? */
 };
-extern const struct bus_carrier edge__bus_links, edge__bus_pubsub;
+extern const struct bus_carrier edge__bus_links, edge__bus_pubsub, edge__bus_far;
 
 enum bus_metric {
     M_PEERS,
@@ -82,10 +91,19 @@ enum {
     BUS_DOWN_LISTENERS = 4, /* seats, sessions */
 };
 
+enum { BUS_LIVES_BEGUN, BUS_LIVES_GOT, BUS_LIVES_METRICS = BUS_LIVES_GOT + EDGE_PAIR_EVENT_COUNT };
+
 struct bus_pubsub;
 struct edge_bus {
     struct edge_bus_conf conf;
-    const struct bus_carrier *carrier;
+    const struct bus_carrier *carrier; /* within the region */
+    struct edge_far *far;              /* far_peers.c; NULL: no way to other regions */
+    struct {
+        bool open;
+        uint64_t last; /* number given to a life */
+        uint64_t values[BUS_LIVES_METRICS];
+        struct mer_metric_set set;
+    } lives;                   /* lives.c */
     struct mer_links *links;   /* links.c */
     struct bus_pubsub *pubsub; /* pubsub.c */
     struct mer_map peers;
@@ -133,3 +151,22 @@ void edge__bus_peer_lost(struct bus_peer *p, bool dead);
 void edge__bus_peer_ended(struct bus_peer *p);
 /* An answer that pointed to p came. false: p was forgotten meanwhile, do not touch it. */
 bool edge__bus_peer_paid(struct bus_peer *p);
+
+/* --- lives.c --- */
+
+void edge__lives_open(struct edge_bus *b); /* once a bus, by whoever is first */
+void edge__lives_close(struct edge_bus *b);
+/* As the carrier's functions of these names. */
+void edge__lives_init(struct bus_peer *p);
+MER_MUST_CHECK enum mer_err edge__lives_send(struct bus_peer *p, const void *payload, size_t len);
+void edge__lives_drop(struct bus_peer *p, bool idle);
+bool edge__lives_end_idle(const struct bus_peer *p);
+/* A new life of ours begins, of which the peer is to be told. */
+void edge__lives_call(struct bus_peer *p);
+/* A hello, a heartbeat: which of them is for the receiver to see. If it cannot be sent, the next one will. */
+void edge__lives_say(struct bus_peer *p);
+/* A frame of somebody over this carrier. */
+void edge__lives_hear(struct edge_bus *b, const struct bus_carrier *carrier, const char *from,
+                      const Meridian__Internal__V1__ChannelFrame *f);
+/* LOST or SILENT. p may be gone after it. */
+void edge__lives_suffer(struct bus_peer *p, enum edge_pair_event event);

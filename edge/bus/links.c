@@ -118,6 +118,7 @@ const struct bus_carrier edge__bus_links = {
     .open = open_links,
     .address = address,
     .init = init,
+    .addressed = true,
     .reach = reach,
     .look = look,
     .look_ms = LOOK_MS,

@@ -45,7 +45,7 @@ static void peer_release(struct bus_peer *p)
     mer_map_removes(&b->peers, p->incarnation);
     b->values[M_PEERS] = b->peers.count;
     mer_loop_disarm(b->conf.loop, &p->timer);
-    b->carrier->drop(p, false);
+    p->carrier->drop(p, false);
     p->bus = NULL;
     p->released = true;
     if (p->owed == 0)
@@ -79,7 +79,8 @@ struct bus_peer *edge__bus_peer_get(struct edge_bus *b, const char *incarnation)
     p->incarnation = mer_try_strdup(incarnation);
     mer_buf_init(&p->waiting, WAITING_MAX);
     mer_timer_init(&p->timer, on_timer);
-    b->carrier->init(p);
+    p->carrier = strchr(incarnation, '/') != NULL ? &edge__bus_far : b->carrier;
+    p->carrier->init(p);
     if (p->incarnation == NULL || mer_map_put(&b->peers, p) != MER_OK) {
         peer_free(p);
         return NULL;
@@ -104,7 +105,7 @@ void edge__bus_peer_lost(struct bus_peer *p, bool dead)
     mer_buf_clear(&p->waiting);
     set_state(p, dead ? PEER_DEAD : PEER_IDLE);
     p->tried = p->wanted = false;
-    b->carrier->drop(p, false);
+    p->carrier->drop(p, false);
     MER_LOG(b->conf.log, dead ? MER_WARN : MER_INFO, "bus.peer_down", KV_STR("peer", p->incarnation), KV_BOOL("dead", dead));
     if (dead)
         mer_loop_arm(b->conf.loop, &p->timer, DEAD_REMEMBERED_MS);
@@ -124,12 +125,12 @@ void edge__bus_peer_ended(struct bus_peer *p)
 void edge__bus_peer_reaching(struct bus_peer *p)
 {
     set_state(p, PEER_REACHING);
-    mer_loop_arm(p->bus->conf.loop, &p->timer, p->bus->carrier->look_ms);
+    mer_loop_arm(p->bus->conf.loop, &p->timer, p->carrier->look_ms);
 }
 
 static void reach(struct bus_peer *p, const char *address)
 {
-    if (p->bus->carrier->reach(p, address) == MER_OK)
+    if (p->carrier->reach(p, address) == MER_OK)
         edge__bus_peer_reaching(p);
     else
         edge__bus_peer_lost(p, false);
@@ -169,6 +170,13 @@ static void ask(struct bus_peer *p)
 
 static void start_asking(struct bus_peer *p)
 {
+    if (!p->carrier->addressed) { /* there is nothing to ask for: it answers, or it cannot be reached */
+        if (p->tried)
+            edge__bus_peer_lost(p, false);
+        else
+            reach(p, NULL);
+        return;
+    }
     set_state(p, PEER_ASKING);
     ask(p);
 }
@@ -177,14 +185,14 @@ static void start_asking(struct bus_peer *p)
 static void look(struct bus_peer *p)
 {
     struct edge_bus *b = p->bus;
-    if (b->carrier->look(p)) {
+    if (p->carrier->look(p)) {
         edge__bus_peer_lost(p, true);
     } else if (b->conf.loop->now_ms - p->since_ms < REACH_GIVE_UP_MS) {
-        mer_loop_arm(b->conf.loop, &p->timer, b->carrier->look_ms);
+        mer_loop_arm(b->conf.loop, &p->timer, p->carrier->look_ms);
     } else if (!p->wanted) {
         peer_release(p); /* its own affair */
     } else {
-        b->carrier->drop(p, false);
+        p->carrier->drop(p, false);
         p->tried = true;
         start_asking(p);
     }
@@ -194,12 +202,12 @@ static void close_if_idle(struct bus_peer *p)
 {
     struct edge_bus *b = p->bus;
     uint64_t idle_ms = b->conf.loop->now_ms - p->used_ms;
-    if (idle_ms < IDLE_MS || !b->carrier->ends_idle(p)) {
+    if (idle_ms < IDLE_MS || !p->carrier->ends_idle(p)) {
         mer_loop_arm(b->conf.loop, &p->timer, idle_ms < IDLE_MS ? IDLE_MS - idle_ms : IDLE_MS);
         return;
     }
     b->values[M_IDLE_CLOSED]++;
-    b->carrier->drop(p, true); /* nothing was in flight: nobody has to be told */
+    p->carrier->drop(p, true); /* nothing was in flight: nobody has to be told */
     peer_release(p);
 }
 
@@ -241,7 +249,7 @@ bool edge__bus_peer_up(struct bus_peer *p)
         uint32_t n;
         memcpy(&n, p->waiting.data + at, sizeof n);
         /* A fresh peer takes far more than may wait; if not, it is lost like anything in flight when a life ends. */
-        if (b->carrier->send(p, p->waiting.data + at + sizeof n, n) != MER_OK) {
+        if (p->carrier->send(p, p->waiting.data + at + sizeof n, n) != MER_OK) {
             b->values[M_DROPPED] += n;
             all = false;
         }
@@ -262,7 +270,7 @@ enum mer_err edge__bus_peers_send(struct edge_bus *b, const char *to, const Meri
     if (p->state == PEER_UP) {
         p->used_ms = b->conf.loop->now_ms;
         meridian__internal__v1__bus_message__pack(m, b->scratch);
-        enum mer_err sent = b->carrier->send(p, b->scratch, size);
+        enum mer_err sent = p->carrier->send(p, b->scratch, size);
         return sent == MER_ECLOSED ? MER_EBUSY : sent; /* a life that just ended, to be told in a moment: no word of a dead peer */
     }
     enum mer_err err = edge__bus_append(&p->waiting, m, size);

@@ -147,14 +147,20 @@ static bool epoch_of(const Meridian__Internal__V1__RouterMessage *m, uint64_t *e
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_DRAIN_PLAN:
         *epoch = m->drain_plan->router_epoch;
         return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_FAR_MESSAGE:
+        *epoch = m->far_message->router_epoch;
+        return m->far_message->has_router_epoch;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_FAR_UNSENT:
+        *epoch = m->far_unsent->router_epoch;
+        return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_DRAIN:
+        *epoch = m->edge_drain->router_epoch;
+        return true;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_USER_NOTICE:
         *epoch = m->user_notice->router_epoch;
         return true;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_OTHER_REGIONS:
         *epoch = m->other_regions->router_epoch;
-        return true;
-    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_DRAIN:
-        *epoch = m->edge_drain->router_epoch;
         return true;
     default:
         return false;
