@@ -212,6 +212,11 @@ static enum mer_err create_peers(struct edge_app *app, struct mer_msg *msg)
     enum mer_err err = edge_bus_create(&app->bus, &bc, msg);
     if (err == MER_OK && (err = edge_routers_create(&app->routers, &rc)) != MER_OK)
         mer_msgf(msg, "routers: %s", mer_err_text(err));
+    struct edge_far_conf fc = {&app->log, &app->metrics, app->routers, c->region};
+    if (err == MER_OK && (err = edge_far_create(&app->far, &fc)) != MER_OK)
+        mer_msgf(msg, "routers: %s", mer_err_text(err));
+    if (err == MER_OK)
+        edge_bus_use_far(app->bus, app->far);
     return err;
 }
 
@@ -239,9 +244,13 @@ static enum mer_err create_game(struct edge_app *app)
     struct edge_seat_policy seats = {c->seat_grace_ms, c->seat_pause_ms, c->drop_policy == EDGE_DROP_ABANDON};
     struct edge_host_conf hc = {&app->loop,   &app->log,  app->rng,  &app->metrics, app->bus,
                                 app->routers, app->store, c->region, seats,         app->blame};
-    struct edge_seats_conf sc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->store, NULL, &seats_cbs, app};
+    struct edge_seats_conf sc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->store, NULL, NULL, &seats_cbs, app};
     enum mer_err err = edge_host_create(&app->host, &hc);
     sc.host = app->host;
+    struct edge_abroad_conf ac = {&app->loop, &app->log, &app->metrics, app->far, app->store, app->host};
+    if (err == MER_OK)
+        err = edge_abroad_create(&app->abroad, &ac);
+    sc.abroad = app->abroad;
     if (err == MER_OK)
         err = edge_claims_create(&app->claims, &hc, app->host);
     if (err == MER_OK)
@@ -449,6 +458,7 @@ void edge_app_destroy(struct edge_app *app)
         mer_redis_destroy(app->redis);
     if (app->store != NULL)
         edge_store_destroy(app->store);
+    edge_abroad_destroy(app->abroad);
     edge_sessions_destroy(app->sessions);
     edge_tickets_destroy(app->tickets);
     edge_messages_destroy(app->messages);
@@ -462,6 +472,7 @@ void edge_app_destroy(struct edge_app *app)
     edge_blame_destroy(app->blame);
     edge_routers_destroy(app->routers);
     edge_bus_destroy(app->bus);
+    edge_far_destroy(app->far);
     mer_process_deinit(&app->process);
     mer_loop_deinit(&app->loop);
     SSL_CTX_free(app->tls);

@@ -44,7 +44,9 @@ struct edge_app {
     struct edge_bus *bus;
     struct edge_routers *routers;
     struct edge_blame *blame;
+    struct edge_far *far;
     struct edge_host *host;
+    struct edge_abroad *abroad;
     struct edge_claims *claims;
     struct edge_handover *handover;
     struct edge_leave *leave;

@@ -31,6 +31,8 @@ static const struct mer_metric_def metrics[EDGE_SEATS_M_COUNT] = {
     [EDGE_SEATS_M_ADOPTIONS] = {"meridian_edge_proxy_adoptions_total", "games of dead owners that this edge tried to take over"},
     [EDGE_SEATS_M_LINK_PAUSES] = {"meridian_edge_proxy_link_pauses_total", "users told that the owner cannot be reached"},
     [EDGE_SEATS_M_VANISHED] = {"meridian_edge_proxy_vanished_total", "games that were being played and are in the store no more"},
+    [EDGE_SEATS_M_OUT_OF_REACH] = {"meridian_edge_proxy_out_of_reach_total",
+                                   "seats given up because the region of their game cannot be reached"},
 };
 
 static struct mer_key proxy_key(const void *entry)
@@ -59,6 +61,7 @@ struct edge_proxy *edge__proxy_add(struct edge_seats *s, const char *user, const
     p->seats = s;
     EDGE__SEATS_COPY(p->user, user);
     EDGE__SEATS_COPY(p->game, game);
+    p->far = edge_abroad_has(s->c.abroad, game);
     p->matched_due = p->show = true;
     p->lost_ms = s->c.loop->now_ms;
     mer_list_init(&p->asks);
@@ -204,7 +207,9 @@ static void tell_link(struct edge_proxy *p)
 static void act(struct edge_proxy *p)
 {
     p->act_ms = 0;
-    if (p->state == EDGE_PROXY_ATTACHED) {
+    if (p->far && p->lost_ms && p->seats->c.loop->now_ms - p->lost_ms >= EDGE_SEATS_FAR_MS) {
+        edge__proxy_out_of_reach(p);
+    } else if (p->state == EDGE_PROXY_ATTACHED) {
         edge__proxy_set(p, EDGE_PROXY_ATTACHED, EDGE_SEATS_RENEW_MS);
         if (!send_attach(p, p->version, NULL) && p->state == EDGE_PROXY_ATTACHED)
             p->act_ms = p->seats->c.loop->now_ms + EDGE_SEATS_RENEW_MS / 4;

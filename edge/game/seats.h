@@ -10,12 +10,16 @@
  *                 |  +-- its owner is that one still --> ADOPTING --claimed--> ATTACHING, to ourselves
  *                 +----------- somebody else was first ----+
  *
+ * A game of another region is found, played and left in the same way, through the routers; only its record is read there (abroad.h), and
+ * his own here is cleared by this edge, because the owner's store knows nothing of him.
+ *
  * The proxy renews its attach lease (5 s) with the last version shown; a version gap or a lost link fetches the confirmed snapshot.
  * Requests are kept until answered or past their deadline (then `error` try_again to the session that asked); a repeated one is safe,
  * because moves carry ids. */
 #pragma once
 
 #include "edge/bus/bus.h"
+#include "edge/game/abroad.h"
 #include "edge/game/host.h"
 #include "edge/store/store.h"
 #include "meridian/client/v1/client.pb-c.h"
@@ -43,6 +47,7 @@ struct edge_seats_conf {
     struct edge_bus *bus;
     struct edge_store *store;
     struct edge_host *host;
+    struct edge_abroad *abroad;
     const struct edge_seats_cbs *cbs;
     void *ctx;
 };

@@ -17,14 +17,34 @@
 
 #define CODE(name) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##name
 
-static void again(struct edge_proxy *p)
-{
-    edge__proxy_set(p, EDGE_PROXY_FINDING, edge__proxy_backoff(p));
-}
-
 static uint64_t lost_for_ms(const struct edge_proxy *p)
 {
     return p->seats->c.loop->now_ms - p->lost_ms;
+}
+
+static void no_more(struct edge_proxy *p)
+{
+    struct edge_seats *s = p->seats;
+    struct edge_game_answer e;
+    edge_game_error(&e, CODE(NO_SUCH_GAME), p->game, 0);
+    edge__proxy_fail(p, CODE(NO_SUCH_GAME));
+    s->c.cbs->to_user(s->c.ctx, p->user, &e.m);
+    if (!p->gone)
+        edge__proxy_unseat(p, true);
+}
+
+/* Else a cut between two regions would keep a player from playing at home, for as long as it lasts. */
+void edge__proxy_out_of_reach(struct edge_proxy *p)
+{
+    struct edge_seats *s = p->seats;
+    s->values[EDGE_SEATS_M_OUT_OF_REACH]++;
+    MER_LOG(s->c.log, MER_WARN, "game.out_of_reach", KV_STR("game", p->game), KV_U64("version", p->version));
+    no_more(p);
+}
+
+static void again(struct edge_proxy *p)
+{
+    edge__proxy_set(p, EDGE_PROXY_FINDING, edge__proxy_backoff(p));
 }
 
 static void on_voided(void *ctx, enum edge_store_result result, const struct edge_stored *stored)
@@ -46,14 +66,9 @@ static void on_voided(void *ctx, enum edge_store_result result, const struct edg
 static void vanished(struct edge_proxy *p)
 {
     struct edge_seats *s = p->seats;
-    struct edge_game_answer e;
     s->values[EDGE_SEATS_M_VANISHED]++;
     MER_LOG(s->c.log, MER_ERROR, "game.vanish", KV_STR("game", p->game), KV_U64("version", p->version));
-    edge_game_error(&e, CODE(NO_SUCH_GAME), p->game, 0);
-    edge__proxy_fail(p, CODE(NO_SUCH_GAME));
-    s->c.cbs->to_user(s->c.ctx, p->user, &e.m);
-    if (!p->gone)
-        edge__proxy_unseat(p, true);
+    no_more(p);
 }
 
 static void absent(struct edge_proxy *p)
@@ -63,7 +78,7 @@ static void absent(struct edge_proxy *p)
         again(p);
     } else if (played) {
         vanished(p);
-    } else if (edge_store_game_void(p->seats->c.store, p->game, on_voided, p) == MER_OK) {
+    } else if (edge_abroad_game_void(p->seats->c.abroad, p->game, on_voided, p) == MER_OK) {
         p->reading = true;
         edge__proxy_hold(p);
     } else {
@@ -121,7 +136,9 @@ void edge__seats_adopted(void *ctx, const char *game_id, enum mer_err err)
         struct edge_proxy *p = MER_LIST_ENTRY(it, struct edge_proxy, node);
         if (p->state != EDGE_PROXY_ADOPTING || strcmp(p->game, game_id) != 0)
             continue;
-        if (err == MER_OK) {
+        if (err == MER_OK && p->far) {
+            edge__proxy_set(p, EDGE_PROXY_FINDING, 0); /* by whom, its record says */
+        } else if (err == MER_OK) {
             EDGE__SEATS_COPY(p->owner, edge_bus_incarnation(s->c.bus));
             p->not_owner[0] = 0;
             edge__proxy_set(p, EDGE_PROXY_ATTACHING, 0);
@@ -136,7 +153,7 @@ static void adopt(struct edge_proxy *p, const struct edge_stored *stored)
     struct edge_seats *s = p->seats;
     s->values[EDGE_SEATS_M_ADOPTIONS]++;
     edge__proxy_set(p, EDGE_PROXY_ADOPTING, UINT64_MAX);
-    if (edge_host_adopt(s->c.host, p->game, &stored->fence, stored->owner, edge__seats_adopted, s) != MER_OK)
+    if (edge_abroad_adopt(s->c.abroad, p->game, &stored->fence, stored->owner, edge__seats_adopted, s) != MER_OK)
         again(p);
 }
 
@@ -190,7 +207,7 @@ void edge__proxy_find_owner(struct edge_proxy *p)
     if (p->reading)
         return; /* the answer under way will do */
     s->values[EDGE_SEATS_M_FINDS]++;
-    if (edge_store_game_get(s->c.store, p->game, on_record, p) != MER_OK) {
+    if (edge_abroad_game_get(s->c.abroad, p->game, on_record, p) != MER_OK) {
         again(p);
         return;
     }

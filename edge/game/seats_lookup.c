@@ -120,7 +120,7 @@ void edge__seats_lookup(struct edge_seats *s, const char *user, const char *game
     mer_list_push_back(&s->lookups, &l->node);
     s->lookup_count++;
     s->values[EDGE_SEATS_M_LOOKUPS]++;
-    if (edge_store_game_get(s->c.store, game, on_record, l) == MER_OK)
+    if (edge_abroad_game_get(s->c.abroad, game, on_record, l) == MER_OK)
         return;
     s->lookup_count--;
     mer_list_remove(&l->node);

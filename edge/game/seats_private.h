@@ -22,6 +22,7 @@ enum {
     EDGE_SEATS_DEADLINE_MS = 10000,   /* of a request; the owner gives up after 8 s */
     EDGE_SEATS_REQUESTS = 64,         /* of one proxy at once */
     EDGE_SEATS_DEAD_MS = 10 * 1000,   /* how long "dead" is believed: it may have been asleep, and be back */
+    EDGE_SEATS_FAR_MS = 150 * 1000,   /* without the region of the game: by then his seat is a bot's, or was given up (R20, R21) */
     EDGE_SEATS_LOOKUPS = 256,         /* requests without a proxy being looked up at once; no special reason */
 };
 
@@ -40,6 +41,7 @@ enum edge_seats_metric {
     EDGE_SEATS_M_ADOPTIONS,
     EDGE_SEATS_M_LINK_PAUSES,
     EDGE_SEATS_M_VANISHED,
+    EDGE_SEATS_M_OUT_OF_REACH,
     EDGE_SEATS_M_COUNT
 };
 
@@ -65,6 +67,7 @@ struct edge_proxy {
     unsigned ask_count;
     uint8_t state;
     bool gone;        /* removed; freed when nobody holds it */
+    bool far;         /* the game is another region's */
     unsigned holds;   /* answers the store owes, and callers up the stack */
     bool voiding;     /* FINDING: the game is absent and being made impossible */
     bool matched_due; /* the next snapshot goes out with `matched` */
@@ -126,8 +129,13 @@ MER_MUST_CHECK bool edge__proxy_send(struct edge_proxy *p, Meridian__Internal__V
 /* seats_told.c */
 void edge__seats_told_init(struct edge_seats *s);
 
+/* seats_open.c: the user's devices at other edges of ours are told where his seat is. */
+void edge__seats_tell_devices(struct edge_seats *s, const Meridian__Internal__V1__SeatOpen *o, const char *owner);
+
 /* seats_find.c */
 void edge__proxy_find_owner(struct edge_proxy *p);
+/* The region of the game does not answer for too long: the user is told, his record cleared, the proxy gone. */
+void edge__proxy_out_of_reach(struct edge_proxy *p);
 
 void edge__seats_adopted(void *ctx, const char *game_id, enum mer_err err);
 

@@ -17,7 +17,12 @@ static void on_open(void *ctx, const IM(BusMessage) * m)
     struct edge_seats *s = ctx;
     const IM(SeatOpen) *o = m->seat_open;
     struct edge_proxy *p = edge__proxy_find(s, o->user, NULL);
-    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || !s->c.cbs->user_online(s->c.ctx, o->user))
+    char owner[EDGE_FAR_NAME_BYTES];
+    if (!edge_far_name(owner, m->from, o->owner ? o->owner : m->from))
+        return;
+    if (edge_far_is(m->from))
+        edge__seats_tell_devices(s, o, owner);
+    if (!s->c.cbs->user_online(s->c.ctx, o->user))
         return; /* he finds the game in his record when he comes back */
     if (p && strcmp(p->game, o->game_id) != 0) {
         edge__proxy_detach(p);
@@ -30,7 +35,7 @@ static void on_open(void *ctx, const IM(BusMessage) * m)
     edge__proxy_hold(p);
     s->c.cbs->seated(s->c.ctx, o->user, o->ticket_id, o->game_id);
     if (!p->gone && p->state != EDGE_PROXY_ATTACHED) {
-        EDGE__SEATS_COPY(p->owner, m->from);
+        EDGE__SEATS_COPY(p->owner, owner);
         p->tries = 0;
         edge__proxy_attach(p);
     }
@@ -45,11 +50,12 @@ static bool is_end(const struct edge_proxy *p, const CM(ServerMessage) * m)
     return m->body_case == SERVER(GAME_OVER) || (m->body_case == SERVER(SEAT_LEFT) && m->seat_left->seat == p->seat);
 }
 
-/* The owner has cleared the record, or will. What still waits is answered out of the store; a leave_game was, by this event. */
+/* The owner has cleared the record, or will, if it is one of his region. What still waits is answered out of the store; a leave_game was,
+ * by this event. */
 static void end_game(struct edge_proxy *p)
 {
     edge__asks_to_lookup(p, true);
-    edge__proxy_unseat(p, false);
+    edge__proxy_unseat(p, p->far);
 }
 
 static void show_snapshot(struct edge_proxy *p, const IM(SeatSnapshot) * s)
@@ -161,12 +167,13 @@ static void on_refused(void *ctx, const IM(BusMessage) * m)
     s->values[EDGE_SEATS_M_REFUSED]++;
     if (!p || strcmp(m->from, p->owner) != 0 || (p->state != EDGE_PROXY_ATTACHED && p->state != EDGE_PROXY_ATTACHING))
         return;
+    char owner[EDGE_FAR_NAME_BYTES];
     edge__proxy_hold(p);
     if (r->refusal == MERIDIAN__INTERNAL__V1__REFUSAL__REFUSAL_NOT_YOURS) {
         edge__proxy_fail(p, CODE(NO_SUCH_GAME));
         edge__proxy_unseat(p, true);
-    } else if (r->owner && strlen(r->owner) <= EDGE_GAME_SESSION_MAX) {
-        EDGE__SEATS_COPY(p->owner, r->owner);
+    } else if (r->owner && edge_far_name(owner, m->from, r->owner)) {
+        EDGE__SEATS_COPY(p->owner, owner);
         edge__proxy_attach(p);
     } else {
         if (r->refusal == MERIDIAN__INTERNAL__V1__REFUSAL__REFUSAL_NO_SUCH_GAME)

@@ -419,7 +419,7 @@ static enum mer_err call_open(struct edge_ticket *t)
     struct edge_store *st = t->all->app->store;
     switch (t->obstacle) {
     case GAME_UNCHECKED: /* a tombstone where there is no game: then nobody will make it, and the answer holds */
-        return edge_store_game_void(st, t->other, on_checked, t);
+        return edge_abroad_game_void(t->all->app->abroad, t->other, on_checked, t);
     case GAME_STALE:
         return edge_store_player_unseat(st, t->user->id, t->other, on_cleared, t);
     case TICKET_UNCHECKED:
@@ -443,7 +443,7 @@ static enum mer_err call(struct edge_ticket *t)
     case T_SEATING:
         return edge_store_player_seat(st, user, t->id, t->game, t->owner, on_seated, t);
     case T_VOIDING:
-        return edge_store_game_void(st, t->game, on_voided, t);
+        return edge_abroad_game_void(t->all->app->abroad, t->game, on_voided, t);
     case T_CLOSING:
         return edge_store_ticket_close(st, user, t->id, on_closed, t);
     default:
