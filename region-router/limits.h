@@ -76,6 +76,7 @@ enum {
 
     /* Mesh of regions */
     ROUTER_MESH_FORGET_MS = 30 * 1000, /* another region's epochs may begin anew after three leases without a leader */
+    ROUTER_MESH_ACCEPTED_MAX = 256,    /* connections at a time, most of them of strangers: some 100 KB each until TLS ends them */
     ROUTER_CERTIFICATE_LOOK_MS = 60 * 60 * 1000,
     ROUTER_CERTIFICATE_WARN_S = 14 * 24 * 60 * 60, /* time for a person to notice and to act, holidays included */
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mesh.c - the links to the routers of other regions, and which of them leads there (mesh.h).
  *
- * A region is up for us while a link is up whose other end said that it leads, with the highest epoch heard of. An epoch outlives its link:
- * a leader that was replaced while it slept comes back with a lower one and is refused. Only where nobody led for ROUTER_MESH_FORGET_MS is
- * a lower one taken again, for a region whose Redis had to begin anew: by then no older leader can still hold its lease.
+ * A region is up for us while a link is up whose other end says that it leads, with the highest epoch heard of. An epoch outlives its link:
+ * a leader that was replaced while it slept comes back with a lower one and is refused. What everybody said last is kept, so that who was
+ * refused can be chosen when the other one is gone. Only where nobody led for ROUTER_MESH_FORGET_MS will any epoch do, for a region whose
+ * Redis had to begin anew: by then no older leader can still hold its lease.
  *
  * Listeners hear of a region as up while we lead and it is up. Order for a leader's peers: role first, then messages, on one link; so
  * whoever hears us knows that we lead.
@@ -50,9 +51,10 @@ static const struct mer_metric_def region_metrics[R_COUNT] = {
 
 struct mesh_region {
     char name[ROUTER_REGION_BYTES], label[ROUTER_REGION_BYTES + 16];
+    struct router_mesh *mesh;
     struct mesh_end *leader;
-    uint64_t epoch;   /* highest that a leader said */
-    uint64_t left_ms; /* since when there is no leader; 0: never was one */
+    uint64_t epoch;          /* of the last leader, the highest there was */
+    struct mer_timer forget; /* armed when the leader goes, disarmed by the next; when it fires, any epoch will do */
     uint32_t links;
     bool told; /* listeners know it as up */
 };
@@ -62,6 +64,8 @@ struct mesh_end { /* a link's user */
     struct mesh_region *region;
     struct mer_link *link;
     bool dialled, up;
+    bool leads; /* says so, believed or not */
+    uint64_t epoch;
 };
 
 struct router_mesh {
@@ -111,45 +115,65 @@ static void settle(struct router_mesh *m, struct mesh_region *r)
 static void leader_gone(struct router_mesh *m, struct mesh_region *r)
 {
     r->leader = NULL;
-    r->left_ms = m->app->loop.now_ms;
+    mer_loop_arm(&m->app->loop, &r->forget, ROUTER_MESH_FORGET_MS);
     settle(m, r);
 }
 
-static bool epoch_believed(struct router_mesh *m, struct mesh_region *r, const struct mesh_end *from, uint64_t epoch)
+/* Who is believed now, of all that say they lead; NULL: nobody. */
+static struct mesh_end *choose(const struct router_mesh *m, const struct mesh_region *r)
 {
-    if (epoch > r->epoch || (epoch == r->epoch && (r->leader == NULL || r->leader == from)))
-        return true;
-    if (r->leader != NULL || m->app->loop.now_ms - r->left_ms < ROUTER_MESH_FORGET_MS)
-        return false;
-    m->values[M_EPOCH_BACK]++;
-    MER_LOG(&m->app->log, MER_WARN, "mesh.epoch_back", KV_STR("of", r->name), KV_U64("epoch", epoch), KV_U64("before", r->epoch));
-    return true;
+    bool forgotten = r->leader == NULL && !mer_timer_armed(&r->forget);
+    struct mesh_end *best = r->leader;
+    MER_LIST_EACH (it, &m->ends) {
+        struct mesh_end *end = MER_LIST_ENTRY(it, struct mesh_end, node);
+        if (end->region != r || !end->leads || (end->epoch < r->epoch && !forgotten))
+            continue;
+        if (best == NULL || end->epoch > best->epoch)
+            best = end;
+    }
+    return best;
+}
+
+static void elect(struct router_mesh *m, struct mesh_region *r)
+{
+    struct mesh_end *next = choose(m, r);
+    if (next == r->leader)
+        return;
+    if (r->leader != NULL)
+        leader_gone(m, r); /* another one: a down and an up */
+    mer_loop_disarm(&m->app->loop, &r->forget);
+    const char *peer = mer_link_peer(next->link)->incarnation;
+    if (next->epoch < r->epoch) {
+        m->values[M_EPOCH_BACK]++;
+        MER_LOG(&m->app->log, MER_WARN, "mesh.epoch_back", KV_STR("of", r->name), KV_U64("epoch", next->epoch), KV_U64("before", r->epoch));
+    }
+    r->leader = next;
+    r->epoch = next->epoch;
+    m->values[M_LEADERS]++;
+    MER_LOG(&m->app->log, MER_INFO, "mesh.leader", KV_STR("of", r->name), KV_STR("peer", peer), KV_U64("epoch", r->epoch));
+    settle(m, r);
+}
+
+/* What was not believed before may be the best there is now. */
+static void on_forget(struct mer_timer *t)
+{
+    struct mesh_region *r = MER_CONTAINER_OF(t, struct mesh_region, forget);
+    elect(r->mesh, r);
 }
 
 static void take_role(struct router_mesh *m, struct mesh_end *from, const RV1(RegionRole) * role)
 {
     struct mesh_region *r = from->region;
-    if (!role->leader) {
-        if (r->leader == from)
-            leader_gone(m, r);
+    from->leads = role->leader;
+    from->epoch = role->epoch;
+    if (r->leader == from && (!from->leads || from->epoch != r->epoch))
+        leader_gone(m, r); /* the same in another term is a down and an up too */
+    elect(m, r);
+    if (!from->leads || r->leader == from)
         return;
-    }
-    if (!epoch_believed(m, r, from, role->epoch)) {
-        m->values[M_STALE]++;
-        MER_LOG_RATE(&m->app->log, MER_WARN, "mesh.stale_leader", KV_STR("of", r->name),
-                     KV_STR("peer", mer_link_peer(from->link)->incarnation), KV_U64("epoch", role->epoch), KV_U64("known", r->epoch));
-        return;
-    }
-    if (r->leader == from && r->epoch == role->epoch)
-        return;
-    if (r->leader != NULL)
-        leader_gone(m, r); /* another one, or the same in another term: a down and an up */
-    r->leader = from;
-    r->epoch = role->epoch;
-    m->values[M_LEADERS]++;
-    MER_LOG(&m->app->log, MER_INFO, "mesh.leader", KV_STR("of", r->name), KV_STR("peer", mer_link_peer(from->link)->incarnation),
-            KV_U64("epoch", role->epoch));
-    settle(m, r);
+    m->values[M_STALE]++;
+    MER_LOG_RATE(&m->app->log, MER_WARN, "mesh.stale_leader", KV_STR("of", r->name), KV_STR("peer", mer_link_peer(from->link)->incarnation),
+                 KV_U64("epoch", role->epoch), KV_U64("known", r->epoch));
 }
 
 /* ---- saying -------------------------------------------------------------------------------------------------------------------------- */
@@ -254,15 +278,17 @@ static void on_down(void *ctx, struct mer_link *l, const char *why)
         return;
     struct mesh_region *r = end->region;
     bool led = r->leader == end;
-    end->up = false;
+    end->up = end->leads = false;
     r->links--;
     if (!end->dialled) {
         mer_link_set_user(l, NULL);
         mer_list_remove(&end->node);
         free(end);
     }
-    if (led)
+    if (led) {
         leader_gone(m, r);
+        elect(m, r);
+    }
 }
 
 static void take(struct router_mesh *m, struct mesh_end *from, const RV1(RegionMessage) * msg)
@@ -367,6 +393,8 @@ static void read_regions(struct router_mesh *m, const struct mer_strs *peers)
             continue;
         struct mesh_region *r = &m->regions[m->region_count++];
         snprintf(r->name, sizeof r->name, "%s", name);
+        r->mesh = m;
+        mer_timer_init(&r->forget, on_forget);
         snprintf(r->label, sizeof r->label, "region=\"%s\"", name);
     }
     size_t n = m->region_count;
@@ -415,6 +443,7 @@ static enum mer_err open_links(struct router_mesh *m, struct mer_msg *msg)
                                 .tls_server = m->tls.server,
                                 .tls_identity = true,
                                 .between_regions = true,
+                                .accepted_max = ROUTER_MESH_ACCEPTED_MAX,
                                 .admit = admit};
     enum mer_err err = mer_links_create(&m->links, &lc);
     if (err != MER_OK)
@@ -471,6 +500,8 @@ void router_mesh_destroy(struct router_mesh *m)
     if (m == NULL)
         return;
     mer_links_destroy(m->links);
+    for (size_t i = 0; i < m->region_count; i++)
+        mer_loop_disarm(&m->app->loop, &m->regions[i].forget);
     while (!mer_list_empty(&m->ends)) {
         struct mesh_end *end = MER_LIST_ENTRY(m->ends.next, struct mesh_end, node);
         mer_list_remove(&end->node);

@@ -268,7 +268,7 @@ static void dial(struct mer_link *l)
 static void on_accept(void *ctx, struct mer_stream *s)
 {
     struct mer_links *ls = ctx;
-    struct mer_link *l = ls->accepted < MER_LINK_ACCEPTED_MAX ? link_new(ls, false) : NULL;
+    struct mer_link *l = ls->accepted < ls->conf.accepted_max ? link_new(ls, false) : NULL;
     if (l == NULL) {
         ls->values[M_REFUSED]++;
         mer_stream_set_ctx(s, &cut_off, NULL);
@@ -347,6 +347,8 @@ enum mer_err mer_links_create(struct mer_links **out, const struct mer_links_con
     ls->scratch = scratch;
     if (ls->conf.name == NULL)
         ls->conf.name = "peer";
+    if (ls->conf.accepted_max == 0)
+        ls->conf.accepted_max = MER_LINK_ACCEPTED_MAX;
     mer_list_init(&ls->all);
     mer_deferred_init(&ls->free_later, links_free);
     for (size_t i = 0; i < M_COUNT; i++) {

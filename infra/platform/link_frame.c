@@ -247,13 +247,15 @@ static bool dialled_by_smaller(const struct mer_link *l, const char *peer)
 }
 
 /* Is there room for this link beside the others of the pair? May bring an older one down; false when `l` went down itself. */
-static bool settle_twins(struct mer_link *l, const char *peer)
+static bool settle_twins(struct mer_link *l, const Meridian__Internal__V1__Hello *h)
 {
+    const char *peer = h->incarnation;
     MER_LIST_EACH_SAFE (it, &l->links->all) {
         struct mer_link *o = MER_LIST_ENTRY(it, struct mer_link, node);
         if (o == l)
             continue;
-        if (o->state == LINK_UP && strcmp(o->peer.incarnation, peer) == 0) {
+        /* Of its own region: a certificate of one region must not push out the links of another. */
+        if (o->state == LINK_UP && strcmp(o->peer.incarnation, peer) == 0 && strcmp(o->peer.region, h->region) == 0) {
             if (o->dialled != l->dialled && dialled_by_smaller(o, peer)) {
                 if (!l->dialled) /* so that the other side knows whom it reached, and does not dial again and again */
                     mer__link_say_hello(l);
@@ -295,7 +297,7 @@ static void take_hello(struct mer_link *l, const Meridian__Internal__V1__LinkFra
         hostile(l, why);
         return;
     }
-    if (!settle_twins(l, f->hello->incarnation))
+    if (!settle_twins(l, f->hello))
         return;
     if (!keep_peer(l, f->hello)) {
         mer__link_down(l, M_BUSY, mer_err_text(MER_ENOMEM));

@@ -62,6 +62,7 @@ struct mer_links_conf {
     SSL_CTX *tls_client, *tls_server;      /* NULL: plain; ref'd */
     uint32_t peer_roles;                   /* bit (1 << role) of those that may be at the other end; 0: any */
     const char *name;                      /* what these links are, in names of metrics and the log: "bus"; kept; NULL: "peer" */
+    uint32_t accepted_max;                 /* accepted links at a time; 0: MER_LINK_ACCEPTED_MAX */
     bool tls_identity;                     /* with TLS: the peer's certificate must say what its hello says (mer_tls_identity_is); its
                                               address does not matter then. An impostor is refused and counted */
     bool between_regions;                  /* the peer must be of another region than ours, instead of the same */

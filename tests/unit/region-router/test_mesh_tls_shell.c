@@ -213,6 +213,24 @@ static void another_regions_router_at_a_dialled_address_is_refused(void **state)
     meet(&asia, false);
 }
 
+static void a_region_that_uses_anothers_incarnation_does_not_push_it_out(void **state)
+{
+    static const struct stranger thief = {"asia", "URI:meridian://asia/router", "asia", ROUTER, NULL};
+    struct fix *f = prepared();
+    struct mer_msg msg;
+    (void)state;
+    open_stranger(f, &f->a, &strangers[0]);
+    open_stranger(f, &f->b, &thief); /* every stranger has the same incarnation */
+    assert_int_equal(make_mesh(f, &msg), MER_OK);
+    peer_dial(f, &f->a);
+    WAIT_FOR(f, f->a.messages > 0);
+    peer_dial(f, &f->b);
+    WAIT_FOR(f, f->b.messages > 0);
+    loop_run_for(&f->app.loop, 20);
+    assert_int_equal(f->a.downs, 0);
+    done(f);
+}
+
 static void nothing_is_kept_for_a_resumption(void **state)
 {
     struct fix *f = prepared();
@@ -375,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_not_who_he_says_does_not_get_in),
         cmocka_unit_test(another_regions_router_at_a_dialled_address_is_refused),
+        cmocka_unit_test(a_region_that_uses_anothers_incarnation_does_not_push_it_out),
         cmocka_unit_test(nothing_is_kept_for_a_resumption),
         cmocka_unit_test(what_we_may_not_show_is_refused_at_start),
         cmocka_unit_test(how_long_it_is_good_is_told_and_an_expired_one_does_not_stop_the_router),

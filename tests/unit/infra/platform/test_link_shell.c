@@ -21,6 +21,7 @@
 #include "metric_moved.h"
 
 struct side {
+    uint32_t accepted_max;
     struct mer_links *links;
     struct mer_link *link; /* the last that came up */
     unsigned ups, downs, messages;
@@ -96,6 +97,7 @@ static void open_side_of(struct fix *f, struct side *s, const char *incarnation,
                                .incarnation = incarnation,
                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_EDGE,
                                .name = incarnation,
+                               .accepted_max = s->accepted_max,
                                .between_regions = strcmp(region, "test") != 0};
     struct mer_msg msg;
     assert_int_equal(mer_links_create(&s->links, &c), MER_OK);
@@ -545,6 +547,27 @@ static void a_truncated_hello_is_no_hello_at_any_byte(void **state)
     assert_int_equal(f->a.ups, 0);
 }
 
+static void connections_beyond_the_limit_are_refused(void **state)
+{
+    struct fix *f = *state;
+    struct side few = {.accepted_max = 2};
+    open_side(f, &few, "few.1");
+    int fd[3];
+    for (size_t i = 0; i < 3; i++)
+        fd[i] = connect_raw(mer_links_address(few.links)); /* says nothing */
+    WAIT_FOR(f, metric_value(&f->metrics, "meridian_link_few.1_refused_total") == 1);
+    WAIT_FOR(f, closed_by_peer(fd[2]));
+    assert_false(closed_by_peer(fd[0]) || closed_by_peer(fd[1]));
+    close(fd[0]); /* makes room */
+    run_for(f, 20);
+    dial(&f->a, &few);
+    WAIT_FOR(f, few.ups == 1);
+    close(fd[1]);
+    close(fd[2]);
+    mer_links_destroy(few.links);
+    run_for(f, 1);
+}
+
 static void a_repeated_message_has_one_effect(void **state)
 {
     struct fix *f = *state;
@@ -645,6 +668,7 @@ int main(void)
         T(callbacks_may_close_the_link_they_are_about),
         T(hostile_peers_are_closed_without_an_effect),
         T(a_truncated_hello_is_no_hello_at_any_byte),
+        T(connections_beyond_the_limit_are_refused),
         T(a_repeated_message_has_one_effect),
         T(grants_follow_what_was_taken),
         T(a_peer_that_never_reads_is_bounded),
