@@ -400,8 +400,8 @@ static void on_notice(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
 
 static void forget_regions(struct edge_messages *ms)
 {
-    while (ms->region_count > 0)
-        mer_free(&ms->region[--ms->region_count]);
+    for (; ms->region_count > 0; ms->region_count--)
+        mer_free(&ms->region[ms->region_count - 1]);
 }
 
 static void on_regions(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
