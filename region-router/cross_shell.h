@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cross_shell.h - matches across regions on the mesh (cross.h, decision 17): tickets told and taken back, offers and answers between
+ * cross_shell.h - matches across regions on the mesh (cross.h, decision 19): tickets told and taken back, offers and answers between
  * leaders, and messages of edges to edges of other regions, which pass through unread. Nothing is kept but the other regions' tickets, as
  * long as their leader can be reached. */
 #pragma once

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * far.h - messages to edges of other regions, through the leaders of both regions (decision 17). Sent once: they may be lost without a
+ * far.h - messages to edges of other regions, through the leaders of both regions (decision 19). Sent once: they may be lost without a
  * word, though never repeated; who needs more has pair.h or a deadline.
  *
  * An edge of another region is called "region/incarnation" here, one of ours "incarnation"; on the way names are those of the sender's

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * abroad.h - the record of a game, wherever it lies: here it is the store's, in another region any of its edges is asked (decision 17). The
+ * abroad.h - the record of a game, wherever it lies: here it is the store's, in another region any of its edges is asked (decision 19). The
  * same edges answer what those of other regions ask of ours. */
 #pragma once
 
