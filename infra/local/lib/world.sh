@@ -96,7 +96,7 @@ world_start() {
     nodes+=("outside,$outside_network.0.0/16,,$(world_device)")
     if [ -z "$(process_pid wan)" ]; then
         rm -f "$(wan_control)"
-        started_and_ready wan "$binaries/tests/wan/meridian-wan" run "$(wan_control)" 1 "${nodes[@]}"
+        started_and_ready wan "$binaries/tests/wan/meridian-wan" run "$(wan_control)" "${MERIDIAN_SEED:-1}" "${nodes[@]}"
         world_addresses >>"$state/log/wan.log" 2>&1 || process_failed wan "has devices that cannot be given addresses"
         world_distances || fail "the emulated wide area does not take its distances"
     fi
