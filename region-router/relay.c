@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <meridian/event_limits.h>
+
 #include "region-router/limits.h"
 
 #define S(x) ROUTER_RELAY_##x
@@ -173,6 +175,32 @@ void router_relay_trimmed(struct router_relay *r, uint32_t bucket, uint64_t now_
         move(r, b, ROUTER_RELAY_ON_FAIL, now_ms);
     else
         move(r, b, b->more || b->again ? ROUTER_RELAY_ON_MORE : ROUTER_RELAY_ON_DONE, now_ms);
+}
+
+const char *router_relay_batch_fault(const Meridian__Region__V1__RelayBatch *b)
+{
+    static const uint64_t number_max = (uint64_t)1 << 53; /* whole in Redis' arithmetic */
+    size_t bytes = 0;
+    if (b->bucket >= MER_BUCKETS)
+        return "there is no such bucket";
+    if (b->generation == 0 || b->generation >= number_max || b->settled >= number_max)
+        return "no such number";
+    if (b->n_events == 0 || b->n_events > ROUTER_RELAY_EVENTS_MAX)
+        return "no events, or too many";
+    for (size_t i = 0; i < b->n_events; i++)
+        bytes += b->events[i].len;
+    return bytes > ROUTER_RELAY_BYTES + MER_EVENT_MAX ? "too large" : NULL;
+}
+
+Meridian__State__V1__Event *router_relay_event(uint32_t bucket, ProtobufCBinaryData packed)
+{
+    Meridian__State__V1__Event *e = packed.len <= MER_EVENT_MAX ? meridian__state__v1__event__unpack(NULL, packed.len, packed.data) : NULL;
+    if (e != NULL && e->body_case != MERIDIAN__STATE__V1__EVENT__BODY__NOT_SET && e->to[0] != 0 && strlen(e->to) <= MER_KEY_ID_MAX &&
+        strpbrk(e->to, " \n") == NULL && mer_key_bucket(e->to) == bucket)
+        return e;
+    if (e != NULL)
+        meridian__state__v1__event__free_unpacked(e, NULL);
+    return NULL;
 }
 
 static uint32_t list_check(const struct mer_list *list, uint8_t state)

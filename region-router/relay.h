@@ -18,6 +18,9 @@
 #include <meridian/list.h>
 #include <meridian/shared_keys.h>
 
+#include "meridian/region/v1/region.pb-c.h"
+#include "meridian/state/v1/state.pb-c.h"
+
 #define ROUTER_RELAY_STATES(X) X(CLEAN) X(READY) X(READING) X(SENT) X(TRIMMING) X(LATER)
 #define ROUTER_RELAY_EVENTS(X) X(MARK) X(GO) X(LEFT) X(TAKEN) X(DONE) X(MORE) X(FAIL) X(DUE)
 #define X(name) ROUTER_RELAY_##name,
@@ -84,6 +87,12 @@ void router_relay_failed(struct router_relay *r, uint32_t bucket, uint64_t now_m
  * (stray, or nothing was taken). */
 MER_MUST_CHECK bool router_relay_acked(struct router_relay *r, uint32_t bucket, uint64_t generation, uint64_t through, uint64_t now_ms);
 void router_relay_trimmed(struct router_relay *r, uint32_t bucket, uint64_t now_ms);
+
+/* What came from another region. NULL: the batch is within all bounds; else what is wrong with it. */
+const char *router_relay_batch_fault(const Meridian__Region__V1__RelayBatch *b);
+/* One event of such a batch, to be freed by the caller. NULL: it is none, not of this bucket, or of a kind that this version does not know.
+ */
+Meridian__State__V1__Event *router_relay_event(uint32_t bucket, ProtobufCBinaryData packed);
 
 /* The invariants, for tests and debug builds: lists and states agree, busy and waiting are the sums. */
 void router_relay_check(const struct router_relay *r);

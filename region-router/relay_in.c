@@ -152,18 +152,6 @@ static bool take_one(struct taking *t, const char *user, uint64_t number)
     return router__fcall_send(in->p->all, &c, inbox, true, on_taken, t) == MER_OK;
 }
 
-/* The recipient; NULL: not an event of this bucket, or of a kind that this version cannot show to anybody (F41: kept by its origin). */
-static ST(Event) * read_event(uint32_t bucket, ProtobufCBinaryData e)
-{
-    ST(Event) *event = e.len <= MER_EVENT_MAX ? meridian__state__v1__event__unpack(NULL, e.len, e.data) : NULL;
-    if (event != NULL && event->body_case != MERIDIAN__STATE__V1__EVENT__BODY__NOT_SET && event->to[0] != 0 &&
-        strlen(event->to) <= MER_KEY_ID_MAX && mer_key_bucket(event->to) == bucket)
-        return event;
-    if (event != NULL)
-        meridian__state__v1__event__free_unpacked(event, NULL);
-    return NULL;
-}
-
 static struct incoming *incoming_new(struct router_relay_peer *p, const RV1(RelayBatch) * b)
 {
     size_t bytes = 0;
@@ -193,10 +181,10 @@ void router__relay_take(struct router_relay_peer *p, const RV1(RelayBatch) * b)
 {
     struct router_relays *rs = p->all;
     rs->values[ROUTER_RS_RECEIVED]++;
-    if (b->bucket >= MER_BUCKETS || b->n_events == 0 || b->n_events > ROUTER_RELAY_EVENTS_MAX || b->settled >= ROUTER_RELAY_NUMBER_MAX ||
-        b->generation == 0 || b->generation >= ROUTER_RELAY_NUMBER_MAX) {
+    const char *fault = router_relay_batch_fault(b);
+    if (fault != NULL) {
         rs->values[ROUTER_RS_IN_BAD]++;
-        MER_LOG_RATE(&rs->app->log, MER_WARN, "relay.bad_batch", KV_STR("peer", p->name), KV_U64("bucket", b->bucket));
+        MER_LOG_RATE(&rs->app->log, MER_WARN, "relay.bad_batch", KV_STR("peer", p->name), KV_STR("why", fault));
         return;
     }
     struct incoming *in = p->incoming < ROUTER_RELAY_INCOMING_MAX ? incoming_new(p, b) : NULL;
@@ -206,7 +194,7 @@ void router__relay_take(struct router_relay_peer *p, const RV1(RelayBatch) * b)
     }
     p->incoming++;
     for (size_t i = 0; i < b->n_events; i++) {
-        ST(Event) *event = read_event(b->bucket, b->events[i]);
+        ST(Event) *event = router_relay_event(b->bucket, b->events[i]);
         in->unknown = event == NULL;
         if (in->unknown) {
             rs->values[ROUTER_RS_UNKNOWN]++;

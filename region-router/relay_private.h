@@ -33,8 +33,6 @@ enum {
 
 enum { ROUTER_RP_WAITING, ROUTER_RP_COUNTS, ROUTER_RP_COUNT = ROUTER_RP_COUNTS + ROUTER_R_COUNT };
 
-#define ROUTER_RELAY_NUMBER_MAX ((uint64_t)1 << 53) /* numbers of events: whole in Redis' arithmetic */
-
 struct router_relay_peer { /* one other region */
     struct router_relays *all;
     char name[ROUTER_REGION_BYTES], label[ROUTER_REGION_BYTES + 16];

@@ -13,7 +13,7 @@ let one;
 let two;
 
 before(() => {
-    print.up("--region", "us-east", "--edges", "2", "--routers", "1", "--replicas", "0");
+    print.up("--edges", "2", "--routers", "1", "--replicas", "0");
     [one, two] = readEndpoints(print.state).regions[0].edges.map((edge) => edge.ws);
 });
 after(async () => {

@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { Footprint, until } from "../faults/own.mjs";
 import { Client } from "../outside/client.mjs";
 import { player, readEndpoints } from "../outside/footprint.mjs";
 
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
+const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const names = ["us-west", "us-east", "eu", "asia"];
 
 class Region extends Footprint {
@@ -26,8 +29,9 @@ class Region extends Footprint {
     start() {
         const peers = this.world.regions.filter((other) => other !== this).flatMap((other) =>
             [0, 1].flatMap((i) => ["--mesh-peer", `${other.name} ${other.address}:${this.base + 220 + i}`]));
-        super.up("--region", this.name, "--address", this.address, "--edges", "1", "--replicas", String(this.world.replicas),
+        this.local("up", "--detach", "--binaries", build, "--port", String(this.base), "--region", this.name, "--address", this.address, "--edges", "1", "--replicas", String(this.world.replicas),
             "--edge-set", "messages_per_second=100000", "--edge-set", "messages_burst=100000", ...peers);
+        [this.region] = readEndpoints(this.state).regions;
     }
     get routers() {
         return readEndpoints(this.state).regions[0].routers;

@@ -3,6 +3,8 @@
  */
 #include "unit.h"
 
+#include <meridian/event_limits.h>
+
 #include "region-router/limits.h"
 #include "region-router/relay.h"
 
@@ -318,6 +320,85 @@ static void whatever_happens_every_mark_is_read_in_the_end(void **state)
     }
 }
 
+/* ---- what comes from other regions -------------------------------------------------------------------------------------------------- */
+
+static void batches_out_of_bounds_are_refused(void **state)
+{
+    (void)state;
+    static uint8_t large[MER_EVENT_MAX];
+    ProtobufCBinaryData events[ROUTER_RELAY_EVENTS_MAX + 1] = {{1, large}};
+    Meridian__Region__V1__RelayBatch good = MERIDIAN__REGION__V1__RELAY_BATCH__INIT;
+    good.bucket = MER_BUCKETS - 1;
+    good.generation = 1;
+    good.settled = 0;
+    good.n_events = 1;
+    good.events = events;
+    assert_null(router_relay_batch_fault(&good));
+#define REFUSED(field, value) \
+    do { \
+        Meridian__Region__V1__RelayBatch b = good; \
+        b.field = (value); \
+        assert_non_null(router_relay_batch_fault(&b)); \
+    } while (0)
+    REFUSED(bucket, MER_BUCKETS);
+    REFUSED(bucket, UINT32_MAX);
+    REFUSED(generation, 0);
+    REFUSED(generation, (uint64_t)1 << 53);
+    REFUSED(generation, UINT64_MAX);
+    REFUSED(settled, (uint64_t)1 << 53);
+    REFUSED(settled, UINT64_MAX);
+    REFUSED(n_events, 0);
+    REFUSED(n_events, ROUTER_RELAY_EVENTS_MAX + 1);
+    good.n_events = ROUTER_RELAY_EVENTS_MAX;
+    assert_null(router_relay_batch_fault(&good));
+    for (size_t i = 0; i < ROUTER_RELAY_EVENTS_MAX; i++)
+        events[i] = (ProtobufCBinaryData){(ROUTER_RELAY_BYTES + MER_EVENT_MAX) / ROUTER_RELAY_EVENTS_MAX, large};
+    assert_null(router_relay_batch_fault(&good));
+    events[0].len++;
+    assert_non_null(router_relay_batch_fault(&good));
+}
+
+/* An event to `to`, with or without a body. */
+static ProtobufCBinaryData event(const char *to, bool body, uint8_t out[MER_EVENT_MAX * 2])
+{
+    Meridian__State__V1__TextEvent t = MERIDIAN__STATE__V1__TEXT_EVENT__INIT;
+    Meridian__State__V1__Event e = MERIDIAN__STATE__V1__EVENT__INIT;
+    t.from = t.from_name = t.from_region = t.message_id = t.text = (char *)"x";
+    e.to = (char *)to;
+    if (body) {
+        e.body_case = MERIDIAN__STATE__V1__EVENT__BODY_TEXT;
+        e.text = &t;
+    }
+    return (ProtobufCBinaryData){meridian__state__v1__event__pack(&e, out), out};
+}
+
+static void hostile_events_are_none(void **state)
+{
+    (void)state;
+    static uint8_t bytes[MER_EVENT_MAX * 2];
+    static char name[MER_KEY_ID_MAX + 2];
+    memset(name, 'n', MER_KEY_ID_MAX + 1);
+    uint32_t bob = mer_key_bucket("bob");
+    ProtobufCBinaryData good = event("bob", true, bytes);
+    Meridian__State__V1__Event *e = router_relay_event(bob, good);
+    assert_non_null(e);
+    assert_string_equal(e->to, "bob");
+    meridian__state__v1__event__free_unpacked(e, NULL);
+    assert_null(router_relay_event((bob + 1) % MER_BUCKETS, good)); /* another bucket's: its mark would be the wrong one */
+    for (size_t len = 0; len < good.len; len++)
+        assert_null(router_relay_event(bob, (ProtobufCBinaryData){len, bytes})); /* cut short anywhere */
+    assert_null(router_relay_event(bob, event("bob", false, bytes)));            /* a newer version's kind */
+    assert_null(router_relay_event(mer_key_bucket(""), event("", true, bytes)));
+    assert_null(router_relay_event(mer_key_bucket("b b"), event("b b", true, bytes)));
+    assert_null(router_relay_event(mer_key_bucket(name), event(name, true, bytes)));
+    good = event("bob", true, bytes);
+    memset(bytes + good.len, 0, MER_EVENT_MAX);
+    assert_null(router_relay_event(bob, (ProtobufCBinaryData){MER_EVENT_MAX + 1, bytes}));
+    memset(bytes, 0xff, sizeof bytes);
+    for (size_t len = 1; len < 64; len++)
+        assert_null(router_relay_event(bob, (ProtobufCBinaryData){len, bytes}));
+}
+
 static void its_memory_does_not_grow(void **state)
 {
     (void)state;
@@ -340,6 +421,8 @@ int main(void)
         T(hostile_answers_change_nothing),
         T(no_more_than_a_window_is_on_its_way),
         T(whatever_happens_every_mark_is_read_in_the_end),
+        T(batches_out_of_bounds_are_refused),
+        T(hostile_events_are_none),
         T(its_memory_does_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

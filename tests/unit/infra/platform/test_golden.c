@@ -16,7 +16,7 @@ static const struct {
     {"auth", true},          {"resume", true},       {"find_match", true},    {"move", true},        {"ping", true},
     {"connected", false},    {"ticket", false},      {"matched", false},      {"game_state", false}, {"game_state_over", false},
     {"card_flipped", false}, {"pair_missed", false}, {"turn_changed", false}, {"game_over", false},  {"move_ok", false},
-    {"error", false},        {"batch", false},
+    {"error", false},        {"batch", false},       {"send_message", true},  {"message", false},    {"message_ok", false},
 };
 
 /* The file's first line, without its end; freed by the caller. */
