@@ -2,6 +2,7 @@
  * A ticket between its player, the store, the router and the game, in every order that an offer, a cancel, a new leader and the store's
  * answers can come. The store, the bus, the links and the sessions are the test's: these functions stand before the product's at link time.
  */
+#include "edge/game/abroad.h"
 #include "edge/session/tickets.h"
 
 #include <fcntl.h>
@@ -89,9 +90,9 @@ enum mer_err edge_store_player_get(struct edge_store *s, const char *user, edge_
     (void)s, (void)user;
     return player_call("get", cb, ctx);
 }
-enum mer_err edge_store_game_void(struct edge_store *s, const char *gid, edge_store_game_cb cb, void *ctx)
+enum mer_err edge_abroad_game_void(struct edge_abroad *a, const char *gid, edge_store_game_cb cb, void *ctx)
 {
-    (void)s, (void)gid;
+    (void)a, (void)gid;
     f->game = cb;
     return call("void", ctx);
 }
