@@ -224,6 +224,8 @@ static enum mer_err create_parts(struct router_app *app, struct mer_msg *msg)
     if (err == MER_OK)
         err = router_mesh_create(&app->mesh, app, msg);
     if (err == MER_OK)
+        router_newsroom_init(&app->newsroom, app);
+    if (err == MER_OK)
         err = router_crossing_init(&app->crossing, app, msg);
     if (err == MER_OK && (err = router_relays_create(&app->relays, app)) != MER_OK)
         mer_msgf(msg, "mesh_peers: %s", mer_err_text(err));
@@ -294,6 +296,7 @@ void router_app_destroy(struct router_app *app)
     router_control_destroy(app->control);
     router__lead_stop(app);
     router_region_report_deinit(&app->region_report);
+    router_newsroom_deinit(&app->newsroom);
     router_edges_close(&app->edges);
     mer_links_destroy(app->links);
     router_relays_destroy(app->relays);

@@ -74,6 +74,7 @@ static void send_list(struct router_edges *es, struct mer_link *only)
 {
     static const Meridian__Internal__V1__ListedEdge empty = MERIDIAN__INTERNAL__V1__LISTED_EDGE__INIT;
     Meridian__Internal__V1__ListedEdge row[ROUTER_LISTED_MAX], *rows[ROUTER_LISTED_MAX];
+    struct router_news_rows others;
     Meridian__Internal__V1__EdgeList list = MERIDIAN__INTERNAL__V1__EDGE_LIST__INIT;
     Meridian__Internal__V1__RouterMessage m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     list.router_epoch = router__lead_epoch(es->app);
@@ -90,6 +91,7 @@ static void send_list(struct router_edges *es, struct mer_link *only)
         list.n_edges++;
     }
     list.edges = rows;
+    router_news_list(&es->app->newsroom.news, &others, &list);
     m.body_case = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_LIST;
     m.edge_list = &list;
     if (only != NULL) {
@@ -102,10 +104,12 @@ static void send_list(struct router_edges *es, struct mer_link *only)
 
 static void on_list_later(struct mer_deferred *d)
 {
-    send_list(MER_CONTAINER_OF(d, struct router_edges, list_later), NULL);
+    struct router_edges *es = MER_CONTAINER_OF(d, struct router_edges, list_later);
+    send_list(es, NULL);
+    router_newsroom_tell(&es->app->newsroom);
 }
 
-static void list_changed(struct router_edges *es)
+void router_edges_list_changed(struct router_edges *es)
 {
     mer_loop_defer(&es->app->loop, &es->list_later);
 }
@@ -116,7 +120,7 @@ void router_edges_tell_role(struct router_edges *es)
         say_role(es, MER_LIST_ENTRY(it, struct router_end, node)->link);
     MER_LIST_EACH (it, &es->edges)
         say_role(es, MER_LIST_ENTRY(it, struct router_edge, node)->link);
-    list_changed(es);
+    router_edges_list_changed(es);
 }
 
 /* ---- coming and going ---------------------------------------------------------------------------------------------------------------- */
@@ -192,7 +196,7 @@ static void edge_lost(struct router_app *app, struct router_edge *e)
     if (app->leading)
         router_match_edge_lost(&app->matcher, e, app->loop.now_ms);
     if (listed(e))
-        list_changed(es);
+        router_edges_list_changed(es);
     free(e);
 }
 
@@ -239,7 +243,7 @@ static void take_report(struct router_edges *es, struct router_edge *e, const Me
     e->placed = 0;
     es->values[ROUTER_E_REPORTS]++;
     if (listed(e) != was_listed || (moved && listed(e)))
-        list_changed(es);
+        router_edges_list_changed(es);
     else if (first)
         send_list(es, e->link);
 }

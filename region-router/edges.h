@@ -35,6 +35,8 @@ struct router_edges {
 extern const struct mer_link_cbs router_edges_link_cbs; /* ctx: the app */
 
 void router_edges_init(struct router_edges *es, struct router_app *app);
+/* Every edge is told the list of edges and regions again, once this turn is over. */
+void router_edges_list_changed(struct router_edges *es);
 /* Forgets everybody without a word: the links are destroyed next. */
 void router_edges_close(struct router_edges *es);
 void router_edges_deinit(struct router_edges *es);

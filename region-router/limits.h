@@ -74,6 +74,12 @@ enum {
     ROUTER_LISTED_MAX = 256,         /* edges told to players: a list for a client, not an inventory */
     ROUTER_SHUTDOWN_MS = 2 * 1000,   /* releasing the lease may take so long */
 
+    /* What players are told of other regions */
+    ROUTER_NEWS_MS = 5 * 1000,        /* how old "full" may be before others hear of it */
+    ROUTER_NEWS_STALE_MS = 15 * 1000, /* three of them missing */
+    ROUTER_NEWS_EDGES = 16,           /* of a region: a player tries a few, the shared address is behind them */
+    ROUTER_NEWS_REGIONS = 16,         /* as many as the footprint may have */
+
     /* Mesh of regions */
     ROUTER_MESH_FORGET_MS = 30 * 1000, /* another region's epochs may begin anew after three leases without a leader */
     ROUTER_MESH_ACCEPTED_MAX = 256,    /* connections at a time, most of them of strangers: some 100 KB each until TLS ends them */

@@ -17,7 +17,8 @@ export const LIST_MS = {
 };
 
 const TRIPS = 3; /* of which the shortest counts: the first one also pays for the connection */
-const ASKED_MAX = 4; /* addresses of a region that are tried before it counts as silent */
+const ASKED_OWN = 3; /* addresses of a region that are tried before it counts as silent: one's own, which is not left lightly */
+const ASKED_OTHER = 2; /* ... and another, which has a whole region's players on its way */
 const REGIONS_MAX = 64;
 
 export class RegionList {
@@ -114,12 +115,12 @@ export class RegionList {
 
     /** Does the region answer at any of its addresses? */
     answers(name) {
-        return this.anyAnswers(this.urlsOf(name));
+        return this.anyAnswers(this.urlsOf(name), ASKED_OTHER);
     }
 
     /** ... any of these addresses? The first ones and the last, where the shared one stands. Never rejects. */
-    async anyAnswers(urls) {
-        const asked = urls.length > ASKED_MAX ? [...urls.slice(0, ASKED_MAX - 1), urls.at(-1)] : urls;
+    async anyAnswers(urls, most = ASKED_OWN) {
+        const asked = urls.length > most ? [...urls.slice(0, most - 1), urls.at(-1)] : urls;
         return Promise.any(asked.map((url) => this.#ping(url))).then(
             () => true,
             () => false,

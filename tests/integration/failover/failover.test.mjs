@@ -2,6 +2,7 @@
 // R32 for those who play: their region is killed as a whole, or falls silent; they are in new games in the next one within seconds, without
 // DNS, and go home without a herd when it is back. Times are the library's own, but for the way home, which takes minutes in life.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
 import { RegionList } from "../../../edge/web/meridian.js";
@@ -43,20 +44,39 @@ async function inNewGames(sinceMs) {
     return { moved: quantiles(moved), took: quantiles(took) };
 }
 
+const listOf = async (region) => {
+    const list = new RegionList({ urls: [region.url], keys: region.keys() });
+    await list.refresh();
+    return list;
+};
+
 describe("the list", () => {
     for (const name of ["us-east", "eu"]) {
         test(`${name} tells of both regions, its own first, under a signature that holds`, async () => {
             const region = name === "eu" ? eu : us;
-            const list = new RegionList({ urls: [region.url], keys: region.keys() });
-            await list.refresh();
+            const list = await listOf(region);
             assert.deepEqual(list.names, [name, name === "eu" ? "us-east" : "eu"]);
             for (const one of [us, eu]) assert.equal(list.urlsOf(one.name).at(-1), one.endpoints.regions[0].play.ws);
             assert.equal(list.urlsOf(name).length, 3, "its edges, and the address they share");
+            const other = name === "eu" ? "us-east" : "eu";
+            await until("the other leader told of its edges", async () => (await listOf(region)).urlsOf(other).length === 3);
             const stranger = new RegionList({ urls: [region.url], keys: [{ ...region.keys().at(-1), x: region.keys()[0].x }] });
             await stranger.refresh();
             assert.deepEqual(stranger.names, []);
         });
     }
+});
+
+describe("a region that takes nobody", () => {
+    test("is listed without edges, while it is so", { timeout: 60_000 }, async () => {
+        const { edges } = eu.endpoints.regions[0];
+        for (const { admin } of edges) await fetch(`${admin}/drain`, { method: "POST" });
+        await until("nobody is sent to eu", async () => (await listOf(us)).names.join() === "us-east");
+        assert.deepEqual((await (await fetch(`${us.url}/v1/regions`)).json()).regions.at(-1), { name: "eu", edges: [] });
+        await until("they have left", () => edges.every(({ pid }) => !existsSync(`/proc/${pid}`)));
+        await eu.up();
+        await until("eu is back on the list", async () => (await listOf(us)).urlsOf("eu").length === 3);
+    });
 });
 
 describe(`${PLAYERS} players in games`, () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two regions on loopback, an address and a state folder each, one set of keys.
+// Two regions on loopback, an address and a state folder each, one set of keys; their routers see each other.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
@@ -11,11 +11,12 @@ import { claimsOf, signToken } from "../outside/footprint.mjs";
 const root = path.resolve(import.meta.dirname, "../../..");
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const port = Number(process.env.MERIDIAN_SPARE_PORT ?? 16000);
+const MESH = 220; /* the first router's port for other regions, as infra/local/up counts */
 const top = mkdtempSync(path.join(os.tmpdir(), "f"));
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** One of them; `all` is both, nearest to it first after itself. */
+/** One of them; `all` is both. */
 export class Region {
     constructor(name, address, all) {
         Object.assign(this, { name, address, all, dir: path.join(top, name), url: `http://${address}:${port}` });
@@ -31,8 +32,9 @@ export class Region {
 
     async up() {
         const lists = this.all.flatMap(({ name, url }) => ["--region-at", `${name} ${url}`]);
+        const others = this.all.filter((one) => one !== this).flatMap(({ name, address }) => ["--mesh-peer", `${name} ${address}:${port + MESH}`]);
         await this.#local("up", "--detach", "--edges", "2", "--routers", "1", "--replicas", "0", "--region", this.name, "--address", this.address,
-            "--port", String(port), "--binaries", build, "--edge-set", "handshakes_per_second=2000", "--edge-set", "handshakes_burst=2000", ...lists);
+            "--port", String(port), "--binaries", build, "--edge-set", "handshakes_per_second=2000", "--edge-set", "handshakes_burst=2000", ...lists, ...others);
         this.endpoints = JSON.parse(readFileSync(path.join(this.dir, "endpoints.json"), "utf8"));
         const [region] = this.endpoints.regions;
         const redis = readdirSync(path.join(this.dir, "redis"), { withFileTypes: true }).filter((one) => one.isDirectory());
@@ -65,9 +67,11 @@ export class Region {
 export async function twoRegions() {
     const all = [];
     all.push(new Region("us-east", "127.77.1.1", all), new Region("eu", "127.77.1.2", all));
-    mkdirSync(path.join(top, "us-east", "keys"), { recursive: true });
-    mkdirSync(path.join(top, "eu"));
-    symlinkSync("../us-east/keys", path.join(top, "eu", "keys"));
+    mkdirSync(path.join(top, "eu"), { recursive: true });
+    for (const shared of ["keys", "tls"]) {
+        mkdirSync(path.join(top, "us-east", shared), { recursive: true });
+        symlinkSync(`../us-east/${shared}`, path.join(top, "eu", shared));
+    }
     for (const region of all) await region.up();
     return all;
 }

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * news.c - news.h. What comes from elsewhere ends up, signed by us, with every player of this region: so it is looked at as if a stranger
+ * had said it. Owner: the app. Next: news_shell.c. */
+#include "region-router/news.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <meridian/id.h>
+
+#define RV1(x) Meridian__Region__V1__##x
+
+/* ws://host... or wss://host..., in printable ASCII without quotes and blanks. */
+static bool is_address(const char *url)
+{
+    size_t head = strncmp(url, "wss://", 6) == 0 ? 6 : 5, len = strlen(url);
+    if ((head == 5 && strncmp(url, "ws://", 5) != 0) || len <= head || len >= ROUTER_NEWS_URL_BYTES)
+        return false;
+    for (const char *c = url; *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~' || strchr("\"'<>\\", *c) != NULL)
+            return false;
+    return true;
+}
+
+static bool is_good(const RV1(RegionNews) * m)
+{
+    if (m->n_edges > ROUTER_NEWS_EDGES)
+        return false;
+    for (size_t i = 0; i < m->n_edges; i++)
+        if (!mer_id_is_plain(m->edges[i]->id, strlen(m->edges[i]->id), ROUTER_NEWS_ID_BYTES - 1) || !is_address(m->edges[i]->ws_url))
+            return false;
+    return true;
+}
+
+static struct router_news_region *find(struct router_news *n, const char *name)
+{
+    for (uint32_t i = 0; i < n->count; i++)
+        if (strcmp(n->region[i].name, name) == 0)
+            return &n->region[i];
+    return NULL;
+}
+
+static bool is_same(const struct router_news_region *r, const RV1(RegionNews) * m)
+{
+    bool same = r->open == (m->open != 0) && r->edge_count == m->n_edges;
+    for (size_t i = 0; same && i < m->n_edges; i++)
+        same = strcmp(r->edge[i].id, m->edges[i]->id) == 0 && strcmp(r->edge[i].ws_url, m->edges[i]->ws_url) == 0;
+    return same;
+}
+
+enum mer_err router_news_take(struct router_news *n, const char *region, const RV1(RegionNews) * m, uint64_t now_ms, bool *changed)
+{
+    struct router_news_region *r = find(n, region);
+    if (!is_good(m) || !mer_id_is_plain(region, strlen(region), sizeof r->name - 1))
+        return MER_EINVALID;
+    if (r == NULL && n->count == ROUTER_NEWS_REGIONS)
+        return MER_EBUSY;
+    *changed = r == NULL || !is_same(r, m);
+    if (r == NULL)
+        r = &n->region[n->count++];
+    snprintf(r->name, sizeof r->name, "%s", region);
+    r->open = m->open;
+    r->heard_ms = now_ms;
+    r->edge_count = (uint32_t)m->n_edges;
+    for (size_t i = 0; i < m->n_edges; i++) {
+        snprintf(r->edge[i].id, sizeof r->edge[i].id, "%s", m->edges[i]->id);
+        snprintf(r->edge[i].ws_url, sizeof r->edge[i].ws_url, "%s", m->edges[i]->ws_url);
+    }
+    return MER_OK;
+}
+
+static void drop(struct router_news *n, struct router_news_region *r)
+{
+    struct router_news_region *last = &n->region[--n->count];
+    if (r != last)
+        *r = *last;
+}
+
+bool router_news_forget(struct router_news *n, const char *region)
+{
+    struct router_news_region *r = find(n, region);
+    if (r != NULL)
+        drop(n, r);
+    return r != NULL;
+}
+
+bool router_news_sweep(struct router_news *n, uint64_t now_ms)
+{
+    uint32_t before = n->count;
+    for (uint32_t i = n->count; i-- > 0;)
+        if (now_ms - n->region[i].heard_ms >= ROUTER_NEWS_STALE_MS)
+            drop(n, &n->region[i]);
+    return n->count != before;
+}
+
+void router_news_list(struct router_news *n, struct router_news_rows *rows, Meridian__Internal__V1__EdgeList *list)
+{
+    static const Meridian__Internal__V1__ListedRegion no_region = MERIDIAN__INTERNAL__V1__LISTED_REGION__INIT;
+    static const Meridian__Internal__V1__ListedEdge no_edge = MERIDIAN__INTERNAL__V1__LISTED_EDGE__INIT;
+    for (uint32_t i = 0; i < n->count; i++) {
+        struct router_news_region *r = &n->region[i];
+        for (uint32_t e = 0; e < r->edge_count; e++) {
+            rows->edge[i][e] = no_edge;
+            rows->edge[i][e].id = r->edge[e].id;
+            rows->edge[i][e].ws_url = r->edge[e].ws_url;
+            rows->edges[i][e] = &rows->edge[i][e];
+        }
+        rows->region[i] = no_region;
+        rows->region[i].name = r->name;
+        rows->region[i].open = r->open;
+        rows->region[i].n_edges = r->edge_count;
+        rows->region[i].edges = rows->edges[i];
+        rows->regions[i] = &rows->region[i];
+    }
+    list->n_regions = n->count;
+    list->regions = rows->regions;
+}
