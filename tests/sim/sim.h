@@ -176,9 +176,13 @@ struct sim_region {
     bool abandon;                /* then: given up, or a bot's */
     uint32_t connections;        /* max_connections of an edge */
     struct sim_proc *edge[SIM_EDGES], *router[SIM_ROUTERS], *node[SIM_NODES], *players;
+    struct sim_proc *far[SIM_ROUTERS]; /* routers of a second region; NULL: there is none */
 };
 extern struct sim_region region;
 void sim_region_init(unsigned edges);
+/* Right after sim_region_init: routers of a second region, "far", joined to ours by a mesh. They lead by a lease of their own in the same
+ * Redis, which is all they use it for. */
+void sim_region_join(void);
 void sim_region_start(struct sim_proc *p);               /* an edge, a router or a node: a new life */
 struct edge_app *sim_edge_app(const struct sim_proc *p); /* NULL when dead */
 const char *sim_token(const char *user);

@@ -99,9 +99,34 @@ static void load(const struct mer_conf_item *items, size_t count, void *conf, co
     mer_buf_deinit(&errors);
 }
 
+static bool is_far(const struct sim_proc *p)
+{
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        if (region.far[i] == p)
+            return true;
+    return false;
+}
+
+/* Without TLS: streams are simulated below it. */
+static void set_mesh(struct sets *s, const struct sim_proc *p)
+{
+    char listen[64], peers[64 * SIM_ROUTERS] = "";
+    if (!region.far[0])
+        return;
+    for (unsigned i = 0; i < SIM_ROUTERS; i++) {
+        const struct sim_proc *peer = is_far(p) ? region.router[i] : region.far[i];
+        size_t n = strlen(peers);
+        snprintf(peers + n, sizeof(peers) - n, "%s%s %s:mesh", i ? "," : "", is_far(p) ? "sim" : "far", peer->name);
+    }
+    snprintf(listen, sizeof(listen), "%s:mesh", p->name);
+    set(s, "mesh_listen", listen);
+    set(s, "mesh_peers", peers);
+    set(s, "mesh_plain", "true");
+}
+
 static void common(struct sets *s, const struct sim_proc *p)
 {
-    set(s, "region", "sim");
+    set(s, "region", is_far(p) ? "far" : "sim");
     set(s, "id", p->name);
     set(s, "admin_listen", "127.0.0.1:0");
     set(s, "redis_nodes", "redis0:6379,redis4:6379,redis8:6379");
@@ -152,6 +177,9 @@ static void start_router(struct sim_proc *p)
     common(&s, p);
     snprintf(text, sizeof(text), "%s:link", p->name);
     set(&s, "link_listen", text);
+    if (is_far(p))
+        set(&s, "electable_set", "false"); /* the other region's leader looks after the one cluster there is */
+    set_mesh(&s, p);
     load(router_config_items, router_config_item_count, &conf, &s);
     if (router_app_create(&app, &conf, &msg) != MER_OK) {
         sim_fail("%s does not start: %s", p->name, msg.text);
@@ -226,4 +254,15 @@ void sim_region_init(unsigned edges)
         sim_at(sim_below(1000000), later, region.router[i], 0);
     for (unsigned i = 0; i < edges; i++)
         sim_at(sim_below(1000000), later, region.edge[i], 0);
+}
+
+void sim_region_join(void)
+{
+    unsigned next = 0;
+    while (sim.proc[next].name[0])
+        next++;
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        region.far[i] = name(&next, "router", SIM_ROUTERS + i);
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        sim_at(sim_below(1000000), later, region.far[i], 0);
 }
