@@ -9,7 +9,8 @@ const ALGORITHMS = {
     "OKP Ed25519": { name: "EdDSA", key: { name: "Ed25519" }, check: { name: "Ed25519" } },
 };
 
-const subtle = globalThis.crypto?.subtle ?? (await import("node:crypto").catch(() => null))?.webcrypto?.subtle;
+const inNode = globalThis.process?.versions?.node !== undefined; // a browser on a plain http page has none, and would complain of the import
+const subtle = globalThis.crypto?.subtle ?? (inNode ? (await import("node:crypto")).webcrypto.subtle : undefined);
 
 /**
  * @param {string|null} signature `header..signature`
