@@ -20,6 +20,7 @@
 #include "edge/leave.h"
 #include "edge/limits.h"
 #include "edge/room/messages.h"
+#include "edge/room/presence.h"
 #include "edge/session/api.h"
 #include "edge/session/deliver.h"
 #include "edge/session/overload.h"
@@ -266,6 +267,8 @@ static enum mer_err create_game(struct edge_app *app)
     if (err == MER_OK)
         err = edge_messages_create(&app->messages, app);
     if (err == MER_OK)
+        err = edge_presence_create(&app->presence, app);
+    if (err == MER_OK)
         err = edge_api_create(&app->api, app);
     if (err == MER_OK)
         err = edge_overload_create(&app->overload, app);
@@ -462,6 +465,7 @@ void edge_app_destroy(struct edge_app *app)
     edge_sessions_destroy(app->sessions);
     edge_tickets_destroy(app->tickets);
     edge_messages_destroy(app->messages);
+    edge_presence_destroy(app->presence);
     edge_overload_destroy(app->overload);
     edge_api_destroy(app->api);
     edge_leave_destroy(app->leave);

@@ -24,6 +24,7 @@ struct edge_claims;
 struct edge_handover;
 struct edge_leave;
 struct edge_messages;
+struct edge_presence;
 struct edge_overload;
 
 struct edge_app {
@@ -54,6 +55,7 @@ struct edge_app {
     struct edge_sessions *sessions;
     struct edge_tickets *tickets;
     struct edge_messages *messages;
+    struct edge_presence *presence;
     struct edge_api *api;
     struct edge_overload *overload;
     struct edge_net *net;

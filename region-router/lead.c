@@ -251,6 +251,9 @@ bool router__lead_message(struct router_app *app, struct router_edge *e, const I
     case BODY(GAMES_CLAIMED):
         router_claimer_answer(&app->claimer, e, m->games_claimed);
         return true;
+    case BODY(PRESENCE_ASK):
+        router_presence_ask(app->relays, e, m->presence_ask);
+        return true;
     case BODY(OUTBOX_FILLED):
         router_relays_filled(app->relays, m->outbox_filled);
         return true;

@@ -63,6 +63,7 @@ enum {
     ROUTER_RELAY_ANSWER_MS = 10 * 1000, /* an answer that takes longer than the link's death would is lost */
     ROUTER_RELAY_SCAN_FIRST = 64,       /* buckets a tick that a new leader looks at: all in a second */
     ROUTER_RELAY_SCAN = 4,              /* ... and from then on: all in 13 s, for hints that were lost */
+    ROUTER_PRESENCE_MAX = 1024,         /* lookups under way; beyond them questions stay without an answer */
     ROUTER_RELAY_SCANS_MAX = 256,       /* looks without an answer yet */
 
     /* Leadership */

@@ -28,6 +28,8 @@ enum {
     ROUTER_RS_UNDELIVERED_LOST,
     ROUTER_RS_SCANNED,
     ROUTER_RS_BAD_REPLIES,
+    ROUTER_RS_PRESENCE_ASKED,
+    ROUTER_RS_PRESENCE_LOST,
     ROUTER_RS_COUNT
 };
 
@@ -51,6 +53,7 @@ struct router_relays {
     bool leading;
     uint64_t term;
     unsigned calls;        /* to Redis, without an answer yet */
+    unsigned lookups;      /* of these, of users' presence */
     unsigned scans;        /* of these, looks at outboxes */
     uint32_t scan_at;      /* the next bucket */
     uint32_t scan_left;    /* to be looked at in a hurry */
@@ -78,6 +81,9 @@ MER_MUST_CHECK enum mer_err router__fcall_send(struct router_relays *rs, const s
 /* The end of a call: MER_OK with the reply decoded, or what went wrong. */
 MER_MUST_CHECK enum mer_err router__fcall_done(struct router_relays *rs, enum mer_err err, const redisReply *reply,
                                                struct mer_event_reply *out);
+
+/* presence.c */
+void router__presence_init(struct router_relays *rs);
 
 struct router_relay_peer *router__relay_peer(struct router_relays *rs, const char *region);
 

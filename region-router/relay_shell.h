@@ -22,6 +22,8 @@ void router_relays_stop(struct router_relays *rs);
 void router_relays_filled(struct router_relays *rs, const Meridian__Internal__V1__OutboxFilled *f);
 /* Tells one edge which regions there are; NULL: all. */
 void router_relays_tell(struct router_relays *rs, const struct router_edge *only);
+/* presence.c: an edge of ours asks whether a user is there. Answered soon, or never. */
+void router_presence_ask(struct router_relays *rs, const struct router_edge *from, const Meridian__Internal__V1__PresenceAsk *ask);
 /* For /status: a JSON array of the regions with what waits for them. */
 MER_MUST_CHECK enum mer_err router_relays_status(const struct router_relays *rs, struct mer_buf *out);
 /* Call after mer_redis_destroy. */

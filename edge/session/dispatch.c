@@ -9,6 +9,7 @@
 #include <meridian/json.h>
 
 #include "edge/room/messages.h"
+#include "edge/room/presence.h"
 #include "edge/session/overload.h"
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
@@ -174,6 +175,16 @@ static void on_send_message(struct edge_session *s, const CM(ClientMessage) * m)
     edge_messages_send(s->all->app->messages, &from, m->send_message);
 }
 
+static void on_get_presence(struct edge_session *s, const CM(ClientMessage) * m)
+{
+    const char *user = m->get_presence->user;
+    if (!id_ok(s, "get_presence", "user", user, MER_TOKEN_SUB_MAX) || !taken_on(s, EDGE_WORK_ASK, user))
+        return;
+    char session[EDGE_SESSION_ID_BYTES];
+    edge__session_id(s, session);
+    edge_presence_ask(s->all->app->presence, session, m->get_presence);
+}
+
 static void on_ack_messages(struct edge_session *s, const CM(ClientMessage) * m)
 {
     char session[EDGE_SESSION_ID_BYTES];
@@ -244,6 +255,9 @@ static void handle(struct edge_session *s, const CM(ClientMessage) * m)
         break;
     case BODY(SEND_MESSAGE):
         on_send_message(s, m);
+        break;
+    case BODY(GET_PRESENCE):
+        on_get_presence(s, m);
         break;
     case BODY(ACK_MESSAGES):
         on_ack_messages(s, m);

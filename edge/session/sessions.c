@@ -483,6 +483,7 @@ static bool numbered(SM(ServerMessage__BodyCase) kind)
     case BODY(ERROR):
     case BODY(MOVE_OK):
     case BODY(MESSAGE_OK):
+    case BODY(PRESENCE):
     case BODY(SERVER_MAINTENANCE):
     case BODY(BATCH):
         return false;

@@ -56,6 +56,7 @@ const unnumbered = {
     ],
     move_ok: [{ gameId: id, moveId: id, version: count }],
     message_ok: [{ messageId: id, to: id }],
+    presence: [{ user: id, region: id, online: (v) => typeof v === "boolean" }],
     error: [{ code: codes, message: id }, { re: id, retryAfterMs: count }],
     server_maintenance: [{ reconnectDelayMs: count }, { edge: id }],
     batch: [{ messages: list((m) => problemOf(m) === null) }],

@@ -153,6 +153,21 @@ test("what is no message is refused and changes nothing", async () => {
     await a.close();
 });
 
+test("a user is online at whichever edge he is, and nobody else is", async () => {
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    const [a, b] = [await connect(one, ann), await connect(two, bob)];
+    await sleep(200);
+    for (const [user, online] of [[bob, true], [ann, true], ["nobody", false]]) {
+        a.send("get_presence", { user });
+        assert.deepEqual(await a.next("presence"), { type: "presence", user, region: "us-east", online });
+    }
+    for (const user of ["", "x".repeat(129), "tab\there"]) {
+        a.send("get_presence", { user });
+        await a.error("bad_field");
+    }
+    await Promise.all([a.close(), b.close()]);
+});
+
 test("messages are limited like moves", async () => {
     const a = await connect(one, someUser("ann"));
     for (let i = 0; i < 60; i++) a.send("send_message", { to: "bob", text: "flood", messageId: `m${i}` });

@@ -181,6 +181,27 @@ test("what finds no room over there is told to its sender, and stands in nobody'
     await Promise.all([a, b, c].map((one) => one.close()));
 });
 
+test("whether a user is there is told also from other regions, and not guessed while one is away", async () => {
+    const [here, there] = world.regions;
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    const a = await here.connect(ann);
+    const ask = async (user, region) => {
+        a.send("get_presence", { user, ...(region ? { region } : {}) });
+        return a.next(["presence", "error"], (m) => (m.user ?? m.re) === user, 5000);
+    };
+    assert.deepEqual(await ask(ann), { type: "presence", user: ann, region: here.name, online: true });
+    assert.deepEqual(await ask(bob, there.name), { type: "presence", user: bob, region: there.name, online: false });
+    const b = await there.connect(bob);
+    await sleep(200);
+    assert.equal((await ask(bob, there.name)).online, true);
+    assert.equal((await ask(bob)).online, false); // not at home here
+    assert.equal((await ask(bob, "atlantis")).code, "bad_field");
+    await stopRouters(there, async () => assert.equal((await ask(bob, there.name)).code, "try_again"));
+    await world.joined();
+    assert.equal((await ask(bob, there.name)).online, true);
+    await Promise.all([a.close(), b.close()]);
+});
+
 test("a full outbox refuses its cause, loses nothing, and takes again when the region is back", async () => {
     const [here, away] = world.regions;
     const [ann, bob] = [someUser("ann"), someUser("bob")];
