@@ -7,6 +7,10 @@
 #include "edge/game/host.h"
 #include "edge/store/store.h"
 
+/* Without the region of a game for so long, a player's own edge gives his seat up: by then it is a bot's there, or the game was abandoned
+ * (R20, R21), and else a cut would keep him from playing at home. */
+enum { EDGE_ABROAD_GIVE_UP_MS = 150 * 1000 };
+
 struct edge_abroad;
 
 struct edge_abroad_conf {

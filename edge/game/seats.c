@@ -207,7 +207,7 @@ static void tell_link(struct edge_proxy *p)
 static void act(struct edge_proxy *p)
 {
     p->act_ms = 0;
-    if (p->far && p->lost_ms && p->seats->c.loop->now_ms - p->lost_ms >= EDGE_SEATS_FAR_MS) {
+    if (p->far && p->lost_ms && p->seats->c.loop->now_ms - p->lost_ms >= EDGE_ABROAD_GIVE_UP_MS) {
         edge__proxy_out_of_reach(p);
     } else if (p->state == EDGE_PROXY_ATTACHED) {
         edge__proxy_set(p, EDGE_PROXY_ATTACHED, EDGE_SEATS_RENEW_MS);

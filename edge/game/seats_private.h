@@ -22,7 +22,6 @@ enum {
     EDGE_SEATS_DEADLINE_MS = 10000,   /* of a request; the owner gives up after 8 s */
     EDGE_SEATS_REQUESTS = 64,         /* of one proxy at once */
     EDGE_SEATS_DEAD_MS = 10 * 1000,   /* how long "dead" is believed: it may have been asleep, and be back */
-    EDGE_SEATS_FAR_MS = 150 * 1000,   /* without the region of the game: by then his seat is a bot's, or was given up (R20, R21) */
     EDGE_SEATS_LOOKUPS = 256,         /* requests without a proxy being looked up at once; no special reason */
 };
 

@@ -33,6 +33,7 @@ void edge__ticket_set(struct edge_ticket *t, enum ticket_state state)
 {
     t->state = state;
     t->tries = 0;
+    t->since_ms = t->all->app->loop.now_ms;
     mer_loop_disarm(&t->all->app->loop, &t->timer);
 }
 
@@ -389,9 +390,10 @@ static void on_voided(void *ctx, enum edge_store_result result, const struct edg
     (void)g;
     if (!answered(t))
         return;
+    bool out_of_reach = edge_abroad_has(t->all->app->abroad, t->game) && t->all->app->loop.now_ms - t->since_ms >= EDGE_ABROAD_GIVE_UP_MS;
     if (result == EDGE_STORE_EXISTS) {
         to_matched(t);
-    } else if (result == EDGE_STORE_OK) {
+    } else if (result == EDGE_STORE_OK || out_of_reach) {
         t->all->values[T_M_UNDONE]++;
         edge__ticket_set(t, T_REOPENING);
         memcpy(t->other, t->game, sizeof(t->other));

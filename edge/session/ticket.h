@@ -34,6 +34,7 @@ struct edge_ticket {
     char reason[REASON_BYTES];
     uint64_t next_step_at_ms; /* wall clock; 0: none */
     uint64_t opened_ms;
+    uint64_t since_ms; /* of the state */
     Meridian__Client__V1__FindMatch *ask;
     Meridian__Client__V1__TicketState ends_as; /* CLOSING */
     struct mer_timer timer, gone;

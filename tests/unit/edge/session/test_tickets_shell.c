@@ -90,6 +90,11 @@ enum mer_err edge_store_player_get(struct edge_store *s, const char *user, edge_
     (void)s, (void)user;
     return player_call("get", cb, ctx);
 }
+bool edge_abroad_has(const struct edge_abroad *a, const char *gid)
+{
+    (void)a;
+    return strchr(gid, '.') != NULL;
+}
 enum mer_err edge_abroad_game_void(struct edge_abroad *a, const char *gid, edge_store_game_cb cb, void *ctx)
 {
     (void)a, (void)gid;
@@ -540,6 +545,41 @@ static void seats_that_somebody_took_back_do_not_count(void **state)
     assert_int_equal(f->told, STATE(WAITING));
 }
 
+/* What runs while it cannot be found out whether the game was made. */
+static void void_in_vain(uint64_t ms)
+{
+    for (uint64_t waited = 0; waited < ms; waited += 10 * 1000) {
+        answer("void", EDGE_STORE_UNKNOWN);
+        run_for(10 * 1000);
+    }
+}
+
+static void a_seat_in_a_region_that_cannot_be_reached_is_given_up(void **state)
+{
+    (void)state;
+    waiting();
+    sit("asia.g-1");
+    release("asia.g-1");
+    void_in_vain(EDGE_ABROAD_GIVE_UP_MS - 10 * 1000);
+    assert_string_equal(f->call, "void");
+    void_in_vain(10 * 1000);
+    answer("void", EDGE_STORE_UNKNOWN);
+    answer("unseat", EDGE_STORE_OK);
+    answer("open", EDGE_STORE_OK);
+    assert_int_equal(f->told, STATE(WAITING));
+}
+
+static void a_seat_at_home_is_never_given_up_before_its_store_has_spoken(void **state)
+{
+    (void)state;
+    waiting();
+    sit("g-1");
+    release("g-1");
+    void_in_vain(3 * EDGE_ABROAD_GIVE_UP_MS);
+    assert_string_equal(f->call, "void");
+    reopened();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -561,6 +601,8 @@ int main(void)
         TEST(a_new_leader_gets_what_waits),
         TEST(a_game_that_is_never_made_ends_the_ticket_at_the_third),
         TEST(seats_that_somebody_took_back_do_not_count),
+        TEST(a_seat_in_a_region_that_cannot_be_reached_is_given_up),
+        TEST(a_seat_at_home_is_never_given_up_before_its_store_has_spoken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
