@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mesh.c - the links to the routers of other regions, and which of them leads there (mesh.h).
  *
- * A region is up for us while a link is up whose other end says that it leads, with the highest epoch heard of. An epoch outlives its link:
- * a leader that was replaced while it slept comes back with a lower one and is refused. What everybody said last is kept, so that who was
- * refused can be chosen when the other one is gone. Only where nobody led for ROUTER_MESH_FORGET_MS will any epoch do, for a region whose
- * Redis had to begin anew: by then no older leader can still hold its lease.
+ * A region is up for us while a link is up to the router that is believed to lead it (mesh_leads.c).
  *
  * Listeners hear of a region as up while we lead and it is up. Order for a leader's peers: role first, then messages, on one link; so
  * whoever hears us knows that we lead.
  *
- * Owner: the app. Next: link.h, standby.h. */
+ * Owner: the app. Next: mesh_leads.c, mesh_tls.c, link.h. */
 #include "region-router/mesh.h"
 
 #include <inttypes.h>
@@ -18,15 +15,10 @@
 
 #include <meridian/mem.h>
 
-#include "region-router/app.h"
-#include "region-router/mesh_tls.h"
+#include "region-router/mesh_private.h"
 
-#define RV1(x) Meridian__Region__V1__##x
 #define BODY(x) MERIDIAN__REGION__V1__REGION_MESSAGE__BODY_##x
 
-enum { LISTENERS_MAX = 8, KINDS_MAX = 64 };
-
-enum { M_REFUSED, M_STALE, M_NOT_LEADER, M_UNHANDLED, M_BAD, M_SENT, M_UNSENT, M_LEADERS, M_EPOCH_BACK, M_COUNT };
 static const struct mer_metric_def metrics[M_COUNT] = {
     [M_REFUSED] = {"meridian_router_mesh_refused_total", "hellos of regions that are not ours to talk to, or not the one that was dialled"},
     [M_STALE] = {"meridian_router_mesh_stale_total",
@@ -49,131 +41,12 @@ static const struct mer_metric_def region_metrics[R_COUNT] = {
     [R_QUEUED] = {"meridian_router_mesh_region_queued_bytes", "bytes that wait on the link to its leader", MER_GAUGE},
 };
 
-struct mesh_region {
-    char name[ROUTER_REGION_BYTES], label[ROUTER_REGION_BYTES + 16];
-    struct router_mesh *mesh;
-    struct mesh_end *leader;
-    uint64_t epoch;          /* of the last leader, the highest there was */
-    struct mer_timer forget; /* armed when the leader goes, disarmed by the next; when it fires, any epoch will do */
-    uint32_t links;
-    bool told; /* listeners know it as up */
-};
-
-struct mesh_end { /* a link's user */
-    struct mer_list node;
-    struct mesh_region *region;
-    struct mer_link *link;
-    bool dialled, up;
-    bool leads; /* says so, believed or not */
-    uint64_t epoch;
-};
-
-struct router_mesh {
-    struct router_app *app;
-    struct mer_links *links; /* NULL: a mesh of nobody */
-    struct router_mesh_tls tls;
-    struct mesh_region *regions;
-    size_t region_count;
-    struct mer_list ends;
-    struct router_mesh_region *view;
-    struct {
-        router_mesh_cb cb;
-        void *ctx;
-    } handlers[KINDS_MAX];
-    struct {
-        router_mesh_region_cb cb;
-        void *ctx;
-    } listeners[LISTENERS_MAX];
-    size_t listener_count;
-    uint8_t *scratch; /* one packed message */
-    uint64_t values[M_COUNT], *region_values;
-    struct mer_metric_def *region_defs;
-    struct mer_metric_set set, region_set;
-};
-
 static struct mesh_region *region_find(const struct router_mesh *m, const char *name)
 {
     for (size_t i = 0; i < m->region_count; i++)
         if (strcmp(m->regions[i].name, name) == 0)
             return &m->regions[i];
     return NULL;
-}
-
-/* ---- who leads where ----------------------------------------------------------------------------------------------------------------- */
-
-/* Tells the listeners what changed for this region, if anything did. */
-static void settle(struct router_mesh *m, struct mesh_region *r)
-{
-    bool up = r->leader != NULL && router__lead_epoch(m->app) != 0;
-    if (up == r->told)
-        return;
-    r->told = up;
-    for (size_t i = 0; i < m->listener_count; i++)
-        m->listeners[i].cb(m->listeners[i].ctx, r->name, up);
-}
-
-static void leader_gone(struct router_mesh *m, struct mesh_region *r)
-{
-    r->leader = NULL;
-    mer_loop_arm(&m->app->loop, &r->forget, ROUTER_MESH_FORGET_MS);
-    settle(m, r);
-}
-
-/* Who is believed now, of all that say they lead; NULL: nobody. */
-static struct mesh_end *choose(const struct router_mesh *m, const struct mesh_region *r)
-{
-    bool forgotten = r->leader == NULL && !mer_timer_armed(&r->forget);
-    struct mesh_end *best = r->leader;
-    MER_LIST_EACH (it, &m->ends) {
-        struct mesh_end *end = MER_LIST_ENTRY(it, struct mesh_end, node);
-        if (end->region != r || !end->leads || (end->epoch < r->epoch && !forgotten))
-            continue;
-        if (best == NULL || end->epoch > best->epoch)
-            best = end;
-    }
-    return best;
-}
-
-static void elect(struct router_mesh *m, struct mesh_region *r)
-{
-    struct mesh_end *next = choose(m, r);
-    if (next == r->leader)
-        return;
-    if (r->leader != NULL)
-        leader_gone(m, r); /* another one: a down and an up */
-    mer_loop_disarm(&m->app->loop, &r->forget);
-    const char *peer = mer_link_peer(next->link)->incarnation;
-    if (next->epoch < r->epoch) {
-        m->values[M_EPOCH_BACK]++;
-        MER_LOG(&m->app->log, MER_WARN, "mesh.epoch_back", KV_STR("of", r->name), KV_U64("epoch", next->epoch), KV_U64("before", r->epoch));
-    }
-    r->leader = next;
-    r->epoch = next->epoch;
-    m->values[M_LEADERS]++;
-    MER_LOG(&m->app->log, MER_INFO, "mesh.leader", KV_STR("of", r->name), KV_STR("peer", peer), KV_U64("epoch", r->epoch));
-    settle(m, r);
-}
-
-/* What was not believed before may be the best there is now. */
-static void on_forget(struct mer_timer *t)
-{
-    struct mesh_region *r = MER_CONTAINER_OF(t, struct mesh_region, forget);
-    elect(r->mesh, r);
-}
-
-static void take_role(struct router_mesh *m, struct mesh_end *from, const RV1(RegionRole) * role)
-{
-    struct mesh_region *r = from->region;
-    from->leads = role->leader;
-    from->epoch = role->epoch;
-    if (r->leader == from && (!from->leads || from->epoch != r->epoch))
-        leader_gone(m, r); /* the same in another term is a down and an up too */
-    elect(m, r);
-    if (!from->leads || r->leader == from)
-        return;
-    m->values[M_STALE]++;
-    MER_LOG_RATE(&m->app->log, MER_WARN, "mesh.stale_leader", KV_STR("of", r->name), KV_STR("peer", mer_link_peer(from->link)->incarnation),
-                 KV_U64("epoch", role->epoch), KV_U64("known", r->epoch));
 }
 
 /* ---- saying -------------------------------------------------------------------------------------------------------------------------- */
@@ -223,7 +96,7 @@ void router_mesh_tell_role(struct router_mesh *m)
             say_role(m, end->link);
     }
     for (size_t i = 0; i < m->region_count; i++)
-        settle(m, &m->regions[i]);
+        router__mesh_settle(m, &m->regions[i]);
 }
 
 /* ---- links --------------------------------------------------------------------------------------------------------------------------- */
@@ -285,22 +158,20 @@ static void on_down(void *ctx, struct mer_link *l, const char *why)
         mer_list_remove(&end->node);
         free(end);
     }
-    if (led) {
-        leader_gone(m, r);
-        elect(m, r);
-    }
+    if (led)
+        router__mesh_leader_gone(m, r);
 }
 
 static void take(struct router_mesh *m, struct mesh_end *from, const RV1(RegionMessage) * msg)
 {
     unsigned kind = (unsigned)msg->body_case;
     if (kind == BODY(REGION_ROLE))
-        take_role(m, from, msg->region_role);
+        router__mesh_take_role(m, from, msg->region_role);
     else if (from->region->leader != from)
         m->values[M_STALE]++;
     else if (router__lead_epoch(m->app) == 0)
         m->values[M_NOT_LEADER]++;
-    else if (kind < KINDS_MAX && m->handlers[kind].cb != NULL)
+    else if (kind < MESH_KINDS_MAX && m->handlers[kind].cb != NULL)
         m->handlers[kind].cb(m->handlers[kind].ctx, from->region->name, msg);
     else
         m->values[M_UNHANDLED]++;
@@ -371,14 +242,14 @@ enum mer_err router_mesh_status(struct router_mesh *m, struct mer_buf *out)
 
 void router_mesh_on(struct router_mesh *m, RV1(RegionMessage__BodyCase) kind, router_mesh_cb cb, void *ctx)
 {
-    MER_ASSERT((unsigned)kind < KINDS_MAX && m->handlers[kind].cb == NULL);
+    MER_ASSERT((unsigned)kind < MESH_KINDS_MAX && m->handlers[kind].cb == NULL);
     m->handlers[kind].cb = cb;
     m->handlers[kind].ctx = ctx;
 }
 
 void router_mesh_on_region(struct router_mesh *m, router_mesh_region_cb cb, void *ctx)
 {
-    MER_ASSERT(m->listener_count < LISTENERS_MAX);
+    MER_ASSERT(m->listener_count < MESH_LISTENERS_MAX);
     m->listeners[m->listener_count].cb = cb;
     m->listeners[m->listener_count++].ctx = ctx;
 }
@@ -394,7 +265,7 @@ static void read_regions(struct router_mesh *m, const struct mer_strs *peers)
         struct mesh_region *r = &m->regions[m->region_count++];
         snprintf(r->name, sizeof r->name, "%s", name);
         r->mesh = m;
-        mer_timer_init(&r->forget, on_forget);
+        mer_timer_init(&r->forget, router__mesh_on_forget);
         snprintf(r->label, sizeof r->label, "region=\"%s\"", name);
     }
     size_t n = m->region_count;

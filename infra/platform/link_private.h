@@ -65,9 +65,9 @@ struct mer_link {
     uint64_t seq_out, seq_in, acked;
     uint32_t credit;        /* messages we may send */
     uint32_t allowed, owed; /* messages the peer may send; those taken since the last grant */
-    uint32_t ping, rtt_us; /* number of the last one; round trip, 0: not known */
-    uint64_t pinged_us;    /* 0: none under way */
-    uint64_t ping_ms;      /* when that was, also of one that was answered */
+    uint32_t ping, rtt_us;  /* number of the last one; round trip, 0: not known */
+    uint64_t pinged_us;     /* 0: none under way */
+    uint64_t ping_ms;       /* when that was, also of one that was answered */
     struct mer_buf waiting; /* payloads without credit, each behind its length (host order, 4 bytes) */
     struct mer_deferred free_later;
 };
