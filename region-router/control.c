@@ -119,6 +119,8 @@ static size_t tell_links(struct router_app *app, CV1(LinkState) rows[REGIONS_MAX
         rows[n].links = region[n].links;
         rows[n].rtt_us = region[n].rtt_us;
         rows[n].queued = region[n].queued;
+        rows[n].has_outbox = app->leading;
+        rows[n].outbox = router_relays_waiting(app->relays, region[n].name);
     }
     return n;
 }

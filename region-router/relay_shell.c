@@ -368,6 +368,14 @@ static void refresh(struct mer_metric_set *set)
         p->values[ROUTER_RP_COUNTS + k] = p->totals[k] + p->relay.counts[k];
 }
 
+uint64_t router_relays_waiting(const struct router_relays *rs, const char *region)
+{
+    for (size_t i = 0; i < rs->peer_count; i++)
+        if (strcmp(rs->peer[i].name, region) == 0)
+            return rs->peer[i].relay.waiting;
+    return 0;
+}
+
 enum mer_err router_relays_status(const struct router_relays *rs, struct mer_buf *out)
 {
     enum mer_err err = mer_buf_appends(out, "[");

@@ -24,6 +24,8 @@ void router_relays_filled(struct router_relays *rs, const Meridian__Internal__V1
 void router_relays_tell(struct router_relays *rs, const struct router_edge *only);
 /* presence.c: an edge of ours asks whether a user is there. Answered soon, or never. */
 void router_presence_ask(struct router_relays *rs, const struct router_edge *from, const Meridian__Internal__V1__PresenceAsk *ask);
+/* Events stored for a region that it does not have yet, as last looked at; 0 for one that is none. */
+uint64_t router_relays_waiting(const struct router_relays *rs, const char *region);
 /* For /status: a JSON array of the regions with what waits for them. */
 MER_MUST_CHECK enum mer_err router_relays_status(const struct router_relays *rs, struct mer_buf *out);
 /* Call after mer_redis_destroy. */

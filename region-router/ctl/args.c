@@ -14,7 +14,7 @@ static const char usage[] =
     "usage: meridianctl [OPTIONS] COMMAND\n"
     "  routers            every router: who leads, tickets, edges\n"
     "  edges              the region's edges with their load\n"
-    "  links              the links to other regions: up, round trip, backlog\n"
+    "  links              the links to other regions: up, round trip, what waits on them; the outbox: events they do not have yet\n"
     "  ticket TICKET      why it is not matched yet, and when something changes\n"
     "  player USER        his devices, ticket and game\n"
     "  game GAME          who owns it, its version and fence\n"

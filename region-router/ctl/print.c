@@ -30,10 +30,11 @@ static void print_edges(const CV1(RouterState) * r, FILE *out)
 
 static void print_links(const CV1(RouterState) * r, FILE *out)
 {
-    fprintf(out, "%-16s %-6s %6s %12s %10s\n", "region", "state", "links", "round trip", "backlog");
+    fprintf(out, "%-16s %-6s %6s %12s %10s %8s\n", "region", "state", "links", "round trip", "backlog", "outbox");
     for (size_t i = 0; i < r->n_links; i++) {
         const CV1(LinkState) *l = r->links[i];
-        fprintf(out, "%-16s %-6s %6u %9.1f ms %8" PRIu64 " B\n", l->region, l->up ? "up" : "down", l->links, l->rtt_us / 1000.0, l->queued);
+        fprintf(out, "%-16s %-6s %6u %9.1f ms %8" PRIu64 " B %8" PRIu64 "\n", l->region, l->up ? "up" : "down", l->links,
+                l->rtt_us / 1000.0, l->queued, l->outbox);
     }
 }
 

@@ -14,6 +14,15 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../.
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const names = ["us-west", "us-east", "eu", "asia"];
 
+// The bucket of a user, which is the edge's and router's business: FNV-1a, folded.
+export function bucketOf(user) {
+    let h = 0xcbf29ce484222325n;
+    for (const byte of Buffer.from(user)) h = ((h ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+    h ^= h >> 32n;
+    h ^= h >> 16n;
+    return Number(h % 1024n);
+}
+
 class Region extends Footprint {
     constructor(world, name, number) {
         super(world.base);
@@ -49,6 +58,23 @@ class Region extends Footprint {
     // Asked at the region's own address.
     redis(port, ...words) {
         return super.redis(port, "-h", this.address, ...words);
+    }
+    // As Footprint's, at the region's own address.
+    moveSlot(slot, to) {
+        const from = this.primaryOf(slot);
+        const said = [this.redis(to.port, "cluster", "setslot", slot, "importing", from.id), this.redis(from.port, "cluster", "setslot", slot, "migrating", to.id)];
+        for (let keys; (keys = this.redis(from.port, "cluster", "getkeysinslot", slot, 20).split("\n").filter(Boolean)).length;)
+            said.push(this.redis(from.port, "migrate", this.address, to.port, "", 0, 5000, "auth", this.password, "keys", ...keys));
+        for (const node of [to, from]) said.push(this.redis(node.port, "cluster", "setslot", slot, "node", to.id));
+        assert.deepEqual([...new Set(said)], ["OK"]);
+    }
+    slotOf(user) {
+        return Number(this.redis(this.ports[0], "cluster", "keyslot", `{b${bucketOf(user)}}`));
+    }
+    // A call of the function library at the primary of a user's bucket; keys without their tag: "inbox", "outbox:eu".
+    fcall(user, name, keys, ...args) {
+        const tagged = [...keys, "electable"].map((key) => key.replace(/^([^:]*)/, `$1:{b${bucketOf(user)}}`));
+        return this.redis(this.primaryOf(this.slotOf(user)).port, "fcall", name, tagged.length, ...tagged, ...args);
     }
     connect(user, device = "phone") {
         return Client.connect(this.region.edges[0].ws, { ...player(user, { dir: this.state, seconds: 850 }), device });

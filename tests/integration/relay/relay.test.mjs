@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { until } from "../faults/own.mjs";
 import { Client } from "../outside/client.mjs";
 import { metrics, sleep, someUser } from "../outside/footprint.mjs";
-import { Mailbox, World, say } from "./regions.mjs";
+import { Mailbox, World, bucketOf, say } from "./regions.mjs";
 
 const events = Number(process.env.RELAY_EVENTS ?? 2000);
 const world = new World({ base: Number(process.env.MERIDIAN_SPARE_PORT ?? 21350), count: Number(process.env.RELAY_REGIONS ?? 2) });
@@ -178,6 +178,63 @@ test("what finds no room over there is told to its sender, and stands in nobody'
     while (refused.length < count - stored) refused.push((await a.next("message_undelivered", undefined, 5000)).messageId);
     assert.deepEqual(refused, Array.from({ length: count - stored }, (_, i) => `m${stored + i}`));
     assert.ok(stored > 50 && stored < count, `${stored}`);
+    await Promise.all([a, b, c].map((one) => one.close()));
+});
+
+test("order survives slots that move under it, on both sides", async () => {
+    const [here, there] = world.regions;
+    const box = new Mailbox(someUser("bob"));
+    const sent = new Map();
+    const b = box.attach(await there.connect(box.user), { acknowledges: true });
+    let moving = true;
+    const talking = Promise.all(Array.from({ length: 6 }, async () => {
+        const ann = someUser("ann");
+        const a = await here.connect(ann);
+        for (let n = 0; moving || n < 50; n++) {
+            sent.set(`${ann}-${n}`, true);
+            await say(a, box.user, there.name, `${ann} ${n}`, `${ann}-${n}`);
+            await sleep(5);
+        }
+        await a.close();
+    }));
+    for (const region of [there, here, there, here]) {
+        const slot = region.slotOf(box.user);
+        const from = region.primaryOf(slot);
+        region.moveSlot(slot, region.nodes().find((node) => node.role === "primary" && !node.failed && node.id !== from.id && node.slots.length));
+        await sleep(100);
+    }
+    moving = false;
+    await talking;
+    await world.drained();
+    await until("all are there", () => {
+        if (box.bySeq.size < sent.size) b.send("ack_messages", { seq: box.whole ?? 0, rest: true });
+        return box.bySeq.size >= sent.size;
+    }).catch((error) => assert.fail(`${error.message}: ${box.bySeq.size} of ${sent.size}`));
+    box.check(sent);
+    await b.close();
+});
+
+test("an event that the other region does not know stays, and only its bucket waits for it (F41)", async () => {
+    const [here, there] = world.regions;
+    const [ann, bob] = [someUser("ann"), someUser("bob")];
+    let other = someUser("other");
+    while (bucketOf(other) === bucketOf(bob)) other = someUser("other");
+    const [a, b, c] = [await here.connect(ann), await there.connect(bob), await there.connect(other)];
+    const field = (number, bytes) => Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), Buffer.from(bytes)]);
+    const newer = Buffer.concat([field(1, bob), Buffer.from([2 << 3, 5]), field(15, "of a newer version")]).toString("latin1");
+    assert.match(here.fcall(bob, "mer1_event_send", [`outbox:${there.name}`, "sent:newer"], `${bob} 1`, newer, 262144, 60000), /^OK/);
+    await say(a, bob, there.name, "behind it", "m1");
+    await say(a, other, there.name, "beside it", "m2");
+    assert.equal((await c.next("message")).text, "beside it");
+    await until("the origin asked and was told so", async () =>
+        (await metrics((await there.leader()).admin)).meridian_router_relay_unknown_total > 0);
+    await sleep(700);
+    await b.settle();
+    assert.deepEqual(b.unread.filter((m) => m.type === "message"), []);
+    const heads = here.fcall(bob, "mer1_events_get", [`outbox:${there.name}`], 10, 10000).split("\n");
+    const settled = Number(heads[4]);
+    assert.match(here.fcall(bob, "mer1_events_trim", [`outbox:${there.name}`], 1, settled + 1), /^OK/); // what an upgrade would have done
+    assert.equal((await b.next("message")).text, "behind it");
     await Promise.all([a, b, c].map((one) => one.close()));
 });
 
