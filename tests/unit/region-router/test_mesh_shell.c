@@ -138,8 +138,10 @@ static void prepare(struct fix *f, enum before before)
         return;
     say_role(&f->a, false, 0);
     WAIT_FOR(f, !f->up);
-    if (before == A_LEFT_LONG_AGO)
+    if (before == A_LEFT_LONG_AGO) {
         f->offset_us += (uint64_t)ROUTER_MESH_FORGET_MS * 1000;
+        loop_run_for(&f->app.loop, 5); /* the loop has to see it, before the next message */
+    }
 }
 
 static uint64_t received(struct fix *f)
