@@ -29,21 +29,24 @@ static int setup_far(void **state)
     }
     return err;
 }
-static int teardown_far(void **state)
-{
-    ends.routers[0].way = ends.routers[1].way = NO_LEADER;
-    ends.routers[0].times = ends.routers[1].times = 1000;
-    loop_run_for(&((struct fix *)*state)->loop, 5);
-    int err = teardown(state);
-    for (int i = 0; i < 2; i++)
-        edge_far_destroy(ends.far[i]);
-    return err;
-}
-
 static void go_wrong(int side, enum way way, unsigned times)
 {
     ends.routers[side].way = way;
     ends.routers[side].times = times;
+}
+
+static int teardown_far(void **state)
+{
+    struct fix *f = *state;
+    go_wrong(0, NO_LEADER, 1000);
+    go_wrong(1, NO_LEADER, 1000);
+    loop_run_for(&f->loop, 5);
+    edge_bus_destroy(f->a.bus);
+    edge_bus_destroy(f->b.bus);
+    f->a.bus = f->b.bus = NULL;
+    for (int i = 0; i < 2; i++)
+        edge_far_destroy(ends.far[i]);
+    return teardown(state);
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------------------------- */
