@@ -290,8 +290,8 @@ static enum mer_err create_parts(struct geo_agent *a, struct mer_msg *msg)
     if (err == MER_OK)
         err = geo_journal_open(&a->journal, a->conf.journal, &a->footprint, a->wished, msg);
     struct geo_reports_conf rc = {&a->loop, &a->log, a->rng, &a->metrics, &a->footprint, &a->conf, a->incarnation};
-    if (err == MER_OK && (err = geo_reports_create(&a->reports, &rc)) != MER_OK)
-        mer_msgf(msg, "routers: %s", mer_err_text(err));
+    if (err == MER_OK)
+        err = geo_reports_create(&a->reports, &rc, msg);
     if (err == MER_OK)
         err = mer_admin_open(&a->admin, &a->loop, &a->process, &a->metrics, a->conf.admin_listen, msg);
     return err;

@@ -21,6 +21,9 @@ const struct mer_conf_item geo_config_items[] = {
     STR(journal, 1, 4000, "/var/lib/meridian-geo/journal", "every change and every wish, a JSON object a line; wishes are read back at start"),
     STR(admin_listen, 1, 255, NULL, "admin port (health, metrics, status, wishes): loopback only"),
     STRS(routers, 0, 64, "", "region=host:port of the regions' routers, which tell load and health"),
+    STR(tls_cert, 0, 4095, "", "PEM certificate shown to routers: meridian://global/geo (infra/host/certificates make geo global); then routers are their control_listen; empty: plain, their link_listen"),
+    STR(tls_key, 0, 4095, "", "PEM key of that certificate"),
+    STR(tls_ca, 0, 4095, "", "PEM authorities of the routers' certificates"),
     U32(probe_port, 1, 65535, "443", "player port of the addresses in the footprint"),
     STR(probe_path, 1, 255, "/v1/echo", "what is upgraded there; it must send back what it is sent"),
     STR(probe_name, 0, 253, "", "name in the request and in the certificate; empty: the footprint's zone"),
@@ -58,6 +61,9 @@ enum mer_err geo_config_validate(const struct geo_config *c, struct geo_footprin
                                   c->routers.item[i]);
     if (err == MER_OK && !mer_id_is_plain(c->id, strlen(c->id), 47))
         err = mer_buf_appends(errors, "id: only A-Z a-z 0-9 _ -\n");
+    int files = (c->tls_cert[0] != 0) + (c->tls_key[0] != 0) + (c->tls_ca[0] != 0);
+    if (err == MER_OK && files % 3 != 0)
+        err = mer_buf_appends(errors, "tls_cert, tls_key, tls_ca: all three or none\n");
     if (err == MER_OK && c->probe_path[0] != '/')
         err = mer_buf_appends(errors, "probe_path: must begin with /\n");
     if (err == MER_OK && errors->len > before) {

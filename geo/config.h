@@ -11,6 +11,7 @@ struct geo_config {
     char *state_file, *journal;
     char *admin_listen;
     struct mer_strs routers; /* "region=host:port" */
+    char *tls_cert, *tls_key, *tls_ca;
     uint32_t probe_port;
     char *probe_path, *probe_name, *probe_tls_ca;
     uint32_t log_level; /* enum mer_level */

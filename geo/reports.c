@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <meridian/mem.h>
+#include <meridian/tls.h>
 
 #include "meridian/control/v1/control.pb-c.h"
 #include "meridian/internal/v1/internal.pb-c.h"
@@ -67,7 +68,7 @@ static void on_down(void *ctx, struct mer_link *l, const char *why)
 
 static const struct mer_link_cbs cbs = {on_up, on_message, on_down};
 
-enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_reports_conf *conf)
+enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_reports_conf *conf, struct mer_msg *msg)
 {
     const struct mer_strs *routers = &conf->config->routers;
     struct geo_reports *r = mer_xcalloc(1, sizeof *r);
@@ -85,7 +86,15 @@ enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_repor
                                 .incarnation = conf->incarnation,
                                 .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER,
                                 .name = "router"};
-    enum mer_err err = mer_links_create(&r->links, &lc);
+    const struct geo_config *c = conf->config;
+    lc.tls_identity = true;
+    enum mer_err err = MER_OK;
+    mer_msgf(msg, "routers: no memory");
+    if (c->tls_cert[0] != 0)
+        err = mer_tls_peer_create(&lc.tls_client, false, c->tls_ca, c->tls_cert, c->tls_key, msg);
+    if (err == MER_OK)
+        err = mer_links_create(&r->links, &lc);
+    SSL_CTX_free(lc.tls_client); /* the links have their own reference */
     for (; err == MER_OK && r->count < routers->count; r->count++) {
         struct router *router = &r->router[r->count];
         const char *address = NULL;

@@ -25,6 +25,6 @@ struct geo_reports_conf {
     const struct geo_config *config;       /* kept */
     const char *incarnation;               /* kept */
 };
-MER_MUST_CHECK enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_reports_conf *conf);
+MER_MUST_CHECK enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_reports_conf *conf, struct mer_msg *msg);
 struct geo_report geo_reports_of(const struct geo_reports *r, uint32_t region);
 void geo_reports_destroy(struct geo_reports *r);

@@ -293,11 +293,11 @@ void router_app_destroy(struct router_app *app)
     if (app->admin != NULL)
         mer_admin_close(app->admin);
     mer_redis_destroy(app->redis);
-    router_control_destroy(app->control);
     router__lead_stop(app);
     router_region_report_deinit(&app->region_report);
     router_newsroom_deinit(&app->newsroom);
     router_edges_close(&app->edges);
+    router_control_destroy(app->control);
     mer_links_destroy(app->links);
     router_relays_destroy(app->relays);
     router_crossing_deinit(&app->crossing);

@@ -32,7 +32,7 @@ const struct mer_conf_item router_config_items[] = {
     U32(edge_handshakes_per_second, 1, 100000, "500", "new players a second that one edge takes over from one that drains (R25)"),
     STR(mesh_listen, 0, 255, "", "where routers of other regions reach this one: host:port; empty: nowhere (R31)"),
     STRS(mesh_peers, 0, 64, "", "every router of every other region, as \"region host:port\"; empty: a region alone"),
-    STR(control_listen, 0, 255, "", "where meridianctl reaches this router: unix:PATH, or host:port, with the mesh_tls files by mutual TLS and else of loopback only; empty: nowhere"),
+    STR(control_listen, 0, 255, "", "where meridianctl and geo agents reach this router: unix:PATH, or host:port, with the mesh_tls files by mutual TLS and else of loopback only; empty: nowhere"),
     STR(mesh_tls_cert, 0, 4095, "", "PEM certificate shown to routers of other regions: meridian://<region>/router (infra/host/certificates); read again on SIGHUP"),
     STR(mesh_tls_key, 0, 4095, "", "PEM key of that certificate"),
     STR(mesh_tls_ca, 0, 4095, "", "PEM authorities of the other regions' certificates"),

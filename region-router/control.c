@@ -396,14 +396,21 @@ static void take(struct router_control *c, struct mer_link *l, const CV1(Ask) * 
     }
 }
 
+/* A geo agent is told what it would be told at link_listen; its link's user is what edges.c made of it. */
 static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *peer)
 {
-    (void)ctx, (void)l, (void)peer;
+    struct router_control *c = ctx;
+    if (peer->role == MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO)
+        router_edges_link_cbs.on_up(c->app, l, peer);
 }
 
 static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, size_t len)
 {
     struct router_control *c = ctx;
+    if (mer_link_user(l) != NULL) {
+        router_edges_link_cbs.on_message(c->app, l, payload, len);
+        return;
+    }
     CV1(ControlMessage) *m = meridian__control__v1__control_message__unpack(NULL, len, payload);
     if (m != NULL && m->body_case == MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_ASK) {
         take(c, l, m->ask);
@@ -418,7 +425,10 @@ static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, si
 static void on_down(void *ctx, struct mer_link *l, const char *why)
 {
     struct router_control *c = ctx;
-    (void)why;
+    if (mer_link_user(l) != NULL) {
+        router_edges_link_cbs.on_down(c->app, l, why);
+        return;
+    }
     MER_LIST_EACH (it, &c->waiting) {
         struct waiting *w = MER_LIST_ENTRY(it, struct waiting, node);
         if (w->link == l)
@@ -459,7 +469,7 @@ enum mer_err router_control_create(struct router_control **out, struct router_ap
                                 .incarnation = app->incarnation,
                                 .tls_server = tls_of(app),
                                 .tls_identity = true,
-                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_CTL,
+                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_CTL | 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO,
                                 .name = "control"};
     enum mer_err err = mer_links_create(&c->links, &lc);
     return err == MER_OK ? mer_links_listen(c->links, app->conf.control_listen, msg) : err;

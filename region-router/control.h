@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * control.h - what operators ask of this router (meridianctl): a listener of its own, because who may change something is somebody else
  * than who plays. Over a unix socket the file's rights decide who may, over TCP a certificate with the role "ctl".
+ * Geo agents of other networks come here, too, with one of the role "geo".
  *
  * Every ask gets exactly one answer while its link is up. What changes something needs a reason, and is in the log with it and who asked.
  */

@@ -23,7 +23,7 @@ static const char usage[] =
     "  --router ADDRESS   control_listen of a router, host:port or unix:PATH; may be given up to 16 times, the leader is found among "
     "them;\n"
     "                     default: MERIDIAN_ROUTERS, separated by commas\n"
-    "  --cert FILE --key FILE --ca FILE   our certificate and who signed the routers' (infra/host/certificates make ctl world);\n"
+    "  --cert FILE --key FILE --ca FILE   our certificate and who signed the routers' (infra/host/certificates make ctl global);\n"
     "                     needed beyond this machine\n"
     "  --by NAME          who asks, for the journal; default: the user's name\n"
     "  --reason TEXT      why, for the journal\n"

@@ -12,7 +12,7 @@
 enum { CTL_ROUTERS_MAX = 16 };
 
 /* meridianctl belongs to no region; a hello and a certificate must name one. */
-#define CTL_REGION "world"
+#define CTL_REGION "global"
 
 /* Exit codes. */
 enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };

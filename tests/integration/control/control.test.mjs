@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { connect } from "node:net";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -16,7 +16,7 @@ const state = mkdtempSync(path.join(os.tmpdir(), "ctl-"));
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 process.env.MERIDIAN_STATE = state; // read once, at the import that follows
 const { Client } = await import("../outside/client.mjs");
-const { player } = await import("../outside/footprint.mjs");
+const { metrics, player } = await import("../outside/footprint.mjs");
 
 function local(command, ...args) {
     const done = spawnSync(path.join(root, "infra/local", command), args, {
@@ -130,26 +130,43 @@ describe("meridianctl", { timeout: 180_000 }, () => {
     test("comes by mutual TLS, with a certificate that says so", async () => {
         const certs = path.join(state, "certificates");
         mkdirSync(certs);
-        for (const [role, place] of [["ca"], ["router", "us-east"], ["ctl", "world"], ["geo", "world"]]) {
+        for (const [role, place] of [["ca"], ["router", "us-east"], ["ctl", "global"], ["geo", "global"]]) {
             const done = spawnSync(path.join(root, "infra/host/certificates"), ["--dir", certs, "make", role, ...(place ? [place] : [])], { encoding: "utf8" });
             assert.equal(done.status, 0, done.stderr);
         }
         const file = (name) => path.join(certs, name);
-        const address = `127.0.0.1:${base + 290}`;
+        const [address, admin, geoAdmin] = [290, 291, 292].map((offset) => `127.0.0.1:${base + offset}`);
         const router = spawn(path.join(build, "region-router/meridian-router"), ["--config", path.join(state, "config", `${region().routers[0].id}.yaml`),
             ...Object.entries({
-                id: "us-east-r7", link_listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0", control_listen: address, mesh_tls_cert: file("router-us-east.crt"),
+                id: "us-east-r7", link_listen: "127.0.0.1:0", admin_listen: admin, control_listen: address, mesh_tls_cert: file("router-us-east.crt"),
                 mesh_tls_key: file("router-us-east.key"), mesh_tls_ca: file("ca.crt"),
             }).flatMap(([key, value]) => ["--set", `${key}=${value}`])], { stdio: "ignore" });
         const as = (name) => ["--cert", file(`${name}.crt`), "--key", file(`${name}.key`), "--ca", file("ca.crt"), "--timeout", "2", "--json", "routers"];
         try {
             const told = await until("an answer", () => {
-                const done = ctl(as("ctl-world"), { routers: [address] });
+                const done = ctl(as("ctl-global"), { routers: [address] });
                 return done.code === 0 && done.lines()[0];
             });
             assert.equal(told.router.id, "us-east-r7");
-            assert.equal(ctl(as("geo-world"), { routers: [address] }).code, 3, "another role");
+            assert.equal(ctl(as("geo-global"), { routers: [address] }).code, 3, "another role");
             assert.equal(ctl(["--timeout", "2", "routers"], { routers: [address] }).code, 3, "no certificate");
+
+            // A geo agent comes the same way, and only as what its certificate says.
+            const agents = async () => (await metrics(`http://${admin}`))["meridian_router_geo_agents"];
+            for (const [role, count] of [["geo", 1], ["ctl", 0]]) {
+                const config = path.join(state, "geo.yaml");
+                writeFileSync(config, `footprint: ${path.join(root, "geo/footprint.yaml")}\nid: geo-1\nstate_file: ${path.join(state, "dns")}\njournal: ${path.join(state, "journal")}\n` +
+                    `admin_listen: ${geoAdmin}\nrouters: ["us-east=${address}"]\ntls_cert: ${file(`${role}-global.crt`)}\ntls_key: ${file(`${role}-global.key`)}\ntls_ca: ${file("ca.crt")}\n`);
+                const geo = spawn(path.join(build, "geo/meridian-geo"), ["--config", config], { stdio: "ignore" });
+                try {
+                    if (count) await until("the agent is linked", async () => (await agents()) === 1);
+                    else await sleep(1500);
+                    assert.equal(await agents(), count);
+                } finally {
+                    geo.kill("SIGKILL");
+                }
+                await until("the agent is gone", async () => (await agents()) === 0);
+            }
         } finally {
             router.kill("SIGKILL");
         }
