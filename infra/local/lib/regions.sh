@@ -37,32 +37,45 @@ region_words() { # REGION
     [ "$tls" = 0 ] || echo --tls
 }
 
+# For a process of its own, which becomes the region's up: signals are for that.
 region_up() { # REGION
-    local words
+    local words enter
     region_folder_make "$1"
     mapfile -t words < <(region_words "$1")
-    in_region "$1" "$here/up" --detach --binaries "$binaries" --port "$base_port" --edges "$edge_count" --routers "$router_count" \
-        --replicas "$replica_count" "${words[@]}" >"$state/log/up-$1.log" 2>&1 9>&-
+    into_region "$1"
+    exec "${enter[@]}" "$here/up" --detach --binaries "$binaries" --port "$base_port" --edges "$edge_count" --routers "$router_count" \
+        --replicas "$replica_count" "${words[@]}" >"$state/log/up-$1.log" 2>&1
 }
 
 region_down() { # REGION
     [ ! -d "$state/regions/$1" ] || MERIDIAN_LOCAL=$state/regions/$1 "$here/down" >"$state/log/down-$1.log" 2>&1 9>&-
 }
 
-# each_region FUNCTION: for all at once; prints the names of those it failed for.
+# each_region FUNCTION: for all at once, each in a process of its own; the names of those it failed for are in $failed.
+region_jobs=()
 each_region() {
-    local name pids=()
-    for name in "${regions[@]}"; do
-        "$1" "$name" &
-        pids+=($!)
+    local i
+    failed=
+    for i in "${regions[@]}"; do
+        "$1" "$i" 9>&- &
+        region_jobs+=($!)
     done
-    for name in "${!regions[@]}"; do wait "${pids[name]}" || printf ' %s' "${regions[name]}"; done
+    for i in "${!regions[@]}"; do wait "${region_jobs[i]}" || failed+=" ${regions[i]}"; done
+    region_jobs=()
+}
+
+# Those that are still at it, told to undo what they did; back when they have.
+each_region_stop() {
+    [ ${#region_jobs[@]} -gt 0 ] || return 0
+    kill -TERM "${region_jobs[@]}" 2>/dev/null || true
+    wait "${region_jobs[@]}" || true
+    region_jobs=()
 }
 
 # ---- all of them ----
 
 world_up() {
-    local failed name
+    local name
     step "namespaces and the wide area between them"
     if [ "$way" = namespaces ]; then
         world_start
@@ -72,7 +85,7 @@ world_up() {
         say "Regions are on plain loopback: as near as neighbours, and nothing between them can be cut."
     fi
     step "regions: ${regions[*]}"
-    failed=$(each_region region_up)
+    each_region region_up
     for name in $failed; do
         printf '\n' >&2
         tail -n 3 "$state/log/up-$name.log" | sed "s/^/    $name: /" >&2
@@ -85,10 +98,9 @@ world_up() {
 }
 
 world_down() {
-    local failed
     process_stop 5 meridian-geo
     step "ending ${regions[*]}"
-    failed=$(each_region region_down)
+    each_region region_down
     [ -z "$failed" ] || { cat "$state"/log/down-*.log >&2; killed=1; }
     step_done
     step "ending geo-DNS and the wide area"
@@ -105,7 +117,8 @@ world_processes() { if [ "$way" = namespaces ]; then echo wan forward; fi && ech
 world_ask() { # [--json]
     local name
     status_words=("$@")
-    [ -z "$(each_region region_status)" ] || return 1
+    each_region region_status
+    [ -z "$failed" ] || return 1
     for name in $(world_processes); do [ -n "$(process_pid "$name")" ] || return 1; done
     [ -n "$(dns_pid)" ]
 }

@@ -26,12 +26,16 @@ world_cannot() {
     fi
 }
 
-# in_region REGION COMMAND...: there, with what the region's scripts must know.
-in_region() {
-    local name=$1 enter=()
+# into_region REGION: in $enter, what stands before a program that is to run there, with what the region's scripts must know.
+into_region() {
+    enter=(env "MERIDIAN_LOCAL=$state/regions/$1")
+    [ "$way" != namespaces ] || enter+=(nsenter "--net=/run/netns/$(world_namespace "$1")")
+}
+in_region() { # REGION PROGRAM...
+    local enter
+    into_region "$1"
     shift
-    [ "$way" != namespaces ] || enter=(nsenter "--net=/run/netns/$(world_namespace "$name")")
-    MERIDIAN_LOCAL=$state/regions/$name "${enter[@]}" "$@"
+    "${enter[@]}" "$@"
 }
 
 world_namespace_make() { # REGION

@@ -2,6 +2,7 @@
 // Several regions by infra/local/up in a state folder of their own: their addresses, the wide area between them, and commands run where they live.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, constants, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -48,6 +49,29 @@ export class World {
         this.said = done.out;
         this.endpoints = JSON.parse(readFileSync(path.join(this.state, "endpoints.json"), "utf8"));
     }
+    // up, interrupted when it has said these words: {code, text}.
+    async interrupted(words, regions, ...more) {
+        const options = ["--detach", "--binaries", build, "--port", String(this.port), "--regions", regions, ...more];
+        const child = spawn(path.join(root, "infra/local/up"), options, { env: this.env, detached: true });
+        let text = "";
+        for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (text += data));
+        const ended = once(child, "close");
+        await until(words, () => text.includes(words) || child.exitCode !== null, 60_000);
+        await sleep(1500);
+        process.kill(-child.pid, "SIGINT");
+        return { code: (await ended)[0], text };
+    }
+    // Command lines of what lives and was started for this world.
+    processes() {
+        const of = (pid) => {
+            try {
+                return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+            } catch {
+                return ""; // has just ended
+            }
+        };
+        return readdirSync("/proc").filter(Number).map(of).filter((line) => line.includes(this.state));
+    }
     down() {
         return this.local("down");
     }
@@ -62,7 +86,8 @@ export class World {
 
     // Namespaces and devices of this world that are there; others' may be, too.
     traces() {
-        const mark = this.endpoints.regions[0].namespace.slice(4, 12);
+        const sum = spawnSync("cksum", { input: this.state, encoding: "utf8" }).stdout.split(" ")[0];
+        const mark = Number(sum).toString(16).padStart(8, "0");
         const found = `${readdirSync("/run/netns").join("\n")}\n${run("ip", ["-o", "link"]).out}`.match(new RegExp(`mer-?${mark}[-a-z]*`, "g"));
         return [...new Set(found)].sort();
     }

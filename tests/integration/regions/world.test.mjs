@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -173,10 +173,23 @@ describe("four regions in namespaces", { skip: why && `not here: ${why}` }, () =
         assert.equal(down.code, 0, down.err);
         assert.deepEqual(world.traces(), []);
         assert.deepEqual(readdirSync(world.state).sort(), ["keys", "log", "tls"]);
-        const living = spawnSync("grep", ["-lzF", world.state, ...readdirSync("/proc").filter(Number).map((pid) => `/proc/${pid}/cmdline`)], { encoding: "utf8" });
-        assert.deepEqual(living.stdout.split("\n").filter(Boolean).map((file) => readFileSync(file, "utf8")).filter((line) => !line.startsWith("grep")), []);
+        assert.deepEqual(world.processes(), []);
         assert.equal(world.local("status").code, 1);
     });
+});
+
+// A terminal's Ctrl-C goes to the whole process group.
+test("Ctrl-C while they start leaves nothing", { skip: why && `not here: ${why}` }, async () => {
+    const world = new World(base);
+    try {
+        const said = await world.interrupted("regions: us-east eu", "us-east,eu", ...small);
+        assert.equal(said.code, 130, said.text);
+        assert.deepEqual(world.traces(), []);
+        assert.deepEqual(readdirSync(world.state).sort(), ["keys", "log", "tls"]);
+        assert.deepEqual(world.processes(), []);
+    } finally {
+        world.clean();
+    }
 });
 
 test("without namespaces regions are on loopback, and up says so", async () => {
