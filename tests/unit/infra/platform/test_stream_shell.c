@@ -291,6 +291,57 @@ static void the_peers_certificate_can_be_seen(void **state)
     finish();
 }
 
+static void without_a_name_to_check_the_chain_alone_decides(void **state)
+{
+    (void)state;
+    begin();
+    make_tls("URI:meridian://eu/router");
+    listen_on("127.0.0.1:0", f.tls_server);
+    struct mer_stream_conf conf = conf_for(&f.client, f.tls_client);
+    conf.tls_any_name = true;
+    assert_int_equal(mer_stream_connect(&f.client.s, &conf, f.address), MER_OK);
+    WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
+    finish();
+}
+
+static void a_peer_is_named_by_its_address(void **state)
+{
+    static const struct {
+        const char *listen, *prefix;
+    } rows[] = {{"127.0.0.1:0", "127.0.0.1:"}, {"[::1]:0", "[::1]:"}, {NULL, "unix"}};
+    (void)state;
+    for (size_t i = 0; i < MER_COUNT(rows); i++) {
+        begin();
+        listen_on(rows[i].listen ? rows[i].listen : in_dir("s"), NULL);
+        connect_client(NULL, NULL);
+        WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
+        assert_string_equal(mer_stream_peer(f.client.s), f.address);
+        assert_int_equal(strncmp(mer_stream_peer(f.server.s), rows[i].prefix, strlen(rows[i].prefix)), 0);
+        finish();
+    }
+}
+
+static void a_listener_shows_another_certificate_to_who_comes_next(void **state)
+{
+    (void)state;
+    begin();
+    make_tls("DNS:first.test");
+    listen_on(in_dir("s"), f.tls_server);
+    X509 *next = certs_make("server", "DNS:next.test", f.ca, f.key);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(SSL_CTX_use_certificate(ctx, next), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(ctx, f.key), 1);
+    mer_listener_set_tls(f.listener, ctx);
+    SSL_CTX_free(ctx); /* the listener has its own reference */
+    connect_client(f.tls_client, "next.test");
+    WAIT_FOR(&f, f.client.opens == 1 && f.server.opens == 1);
+    X509 *shown = mer_stream_peer_cert(f.client.s);
+    assert_int_equal(X509_cmp(shown, next), 0);
+    X509_free(shown);
+    X509_free(next);
+    finish();
+}
+
 /* --- what goes wrong --- */
 
 static void what_is_no_address_is_refused(void **state)
@@ -611,6 +662,9 @@ int main(void)
         cmocka_unit_test(closing_while_a_name_is_resolved_is_one_close),
         cmocka_unit_test(what_is_written_before_the_handshake_is_done_arrives),
         cmocka_unit_test(the_peers_certificate_can_be_seen),
+        cmocka_unit_test(without_a_name_to_check_the_chain_alone_decides),
+        cmocka_unit_test(a_peer_is_named_by_its_address),
+        cmocka_unit_test(a_listener_shows_another_certificate_to_who_comes_next),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(nobody_listening_is_one_close_without_open),
         cmocka_unit_test(a_silent_peer_costs_the_connect_timeout),

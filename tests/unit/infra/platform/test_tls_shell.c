@@ -11,7 +11,10 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <meridian/clock.h>
 #include <meridian/tls.h>
+
+#include "certs.h"
 
 enum { PATH_BYTES = 64, LINE_HEX = 160 };
 
@@ -397,6 +400,88 @@ static void peers_show_certificates_of_the_right_authority_over_tls_1_3(void **s
     }
 }
 
+/* ---- who a certificate is ---- */
+
+static void a_certificate_is_who_its_only_name_says(void **state)
+{
+    static const struct {
+        const char *san;
+        bool is; /* router of eu */
+    } rows[] = {
+        {"URI:meridian://eu/router", true},
+        {"URI:meridian://eu/router,URI:meridian://eu/router", false},
+        {"URI:meridian://eu/router,DNS:localhost", false},
+        {"DNS:localhost,URI:meridian://eu/router", false},
+        {"URI:meridian://asia/router", false},
+        {"URI:meridian://eu/edge", false},
+        {"URI:meridian://eu/router2", false},
+        {"URI:meridian://eu/route", false},
+        {"URI:meridian://eu/router/", false},
+        {"URI:meridian://EU/router", false},
+        {"URI:http://eu/router", false},
+        {"DNS:meridian://eu/router", false},
+        {"email:router@eu", false},
+        {"IP:127.0.0.1", false},
+    };
+    (void)state;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *ca = certs_make("ca", "critical,CA:TRUE", NULL, key);
+    assert_false(mer_tls_identity_is(ca, "eu", "router")); /* no name at all */
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        X509 *cert = certs_make("x", rows[i].san, ca, key);
+        if (mer_tls_identity_is(cert, "eu", "router") != rows[i].is)
+            fail_msg("%s", rows[i].san);
+        assert_false(mer_tls_identity_is(cert, "eu", ""));
+        X509_free(cert);
+    }
+    X509_free(ca);
+    EVP_PKEY_free(key);
+}
+
+static void a_name_with_a_nul_in_it_is_not_the_name_before_the_nul(void **state)
+{
+    static const char uri[] = "meridian://eu/router\0.example";
+    (void)state;
+    X509 *cert = X509_new();
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+    ASN1_STRING_set(text, uri, sizeof(uri) - 1);
+    GENERAL_NAME_set0_value(name, GEN_URI, text);
+    sk_GENERAL_NAME_push(names, name);
+    assert_int_equal(X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0), 1);
+    assert_false(mer_tls_identity_is(cert, "eu", "router"));
+    GENERAL_NAMES_free(names);
+    X509_free(cert);
+}
+
+static void what_is_left_is_the_shorter_of_certificate_and_authority(void **state)
+{
+    static const struct {
+        long own, authority;
+        int64_t left;
+    } rows[] = {{1000, 5000, 1000}, {5000, 1000, 1000}, {-10, 5000, -10}, {100L * 365 * 86400, 90L * 365 * 86400, 90LL * 365 * 86400}};
+    uint64_t now_ms = mer_clock_system().wall_ms(NULL);
+    int64_t left;
+    (void)state;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        X509 *ca = certs_make_until("ca", "critical,CA:TRUE", NULL, key, rows[i].authority);
+        X509 *cert = certs_make_until("x", "URI:meridian://eu/router", ca, key, rows[i].own);
+        SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+        assert_false(mer_tls_seconds_left(ctx, now_ms, &left)); /* no certificate */
+        assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
+        assert_false(mer_tls_seconds_left(ctx, now_ms, &left)); /* nobody signed it */
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca);
+        assert_true(mer_tls_seconds_left(ctx, now_ms, &left));
+        assert_true(left >= rows[i].left - 2 && left <= rows[i].left + 2);
+        SSL_CTX_free(ctx);
+        X509_free(cert);
+        X509_free(ca);
+    }
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +493,9 @@ int main(void)
         cmocka_unit_test(a_ticket_is_good_at_every_edge_until_its_key_is_gone),
         cmocka_unit_test(a_bad_ticket_file_keeps_the_old_keys_and_says_where),
         cmocka_unit_test(files_that_do_not_fit_are_named),
+        cmocka_unit_test(a_certificate_is_who_its_only_name_says),
+        cmocka_unit_test(a_name_with_a_nul_in_it_is_not_the_name_before_the_nul),
+        cmocka_unit_test(what_is_left_is_the_shorter_of_certificate_and_authority),
         cmocka_unit_test(peers_show_certificates_of_the_right_authority_over_tls_1_3),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
