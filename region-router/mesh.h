@@ -39,7 +39,7 @@ void router_mesh_on(struct router_mesh *m, Meridian__Region__V1__RegionMessage__
 /* At most eight listeners. */
 void router_mesh_on_region(struct router_mesh *m, router_mesh_region_cb cb, void *ctx);
 /* To the leader of a region, packed at once. MER_ENOTFOUND: no such region, MER_ECLOSED: not up (or we do not lead), MER_EBUSY: too much
- * waits on the link. */
+ * waits on the link, MER_ERANGE: larger than a link carries (MER_LINK_PAYLOAD_MAX). */
 MER_MUST_CHECK enum mer_err router_mesh_send(struct router_mesh *m, const char *region, const Meridian__Region__V1__RegionMessage *msg);
 /* We lead from now on, or no more: said to everybody. */
 void router_mesh_tell_role(struct router_mesh *m);
