@@ -78,6 +78,7 @@ void router__relay_notice(struct router_relays *rs, const void *event, size_t le
     Meridian__Internal__V1__RouterMessage m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     n.router_epoch = router__lead_epoch(rs->app);
     n.seq = r->number;
+    n.settled = r->gone;
     n.event = (ProtobufCBinaryData){len, (uint8_t *)event};
     m.body_case = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_USER_NOTICE;
     m.user_notice = &n;

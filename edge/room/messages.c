@@ -92,6 +92,10 @@ static void say_error(struct edge_messages *ms, const char *session, CM(ErrorCod
     edge_sessions_to_session(ms->app->sessions, session, &m);
 }
 
+struct place { /* in the inbox */
+    uint64_t seq, settled;
+};
+
 /* An event as its user is told of it. */
 struct shown {
     ST(Event) * event;
@@ -100,7 +104,7 @@ struct shown {
     CM(MessageUndelivered) undelivered;
 };
 
-static bool shown_make(struct edge_messages *ms, struct shown *s, const void *packed, size_t len, uint64_t seq)
+static bool shown_make(struct edge_messages *ms, struct shown *s, const void *packed, size_t len, const struct place *at)
 {
     s->message = (CM(ServerMessage))MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
     s->text = (CM(DirectMessage))MERIDIAN__CLIENT__V1__DIRECT_MESSAGE__INIT;
@@ -108,7 +112,8 @@ static bool shown_make(struct edge_messages *ms, struct shown *s, const void *pa
     s->event = meridian__state__v1__event__unpack(NULL, len, packed);
     if (s->event != NULL && s->event->body_case == EVENT(TEXT)) {
         const ST(TextEvent) *t = s->event->text;
-        s->text.seq = seq;
+        s->text.seq = at->seq;
+        s->text.settled_seq = at->settled;
         s->text.from = t->from;
         s->text.from_name = t->from_name;
         s->text.from_region = t->from_region;
@@ -121,7 +126,8 @@ static bool shown_make(struct edge_messages *ms, struct shown *s, const void *pa
     }
     if (s->event != NULL && s->event->body_case == EVENT(UNDELIVERED)) {
         const ST(UndeliveredEvent) *u = s->event->undelivered;
-        s->undelivered.seq = seq;
+        s->undelivered.seq = at->seq;
+        s->undelivered.settled_seq = at->settled;
         s->undelivered.message_id = u->message_id;
         s->undelivered.to = u->recipient;
         s->undelivered.region = u->region;
@@ -156,7 +162,8 @@ static void to_edge(struct edge_messages *ms, const char *edge, const struct sho
 static void push(struct edge_messages *ms, const struct sending *q, const struct mer_event_reply *r)
 {
     struct shown s;
-    if (r->count == 0 || !shown_make(ms, &s, q->event, q->event_len, r->number))
+    struct place at = {r->number, r->gone};
+    if (r->count == 0 || !shown_make(ms, &s, q->event, q->event_len, &at))
         return;
     for (size_t i = 0; i < r->count; i++) {
         const char *edge = r->item[i]->str;
@@ -321,7 +328,8 @@ static void sync_tell(struct sync *q, const struct mer_event_reply *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         struct shown s;
-        if (!shown_make(q->ms, &s, r->item[i]->str, r->item[i]->len, r->gone + 1 + i))
+        struct place at = {r->gone + 1 + i, r->gone};
+        if (!shown_make(q->ms, &s, r->item[i]->str, r->item[i]->len, &at))
             continue; /* stays until an acknowledgement behind it */
         q->ms->values[M_SYNCED]++;
         if (q->session[0] != 0)
@@ -384,7 +392,8 @@ static void on_notice(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
 {
     struct edge_messages *ms = ctx;
     struct shown s;
-    if (!shown_make(ms, &s, m->user_notice->event.data, m->user_notice->event.len, m->user_notice->seq))
+    struct place at = {m->user_notice->seq, m->user_notice->settled};
+    if (!shown_make(ms, &s, m->user_notice->event.data, m->user_notice->event.len, &at))
         return;
     if (m->user_notice->seq == 0) {
         if (edge_sessions_online(ms->app->sessions, s.event->to))

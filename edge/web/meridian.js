@@ -8,11 +8,13 @@
 //   await client.move(gameId, card);
 //
 // It works in browsers and in Node (hand in a WebSocket class there). The parts: connection.js is one socket,
-// plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered,
+// plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered, inbox.js orders what other
+// players write,
 // table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, route.js says where the next attempt
 // goes: addresses.js within a region, region_list.js and roam.js to another region and back.
 //
-// Events: every server message under its type (once, in order), and
+// Events: every server message under its type (once, in order; what comes into the inbox, `message` and `message_undelivered`, also once and
+// in order over devices' and connections' ends, and acknowledged by itself), and
 //   state    {state, delayMs?, hinted?, attempt?, code?, reason?}   see MeridianClient.state; hinted: the server
 //                                                 asked for that wait
 //   game     {game, message}                      a game changed by that message
@@ -28,6 +30,7 @@
 import { CLIENT_CODES, CONNECTION_MS, Connection } from "./client/connection.js";
 import { Emitter } from "./client/emitter.js";
 import { MeridianError } from "./client/error.js";
+import { INBOX_MS, Inbox } from "./client/inbox.js";
 import { Outbox } from "./client/outbox.js";
 import { Plan } from "./client/plan.js";
 import { ROAM_MS } from "./client/roam.js";
@@ -49,6 +52,7 @@ const crypto = globalThis.crypto ?? (await import("node:crypto")).webcrypto;
 export const TIMES_MS = {
     ...CONNECTION_MS,
     ...ROAM_MS,
+    inbox: INBOX_MS,
     gap: 1000 /* a gap not filled by then is filled by a resume */,
     settled: 5000 /* a connection that stood so long counts as a success */,
     replay: 2000 /* longest wait for an announced replay before requests go out */,
@@ -84,6 +88,7 @@ export class MeridianClient extends Emitter {
     #outbox;
     #sequence = new Sequence();
     #table = new Table();
+    #inbox;
     #connection = null;
     #dials = 0;
     #route;
@@ -125,6 +130,7 @@ export class MeridianClient extends Emitter {
         this.#outbox = new Outbox((message) => this.#open && this.#connection.send(message), {
             max: options.outboxMax,
         });
+        this.#inbox = new Inbox((message) => this.#open && this.#connection.send(message), this.#times.inbox);
     }
 
     /** Games by id: those that go on and the last ones that ended. */
@@ -224,6 +230,16 @@ export class MeridianClient extends Emitter {
         return this.#request({ type: "get_game", gameId });
     }
 
+    /** Writes to a user, at home in `region` (absent: where this player is connected). Sent again until it is stored, delivered once. */
+    sendMessage(to, text, { region } = {}) {
+        return this.#request({ type: "send_message", to, text, messageId: uuid(), ...(region ? { region } : {}) });
+    }
+
+    /** Resolves with `presence`: is that user connected? */
+    getPresence(user, { region } = {}) {
+        return this.#request({ type: "get_presence", user, ...(region ? { region } : {}) });
+    }
+
     /** Asks the provider for a newer token now, e.g. because the player changed their name. */
     async renew(reason = "expiring") {
         if (!this.#connection?.live) this.#tokens.need(reason); /* the next connection asks for it */
@@ -292,10 +308,12 @@ export class MeridianClient extends Emitter {
             this.#plan.settled();
             this.#gaps = 0;
         });
-        if (this.connected && this.connected.user !== connected.user) this.#table.clear();
         const from = this.connected?.region ?? connected.region;
         const why = this.#route.arrived(connected.region);
         const moved = from !== connected.region;
+        const another = this.connected && this.connected.user !== connected.user;
+        if (another) this.#table.clear();
+        if (another || moved) this.#inbox.clear(); /* each region has an inbox of its own for him */
         this.connected = connected;
         const outcome = connected.resume ?? (moved ? "gone" : null);
         if (outcome === "replayed") {
@@ -379,7 +397,8 @@ export class MeridianClient extends Emitter {
         const waiting = this.#outbox.size;
         const settled = this.#outbox.receive(message);
         if (message.type === "game_over") this.#goHome(); /* before anybody asks for the next game */
-        if (!settled) this.emit(message.type, message);
+        if (message.settledSeq !== undefined) for (const one of this.#inbox.accept(message)) this.emit(one.type, one);
+        else if (!settled) this.emit(message.type, message);
         else if (this.#outbox.size === waiting) this.emit("retry", message);
         if (game) this.emit("game", { game, message });
         if (message.type !== "error") this.#touch();
@@ -410,6 +429,7 @@ export class MeridianClient extends Emitter {
         this.#connection = null;
         this.#open = false;
         this.#outbox.hold();
+        this.#inbox.stop();
         const next = this.#plan.next({ code, reason });
         if (next.stop) return this.#giveUp({ code, reason });
         if (next.token !== "keep") this.#tokens.need(next.token);
@@ -522,6 +542,7 @@ export class MeridianClient extends Emitter {
         this.#connection = null;
         this.#open = false;
         this.#outbox.hold();
+        this.#inbox.stop();
         this.#become(state, detail);
         connection?.abandon(1000, state);
     }

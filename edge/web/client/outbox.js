@@ -31,12 +31,17 @@ const ANSWERS = {
     explain_match: (asked, answer) => answer.type === "ticket" && answer.ticketId === asked.ticketId,
     leave_game: (asked, answer) =>
         answer.gameId === asked.gameId && (answer.type === "seat_left" || answer.type === "game_over"),
+    send_message: (asked, answer) =>
+        answer.type === "message_ok" && answer.messageId === asked.messageId && answer.to === asked.to,
+    get_presence: (asked, answer) =>
+        answer.type === "presence" && answer.user === asked.user && (asked.region ?? answer.region) === answer.region,
     get_game: (asked, answer) => answer.type === "game_state" && answer.gameId === asked.gameId,
 };
 
 /* The server names what an error is about by the most precise id it has; a bare type is the least precise. */
 function isAbout(message, re) {
-    return re !== undefined && [message.moveId, message.ticketId, message.gameId, message.type].includes(re);
+    const { moveId, messageId, ticketId, gameId, user, type } = message;
+    return re !== undefined && [moveId, messageId, ticketId, gameId, user, type].includes(re);
 }
 
 /** The queue of unanswered requests. */

@@ -41,8 +41,8 @@ const numbered = {
     game_paused: [{ gameId: id, version: count, reason: one("player", "storage", "link") }, { untilMs: count }],
     game_resumed: [{ gameId: id, version: count, deadlineAtMs: count }],
     game_over: [{ gameId: id, version: count, ...result }],
-    message: [{ seq: count, from: id, fromName: text, fromRegion: id, messageId: id, text: id, sentAtMs: count }],
-    message_undelivered: [{ seq: count, messageId: id, to: id, region: id }],
+    message: [{ seq: count, from: id, fromName: text, fromRegion: id, messageId: id, text: id, sentAtMs: count, settledSeq: count }],
+    message_undelivered: [{ seq: count, messageId: id, to: id, region: id, settledSeq: count }],
 };
 
 const codes = one("bad_json", "unknown_type", "bad_field", "not_authenticated", "already_authenticated", "token_expiring", "no_such_game",

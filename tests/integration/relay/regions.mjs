@@ -150,8 +150,8 @@ export class Mailbox {
         this.bySeq.set(message.seq, message);
         this.first = Math.min(this.first ?? message.seq, message.seq);
     }
-    answer(client, { seq }) {
-        this.whole ??= seq - 1;
+    answer(client, { seq, settledSeq }) {
+        this.whole = Math.max(this.whole ?? 0, settledSeq);
         while (this.bySeq.has(this.whole + 1)) this.whole++;
         if (seq > this.whole && !this.asked) {
             this.asked = true; // once a gap

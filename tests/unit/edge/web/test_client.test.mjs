@@ -422,3 +422,42 @@ test("a handler that throws does not stop the delivery", async (t) => {
         await until(() => client.session?.offset === 2 && errors.length === 1);
     });
 });
+
+test("a message is sent until it is stored, and what others write comes once and is acknowledged", async () => {
+    const bodies = [];
+    const write = (seq, offset) => ({ type: "message", seq, offset, from: "bob", fromName: "Bob", fromRegion: "eu", messageId: `m${seq}`, text: "hi", sentAtMs: 1, settledSeq: 6 });
+    await withClient([async (peer) => {
+        await peer.welcome();
+        for (let i = 0; i < 2; i++) {
+            const asked = await peer.next("send_message");
+            bodies.push(asked);
+            if (i === 0) peer.send({ type: "error", code: "overloaded", message: "later", re: asked.messageId, retryAfterMs: 5 });
+            else peer.send({ type: "message_ok", messageId: asked.messageId, to: asked.to });
+        }
+        peer.send(write(7, 1), write(7, 2), write(9, 3));
+        const missing = await peer.next("ack_messages");
+        assert.deepEqual([missing.seq, missing.rest], [7, true]);
+        peer.send(write(8, 4), write(9, 5));
+        assert.equal((await peer.next("ack_messages")).seq, 9);
+    }], async ({ client, heard }) => {
+        await inState(client, "ready");
+        const answer = await client.sendMessage("bob", "hello", { region: "eu" });
+        assert.equal(answer.messageId, bodies[0].messageId);
+        assert.deepEqual(bodies[1], bodies[0]);
+        assert.deepEqual([bodies[0].to, bodies[0].region, bodies[0].text], ["bob", "eu", "hello"]);
+        await until(() => heard.filter(([name]) => name === "message").length === 3);
+        assert.deepEqual(heard.filter(([name]) => name === "message").map(([, message]) => message.seq), [7, 8, 9]);
+        await new Promise((resolve) => setTimeout(resolve, 60));
+    }, { times: { inbox: { ack: 20, missing: 10 } } });
+});
+
+test("whether a user is there is one question and one answer", async () => {
+    await withClient([async (peer) => {
+        await peer.welcome();
+        await peer.next("get_presence");
+        peer.send({ type: "presence", user: "bob", region: "eu", online: true });
+    }], async ({ client }) => {
+        await inState(client, "ready");
+        assert.equal((await client.getPresence("bob", { region: "eu" })).online, true);
+    });
+});
