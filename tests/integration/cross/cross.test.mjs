@@ -199,6 +199,28 @@ describe("two regions", { timeout: 400_000 }, () => {
         await toTheEnd(people);
     });
 
+    test("while the line comes and goes everybody gets into one game, and plays it to its end", async () => {
+        const boards = [3, 5, 6, 7, 8, 9].map((rows) => ({ rows, cols: 2 }));
+        const games = Promise.all(boards.map((board) => meet(board)));
+        let over = false;
+        games.then(() => { over = true; }, () => { over = true; });
+        for (let round = 0; !over; round++) {
+            await sleep(1500 + 700 * (round % 4));
+            if (round % 2) {
+                pair.breakAll();
+            } else if (round < 6) {
+                pair.isCut = true;
+                await sleep(round % 4 ? 400 : 4500);
+                pair.isCut = false;
+            }
+        }
+        await pair.seen();
+        for (const people of await games) {
+            await toTheEnd(people);
+            for (const { client } of people) assert.equal(client.unread.filter((message) => message.type === "matched").length, 0, "in a second game");
+        }
+    });
+
     test("what the routers forward is counted", async () => {
         const total = {};
         for (const { admin } of pair.regions.flatMap((region) => region.routers))

@@ -85,6 +85,10 @@ export class Pair {
         }
         await this.seen();
     }
+    // All connections between the regions break; they may come back at once.
+    breakAll() {
+        for (const line of this.lines) for (const socket of line.sockets) socket.destroy();
+    }
     down() {
         for (const print of this.prints) print.down();
         for (const line of this.lines) line.end();
