@@ -327,29 +327,34 @@ bool mer_tls_identity_is(const X509 *cert, const char *region, const char *role)
     return same;
 }
 
-/* False: one of the times cannot be read. */
-static bool seconds_between(const ASN1_TIME *from, const ASN1_TIME *to, int64_t *out)
+/* Seconds until the first of these expires; false: one of the times cannot be read. */
+static bool shortest(const STACK_OF(X509) * chain, const ASN1_TIME *now, int64_t *out)
 {
-    int days, seconds;
-    if (!from || ASN1_TIME_diff(&days, &seconds, from, to) != 1)
-        return false;
-    *out = (int64_t)days * 24 * 60 * 60 + seconds;
-    return true;
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        int days, seconds;
+        if (ASN1_TIME_diff(&days, &seconds, now, X509_get0_notAfter(sk_X509_value(chain, i))) != 1)
+            return false;
+        int64_t left = (int64_t)days * 24 * 60 * 60 + seconds;
+        least = left < least ? left : least;
+    }
+    *out = least;
+    return least != INT64_MAX;
 }
 
 bool mer_tls_seconds_left(SSL_CTX *ctx, uint64_t wall_ms, int64_t *out)
 {
-    X509 *cert = SSL_CTX_get0_certificate(ctx), *issuer = NULL;
+    X509 *cert = SSL_CTX_get0_certificate(ctx);
+    STACK_OF(X509) *between = NULL;
     X509_STORE_CTX *look = X509_STORE_CTX_new();
     ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)(wall_ms / 1000));
-    int64_t own = 0, above = 0;
-    bool found = cert && look && X509_STORE_CTX_init(look, SSL_CTX_get_cert_store(ctx), NULL, NULL) == 1 &&
-                 X509_STORE_CTX_get1_issuer(&issuer, look, cert) == 1 && seconds_between(now, X509_get0_notAfter(cert), &own) &&
-                 seconds_between(now, X509_get0_notAfter(issuer), &above);
-    if (found)
-        *out = own < above ? own : above;
+    SSL_CTX_get0_chain_certs(ctx, &between);
+    bool found = cert && look && now && X509_STORE_CTX_init(look, SSL_CTX_get_cert_store(ctx), cert, between) == 1;
+    if (found) {
+        X509_STORE_CTX_set_flags(look, X509_V_FLAG_NO_CHECK_TIME); /* how long is the question, also of what has expired */
+        found = X509_verify_cert(look) == 1 && shortest(X509_STORE_CTX_get0_chain(look), now, out);
+    }
     ASN1_TIME_free(now);
-    X509_free(issuer);
     X509_STORE_CTX_free(look);
     ERR_clear_error();
     return found;

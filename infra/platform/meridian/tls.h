@@ -21,6 +21,6 @@ MER_MUST_CHECK enum mer_err mer_tls_peer_create(SSL_CTX **out, bool server, cons
 
 /* Who a server of ours is: the certificate's only alternative name is the URI meridian://<region>/<role>. */
 bool mer_tls_identity_is(const X509 *cert, const char *region, const char *role);
-/* Seconds until the context's own certificate, or the authority that signed it, expires; negative: since. False when it has none, or its
- * authority is not among those of the context. */
+/* Seconds until the context's own certificate, or one above it up to the authority, expires; negative: since. False when it has none, or
+ * no authority of the context stands above it. */
 bool mer_tls_seconds_left(SSL_CTX *ctx, uint64_t wall_ms, int64_t *out);

@@ -482,6 +482,34 @@ static void what_is_left_is_the_shorter_of_certificate_and_authority(void **stat
     EVP_PKEY_free(key);
 }
 
+/* An operator's authority may sign through another certificate, which comes with ours. */
+static void a_certificate_in_between_counts_too(void **state)
+{
+    uint64_t now_ms = mer_clock_system().wall_ms(NULL);
+    int64_t left;
+    (void)state;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *ca = certs_make("ca", "critical,CA:TRUE", NULL, key);
+    X509 *mid = certs_make_until("mid", "DNS:mid", ca, key, 500);
+    X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    X509_add_ext(mid, ext, -1);
+    X509_EXTENSION_free(ext);
+    assert_true(X509_sign(mid, key, EVP_sha256()) > 0);
+    X509 *cert = certs_make_until("x", "URI:meridian://eu/router", mid, key, 1000);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca);
+    assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
+    assert_false(mer_tls_seconds_left(ctx, now_ms, &left));
+    assert_int_equal(SSL_CTX_add1_chain_cert(ctx, mid), 1);
+    assert_true(mer_tls_seconds_left(ctx, now_ms, &left));
+    assert_true(left >= 498 && left <= 502);
+    SSL_CTX_free(ctx);
+    X509_free(cert);
+    X509_free(mid);
+    X509_free(ca);
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +524,7 @@ int main(void)
         cmocka_unit_test(a_certificate_is_who_its_only_name_says),
         cmocka_unit_test(a_name_with_a_nul_in_it_is_not_the_name_before_the_nul),
         cmocka_unit_test(what_is_left_is_the_shorter_of_certificate_and_authority),
+        cmocka_unit_test(a_certificate_in_between_counts_too),
         cmocka_unit_test(peers_show_certificates_of_the_right_authority_over_tls_1_3),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
