@@ -94,13 +94,14 @@ test("every router knows who leads the other region, and how far it is", async (
     const seen = (await leader("us")).regions[0];
     t.diagnostic(`round trip ${seen.rttUs} us, both ends on this machine`);
     assert.ok(seen.rttUs < 500_000);
-    assert.equal(seen.queuedBytes, 0);
+    assert.ok(seen.queuedBytes < 64 * 1024);
     for (const { admin } of [us, eu]) {
         assert.ok((await metric(admin, "meridian_router_mesh_certificate_left_seconds")) > 60 * 24 * 3600);
         assert.equal(await metric(admin, "meridian_link_mesh_impostors_total"), 0);
     }
     // Of each pair one link stays; whose own dial lost waits, and does not knock again and again.
     const refused = async () => (await metric(us.admin, "meridian_link_mesh_closed_total")) + (await metric(us.admin, "meridian_link_mesh_duplicate_total"));
+    await sleep(2200); // a dial that was put off for longest is over
     const count = await refused();
     await sleep(2500);
     assert.equal(await refused(), count);
