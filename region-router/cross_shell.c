@@ -333,6 +333,7 @@ enum mer_err router_crossing_init(struct router_crossing *x, struct router_app *
     for (unsigned i = 1; i < x->regions.count; i++) {
         snprintf(x->regions.region[i].name, ROUTER_REGION_NAME_BYTES, "%s", mr[i - 1].name);
         x->far[i].region = (uint8_t)i;
+        snprintf(x->far[i].id, sizeof x->far[i].id, "%s", mr[i - 1].name);
         x->far[i].host_hash = i;
         mer_list_init(&x->far[i].tickets);
     }
