@@ -17,10 +17,12 @@ bool edge_regions_row(const char *row, char name[32], const char **url)
     size_t len = strcspn(row, " ");
     if (len == 0 || len >= 32 || row[len] == '\0' || !mer_id_is_plain(row, len, 31))
         return false;
-    const char *address = row + len + 1, *host = address + (strncmp(address, "https://", 8) == 0 ? 8 : 7);
-    size_t host_len = strcspn(host, "/?# \"\\");
-    if (strncmp(address, "http", 4) != 0 || (strncmp(address, "http://", 7) != 0 && strncmp(address, "https://", 8) != 0))
+    const char *address = row + len + 1;
+    size_t scheme = strncmp(address, "http://", 7) == 0 ? 7 : strncmp(address, "https://", 8) == 0 ? 8 : 0;
+    if (scheme == 0)
         return false;
+    const char *host = address + scheme;
+    size_t host_len = strcspn(host, "/?# \"\\");
     if (host_len == 0 || (host[host_len] != '\0' && strcmp(host + host_len, "/") != 0) || strlen(address) > EDGE_REGION_URL_MAX)
         return false;
     memcpy(name, row, len);

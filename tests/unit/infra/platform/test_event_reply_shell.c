@@ -6,6 +6,12 @@
 
 #include <meridian/event_reply.h>
 
+static void hold(redisReply *r, const char *text)
+{
+    r->str = strdup(text);
+    r->len = strlen(text);
+}
+
 /* Built from one line: "S OK|I 5|S |S 7|S 6|S 1|A a b"; S string, I integer, N nil, A array of strings. */
 static redisReply *make(const char *line)
 {
@@ -21,8 +27,8 @@ static redisReply *make(const char *line)
             e->integer = strtoll(part + 2, NULL, 10);
         } else if (part[0] == 'S' || part[0] == 'N') {
             e->type = part[0] == 'S' ? REDIS_REPLY_STRING : REDIS_REPLY_NIL;
-            e->str = strdup(part[1] != 0 ? part + 2 : "");
-            e->len = strlen(e->str);
+            if (e->type == REDIS_REPLY_STRING)
+                hold(e, part[1] != 0 ? part + 2 : "");
         } else {
             e->type = REDIS_REPLY_ARRAY;
             e->element = calloc(16, sizeof *e->element);
@@ -30,8 +36,8 @@ static redisReply *make(const char *line)
             for (char *w = strtok_r(part + 1, " ", &inner); w != NULL; w = strtok_r(NULL, " ", &inner)) {
                 redisReply *s = e->element[e->elements++] = calloc(1, sizeof *s);
                 s->type = strcmp(w, "nil") == 0 ? REDIS_REPLY_NIL : REDIS_REPLY_STRING;
-                s->str = strdup(w);
-                s->len = strlen(w);
+                if (s->type == REDIS_REPLY_STRING)
+                    hold(s, w);
             }
         }
     }
