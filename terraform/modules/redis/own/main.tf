@@ -16,9 +16,9 @@ locals {
   # What one node is told is the repository's own file, so cloud and one machine differ in these values only.
   template = file("${path.module}/../../../../infra/redis/redis.conf.in")
   replaced = {
-    "bind 127.0.0.1"                       = "bind @ADDRESS@ 127.0.0.1"
+    "bind @ADDRESS@"                       = "bind @ADDRESS@ 127.0.0.1"
     "port @PORT@"                          = "port 0\ntls-port @BUS_PORT@"
-    "cluster-announce-ip 127.0.0.1"        = "cluster-announce-ip @ADDRESS@\ncluster-announce-hostname redis-@NAME@.${var.private_zone}\ncluster-preferred-endpoint-type hostname"
+    "cluster-announce-ip @ADDRESS@"        = "cluster-announce-ip @ADDRESS@\ncluster-announce-hostname redis-@NAME@.${var.private_zone}\ncluster-preferred-endpoint-type hostname"
     "dir @DIR@"                            = "dir /var/lib/redis/@BUS_PORT@"
     "aclfile @DIR@/users.acl"              = "aclfile /var/lib/redis/@BUS_PORT@/users.acl"
     "masteruser repl-@PORT@"               = "masteruser repl-@NAME@-@N@"
