@@ -54,10 +54,12 @@ enum {
     ROUTER_TARGETS_MAX = 64,     /* no special reason: games go round */
 
     /* Relay */
-    ROUTER_RELAY_EVENTS_MAX = 128,  /* of one batch */
-    ROUTER_RELAY_BYTES = 32 * 1024, /* of one batch, which is half a frame: one event more than fits is still sent */
-    ROUTER_RELAY_INCOMING_MAX = 48, /* twice the window: what came before a cut link may still be under way */
-    ROUTER_RELAY_WINDOW = 24,       /* batches a region on their way: three quarters of what may wait on a link */
+    ROUTER_RELAY_EVENTS_MAX = 128,             /* of one batch */
+    ROUTER_RELAY_BYTES = 32 * 1024,            /* of one batch, which is half a frame: one event more than fits is still sent */
+    ROUTER_RELAY_FLIGHT_BYTES = 768 * 1024,    /* on their way to a region: three quarters of what may wait on a link */
+    ROUTER_RELAY_WINDOW = 256,                 /* batches of them: 1,000 buckets in four round trips */
+    ROUTER_RELAY_INCOMING_MAX = 512,           /* twice the window: what came before a cut link may still be under way */
+    ROUTER_RELAY_INCOMING_BYTES = 1536 * 1024, /* likewise */
     ROUTER_RELAY_TICK_MS = 50,
     ROUTER_RELAY_RETRY_MS = 500,        /* after a failure; a shard fails over in seconds */
     ROUTER_RELAY_ANSWER_MS = 10 * 1000, /* an answer that takes longer than the link's death would is lost */

@@ -37,9 +37,14 @@ enum router_relay_state router_relay_next(enum router_relay_state s, enum router
     return (enum router_relay_state)next[s][e];
 }
 
+static bool flies(uint8_t state)
+{
+    return state == S(SENT) || state == S(TRIMMING);
+}
+
 static bool busy(uint8_t state)
 {
-    return state == S(READING) || state == S(SENT) || state == S(TRIMMING);
+    return state == S(READING) || flies(state);
 }
 
 static void move(struct router_relay *r, struct router_relay_bucket *b, enum router_relay_event e, uint64_t now_ms)
@@ -51,6 +56,10 @@ static void move(struct router_relay *r, struct router_relay_bucket *b, enum rou
     mer_list_remove(&b->node);
     r->busy += busy(to);
     r->busy -= busy(b->state);
+    r->reading += to == S(READING);
+    r->reading -= b->state == S(READING);
+    r->flight_bytes += flies(to) ? b->bytes : 0;
+    r->flight_bytes -= flies(b->state) ? b->bytes : 0;
     b->state = to;
     if (to == S(READY)) {
         mer_list_push_back(&r->ready, &b->node);
@@ -108,13 +117,19 @@ void router_relay_link(struct router_relay *r, bool up, uint64_t now_ms)
         lose(r, first(&r->sent), now_ms);
 }
 
+/* Many small batches, or a few large ones: what counts between distant regions is how much is on its way. */
+static bool room(const struct router_relay *r)
+{
+    return r->busy < ROUTER_RELAY_WINDOW && (r->reading + 1) * (uint64_t)ROUTER_RELAY_BYTES + r->flight_bytes <= ROUTER_RELAY_FLIGHT_BYTES;
+}
+
 void router_relay_step(struct router_relay *r, uint64_t now_ms)
 {
     while (!mer_list_empty(&r->sent) && first(&r->sent)->due_ms <= now_ms)
         lose(r, first(&r->sent), now_ms);
     while (!mer_list_empty(&r->later) && first(&r->later)->due_ms <= now_ms)
         move(r, first(&r->later), ROUTER_RELAY_ON_DUE, now_ms);
-    while (r->up && r->busy < ROUTER_RELAY_WINDOW && !mer_list_empty(&r->ready)) {
+    while (r->up && room(r) && !mer_list_empty(&r->ready)) {
         struct router_relay_bucket *b = first(&r->ready);
         b->again = false;
         move(r, b, ROUTER_RELAY_ON_GO, now_ms);
@@ -129,16 +144,16 @@ void router_relay_empty(struct router_relay *r, uint32_t bucket)
     move(r, b, b->again ? ROUTER_RELAY_ON_MORE : ROUTER_RELAY_ON_DONE, 0);
 }
 
-void router_relay_left(struct router_relay *r, uint32_t bucket, uint64_t generation, uint64_t settled, uint64_t last, uint64_t end,
-                       uint64_t now_ms)
+void router_relay_left(struct router_relay *r, uint32_t bucket, const struct router_relay_batch *batch, uint64_t now_ms)
 {
     struct router_relay_bucket *b = &r->bucket[bucket];
-    MER_ASSERT(settled < last && last <= end);
-    b->generation = generation;
-    b->settled = settled;
-    b->last = last;
-    b->more = last < end;
-    set_waiting(r, b, end - settled);
+    MER_ASSERT(batch->settled < batch->last && batch->last <= batch->end);
+    b->generation = batch->generation;
+    b->settled = batch->settled;
+    b->last = batch->last;
+    b->bytes = batch->bytes;
+    b->more = batch->last < batch->end;
+    set_waiting(r, b, batch->end - batch->settled);
     r->counts[ROUTER_R_BATCHES]++;
     move(r, b, ROUTER_RELAY_ON_LEFT, now_ms);
 }
@@ -219,12 +234,13 @@ static uint32_t list_check(const struct mer_list *list, uint8_t state)
 void router_relay_check(const struct router_relay *r)
 {
     uint32_t in[ROUTER_RELAY_NSTATES] = {0};
-    uint64_t waiting = 0;
+    uint64_t waiting = 0, bytes = 0;
     for (uint32_t i = 0; i < MER_BUCKETS; i++) {
+        bytes += flies(r->bucket[i].state) ? r->bucket[i].bytes : 0;
         in[r->bucket[i].state]++;
         waiting += r->bucket[i].waiting;
     }
-    MER_ASSERT(r->waiting == waiting);
+    MER_ASSERT(r->waiting == waiting && r->flight_bytes == bytes && r->reading == in[S(READING)]);
     MER_ASSERT(r->busy == in[S(READING)] + in[S(SENT)] + in[S(TRIMMING)] && r->busy <= ROUTER_RELAY_WINDOW);
     MER_ASSERT(list_check(&r->ready, S(READY)) == in[S(READY)] && list_check(&r->sent, S(SENT)) == in[S(SENT)] &&
                list_check(&r->later, S(LATER)) == in[S(LATER)]);

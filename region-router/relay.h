@@ -39,6 +39,7 @@ struct router_relay_bucket {
     uint64_t settled, last;        /* SENT, TRIMMING: the batch is settled + 1 .. last */
     uint64_t generation, acked_to; /* TRIMMING: what is trimmed */
     uint32_t waiting;              /* events in the outbox, as last heard */
+    uint32_t bytes;                /* SENT, TRIMMING: of the batch */
     uint8_t state;
     bool again; /* marked since the outbox was read */
     bool more;  /* the outbox held more than the batch */
@@ -65,6 +66,8 @@ struct router_relay {
     struct mer_list ready, sent, later; /* the latter two by due_ms */
     bool up;                            /* the other region's leader is there */
     uint32_t busy;                      /* READING, SENT, TRIMMING: at most ROUTER_RELAY_WINDOW */
+    uint32_t reading;                   /* each may become a batch of ROUTER_RELAY_BYTES */
+    uint64_t flight_bytes;              /* SENT, TRIMMING; with what is being read at most ROUTER_RELAY_FLIGHT_BYTES */
     uint64_t waiting;                   /* of all buckets */
     uint64_t counts[ROUTER_R_COUNT];
 };
@@ -77,10 +80,15 @@ void router_relay_mark(struct router_relay *r, uint32_t bucket, uint32_t waiting
 /* Gives up what is overdue and starts what there is a place for. At least every 100 ms, and after anything below. */
 void router_relay_step(struct router_relay *r, uint64_t now_ms);
 
-/* Answers to env.read: nothing there; a batch of settled + 1 .. last left, of an outbox that reaches to `end`; or neither. */
+struct router_relay_batch {
+    uint64_t generation, settled, last; /* settled + 1 .. last */
+    uint64_t end;                       /* so far the outbox reaches */
+    uint32_t bytes;
+};
+
+/* Answers to env.read: nothing there; a batch left; or neither. */
 void router_relay_empty(struct router_relay *r, uint32_t bucket);
-void router_relay_left(struct router_relay *r, uint32_t bucket, uint64_t generation, uint64_t settled, uint64_t last, uint64_t end,
-                       uint64_t now_ms);
+void router_relay_left(struct router_relay *r, uint32_t bucket, const struct router_relay_batch *batch, uint64_t now_ms);
 void router_relay_failed(struct router_relay *r, uint32_t bucket, uint64_t now_ms);
 
 /* The other side's answer: it has all up to `through`. True: trim the outbox up to there, then say trimmed or failed. False: nothing to do

@@ -35,6 +35,7 @@ struct incoming {
     bool unknown;   /* the event behind the last one taken on is of a kind we do not know */
     size_t count;   /* events taken on */
     size_t pending; /* calls without an answer, and one for the loop that starts them */
+    size_t size;
     uint8_t *bytes; /* of all events */
     struct taking taking[];
 };
@@ -67,6 +68,7 @@ static void settle(struct incoming *in)
     if (--in->pending > 0)
         return;
     in->p->incoming--;
+    in->p->incoming_bytes -= in->size;
     answer(in);
     free(in->bytes);
     free(in);
@@ -164,6 +166,7 @@ static struct incoming *incoming_new(struct router_relay_peer *p, const RV1(Rela
         return NULL;
     }
     in->p = p;
+    in->size = bytes;
     in->bucket = b->bucket;
     in->generation = b->generation;
     in->settled = b->settled;
@@ -188,12 +191,14 @@ void router__relay_take(struct router_relay_peer *p, const RV1(RelayBatch) * b)
         MER_LOG_RATE(&rs->app->log, MER_WARN, "relay.bad_batch", KV_STR("peer", p->name), KV_STR("why", fault));
         return;
     }
-    struct incoming *in = p->incoming < ROUTER_RELAY_INCOMING_MAX ? incoming_new(p, b) : NULL;
+    bool crowded = p->incoming >= ROUTER_RELAY_INCOMING_MAX || p->incoming_bytes >= ROUTER_RELAY_INCOMING_BYTES;
+    struct incoming *in = crowded ? NULL : incoming_new(p, b);
     if (in == NULL) {
         rs->values[ROUTER_RS_CROWDED]++; /* unanswered: it comes again */
         return;
     }
     p->incoming++;
+    p->incoming_bytes += in->size;
     for (size_t i = 0; i < b->n_events; i++) {
         ST(Event) *event = router_relay_event(b->bucket, b->events[i]);
         in->unknown = event == NULL;

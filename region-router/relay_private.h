@@ -40,6 +40,7 @@ struct router_relay_peer { /* one other region */
     char name[ROUTER_REGION_BYTES], label[ROUTER_REGION_BYTES + 16];
     struct router_relay relay;
     uint32_t incoming; /* batches being put into inboxes */
+    size_t incoming_bytes;
     uint64_t totals[ROUTER_R_COUNT];
     struct mer_metric_def defs[ROUTER_RP_COUNT];
     uint64_t values[ROUTER_RP_COUNT];

@@ -102,6 +102,14 @@ static bool send_batch(struct router_relay_peer *p, uint32_t bucket, const struc
     return router_mesh_send(p->all->app->mesh, p->name, &m) == MER_OK;
 }
 
+static void left(const struct bucket_call *q, const struct mer_event_reply *r)
+{
+    struct router_relay_batch b = {r->generation, r->gone, r->gone + r->count, r->number, 0};
+    for (size_t i = 0; i < r->count; i++)
+        b.bytes += (uint32_t)r->item[i]->len;
+    router_relay_left(&q->p->relay, q->bucket, &b, q->all->app->loop.now_ms);
+}
+
 static void on_read(void *ctx, enum mer_err err, const redisReply *reply)
 {
     struct bucket_call *q = ctx;
@@ -112,7 +120,7 @@ static void on_read(void *ctx, enum mer_err err, const redisReply *reply)
         if (err == MER_OK && r.count == 0)
             router_relay_empty(&q->p->relay, q->bucket);
         else if (err == MER_OK && send_batch(q->p, q->bucket, &r))
-            router_relay_left(&q->p->relay, q->bucket, r.generation, r.gone, r.gone + r.count, r.number, now);
+            left(q, &r);
         else
             router_relay_failed(&q->p->relay, q->bucket, now);
         router_relay_step(&q->p->relay, now);

@@ -34,7 +34,7 @@ static void take_ack(const Meridian__Region__V1__RelayAck *a)
     router_relay_link(&r, true, 0);
     router_relay_mark(&r, 7, 3);
     router_relay_step(&r, 0);
-    router_relay_left(&r, 7, 1, 100, 103, 103, 0);
+    router_relay_left(&r, 7, &(struct router_relay_batch){1, 100, 103, 103, 300}, 0);
     bool trim = router_relay_acked(&r, a->bucket, a->generation, a->through, 0);
     MER_ASSERT(!trim || (a->bucket == 7 && a->generation == 1 && a->through > 100 && a->through <= 103));
     if (trim)

@@ -2,6 +2,8 @@
 // Some regions on loopback, each at an address of its own, their routers joined by mutual TLS; and ways to break them.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { once } from "node:events";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,7 +39,7 @@ class Region extends Footprint {
     // Also starts again what has ended.
     start() {
         const peers = this.world.regions.filter((other) => other !== this).flatMap((other) =>
-            [0, 1].flatMap((i) => ["--mesh-peer", `${other.name} ${other.address}:${this.base + 220 + i}`]));
+            [0, 1].flatMap((i) => ["--mesh-peer", `${other.name} ${this.world.way(other)}:${this.base + 220 + i}`]));
         this.local("up", "--detach", "--binaries", build, "--port", String(this.base), "--region", this.name, "--address", this.address, "--edges", "1", "--replicas", String(this.world.replicas),
             "--edge-set", "messages_per_second=100000", "--edge-set", "messages_burst=100000", ...peers);
         [this.region] = readEndpoints(this.state).regions;
@@ -81,18 +83,42 @@ class Region extends Footprint {
     }
 }
 
+// A long line: what comes in at one address goes out to the other, so much later, in order.
+async function delayed(here, there, port, ms) {
+    const server = net.createServer((near) => {
+        const far = net.connect(port, there);
+        for (const [from, to] of [[near, far], [far, near]]) {
+            from.on("data", (data) => setTimeout(() => to.write(data), ms));
+            from.on("close", () => setTimeout(() => to.destroy(), ms));
+            from.on("error", () => {});
+        }
+    });
+    server.listen(port, here);
+    await once(server, "listening");
+    return server;
+}
+
 export class World {
-    constructor({ base, count = 2, replicas = 1, network = 15 }) {
-        Object.assign(this, { base, replicas, network });
+    // delayMs: so long a byte takes from one region to another.
+    constructor({ base, count = 2, replicas = 1, network = 15, delayMs = 0 }) {
+        Object.assign(this, { base, replicas, network, delayMs, servers: [] });
         this.state = mkdtempSync(path.join(os.tmpdir(), "relay-"));
         mkdirSync(path.join(this.state, "tls"));
         this.regions = names.slice(-count).map((name, i) => new Region(this, name, i));
     }
+    // Where the other regions find a region's routers.
+    way(region) {
+        return this.delayMs > 0 ? region.address.replace(/(\d+)$/, (last) => String(Number(last) + 100)) : region.address;
+    }
     async start() {
+        if (this.delayMs > 0)
+            for (const region of this.regions)
+                for (const i of [0, 1]) this.servers.push(await delayed(this.way(region), region.address, this.base + 220 + i, this.delayMs));
         for (const region of this.regions) region.start();
         await this.joined();
     }
     stop() {
+        for (const server of this.servers) server.close();
         for (const region of this.regions) region.local("down");
         rmSync(this.state, { recursive: true, force: true });
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// R31, T6, F38-F40: durable events among regions while routers are killed and stopped and Redis fails over: each takes effect exactly once, in
-// order for each recipient. 2,000 among two regions; RELAY_EVENTS=10000 RELAY_REGIONS=4 is the long form. Then what a region that was away
-// comes back to, and what is refused while it is away.
+// R31, T6, F38-F41: durable events among regions while routers are killed and stopped and Redis fails over: each takes effect exactly once, in
+// order for each recipient. Then what a region that was away comes back to, and what is refused while it is away.
+// 2,000 events among two regions; RELAY_EVENTS=10000 RELAY_REGIONS=4 RELAY_BACKLOG=10000 is the long form, and RELAY_DELAY_MS=110 puts the
+// regions as far from each other as Europe and Asia.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -11,7 +12,7 @@ import { metrics, sleep, someUser } from "../outside/footprint.mjs";
 import { Mailbox, World, bucketOf, say } from "./regions.mjs";
 
 const events = Number(process.env.RELAY_EVENTS ?? 2000);
-const world = new World({ base: Number(process.env.MERIDIAN_SPARE_PORT ?? 21350), count: Number(process.env.RELAY_REGIONS ?? 2) });
+const world = new World({ base: Number(process.env.MERIDIAN_SPARE_PORT ?? 21350), count: Number(process.env.RELAY_REGIONS ?? 2), delayMs: Number(process.env.RELAY_DELAY_MS ?? 0) });
 const PEOPLE = 8; // senders a region, and recipients
 
 before(() => world.start());

@@ -14,6 +14,7 @@ struct fix {
     struct router_relay relay;
     uint32_t read[MER_BUCKETS + 1]; /* asked for, in order */
     unsigned reads;
+    uint32_t bytes; /* of each batch */
     uint64_t now;
 };
 
@@ -29,6 +30,7 @@ static int setup(void **state)
     struct router_relay_env env = {read_cb, f};
     router_relay_init(&f->relay, &env);
     f->now = 1000;
+    f->bytes = ROUTER_RELAY_BYTES;
     router_relay_link(&f->relay, true, f->now);
     *state = f;
     return 0;
@@ -54,7 +56,8 @@ static void mark(struct fix *f, uint32_t bucket)
 
 static void left(struct fix *f, uint32_t bucket, uint64_t count, uint64_t all)
 {
-    router_relay_left(&f->relay, bucket, GENERATION, SETTLED, SETTLED + count, SETTLED + all, f->now);
+    struct router_relay_batch b = {GENERATION, SETTLED, SETTLED + count, SETTLED + all, f->bytes};
+    router_relay_left(&f->relay, bucket, &b, f->now);
     step(f);
 }
 
@@ -262,15 +265,29 @@ static void hostile_answers_change_nothing(void **state)
 static void no_more_than_a_window_is_on_its_way(void **state)
 {
     struct fix *f = *state;
+    enum { LARGE = ROUTER_RELAY_FLIGHT_BYTES / ROUTER_RELAY_BYTES };
     for (uint32_t b = 0; b < MER_BUCKETS; b++)
         mark(f, b);
-    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW);
+    assert_int_equal(f->reads, LARGE);
     left(f, 0, 1, 1);
-    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW);
+    assert_int_equal(f->reads, LARGE);
     assert_true(acked(f, 0, SETTLED + 1));
-    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW);
+    assert_int_equal(f->reads, LARGE);
     trimmed(f, 0);
-    assert_int_equal(f->reads, ROUTER_RELAY_WINDOW + 1);
+    assert_int_equal(f->reads, LARGE + 1);
+}
+
+static void small_batches_go_many_at_once(void **state)
+{
+    struct fix *f = *state;
+    f->bytes = 100;
+    for (uint32_t b = 0; b < MER_BUCKETS; b++)
+        mark(f, b);
+    for (unsigned i = 0; i < f->reads && f->relay.busy < ROUTER_RELAY_WINDOW; i++)
+        left(f, f->read[i], 1, 1);
+    assert_int_equal(f->relay.busy, ROUTER_RELAY_WINDOW);
+    step(f);
+    assert_int_equal(f->relay.busy, ROUTER_RELAY_WINDOW);
 }
 
 /* Random marks, failures, cuts and answers: what was marked is read in the end, and the sums hold after every step. */
@@ -420,6 +437,7 @@ int main(void)
         T(nothing_taken_is_a_failure),
         T(hostile_answers_change_nothing),
         T(no_more_than_a_window_is_on_its_way),
+        T(small_batches_go_many_at_once),
         T(whatever_happens_every_mark_is_read_in_the_end),
         T(batches_out_of_bounds_are_refused),
         T(hostile_events_are_none),
