@@ -20,12 +20,21 @@ process_pid() {
 
 # process_start NAME COMMAND...: in the background, in a session of its own (a terminal's Ctrl-C is for up alone), output to log/NAME.log.
 process_start() {
-    local name=$1
+    local name=$1 pid birth traps stopped=
     shift
+    # A signal between its birth and its pid file would leave a process that nobody knows: it waits.
+    traps=$(trap -p INT TERM)
+    trap 'stopped=130' INT
+    trap 'stopped=143' TERM
     setsid "$@" </dev/null >>"$state/log/$name.log" 2>&1 9>&- &
-    local pid=$!
+    pid=$!
     disown "$pid"
-    printf '%s %s\n' "$pid" "$(process_birth "$pid")" >"$state/run/$name.pid"
+    birth=$(process_birth "$pid")
+    [ -n "$birth" ] || birth=$(process_birth "$pid") # Ctrl-C ends a $(...), too
+    printf '%s %s\n' "$pid" "$birth" >"$state/run/$name.pid"
+    trap - INT TERM
+    eval "$traps"
+    [ -z "$stopped" ] || exit "$stopped"
 }
 
 process_names() { (cd "$state/run" 2>/dev/null && ls -- *.pid 2>/dev/null) | sed 's/\.pid$//'; }
