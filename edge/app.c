@@ -61,6 +61,8 @@ static enum mer_err read_keys(struct edge_app *app, struct mer_msg *msg)
     enum mer_err err = mer_keys_load(&app->keys, c->token_keys, c->token_hs256_allowed, msg);
     if (err == MER_OK && c->guest_keys[0] != 0)
         err = mer_keys_load(&app->guest_keys, c->guest_keys, c->token_hs256_allowed, msg);
+    if (err == MER_OK && c->regions_keys[0] != 0)
+        err = mer_keys_load(&app->regions_keys, c->regions_keys, false, msg);
     if (err == MER_OK && c->tls_certificate[0] != 0)
         err = mer_tls_server_create(&app->tls, c->tls_certificate, c->tls_key, c->tls_tickets[0] != 0 ? c->tls_tickets : NULL, msg);
     return err;
@@ -482,6 +484,7 @@ void edge_app_destroy(struct edge_app *app)
     SSL_CTX_free(app->tls);
     mer_keys_destroy(app->keys);
     mer_keys_destroy(app->guest_keys);
+    mer_keys_destroy(app->regions_keys);
     if (app->redis_password != NULL)
         OPENSSL_cleanse(app->redis_password, strlen(app->redis_password));
     mer_free(&app->redis_password);

@@ -37,7 +37,7 @@ struct edge_app {
     struct mer_process process;
     char incarnation[64]; /* id.xxxxxxxx, new at every start */
     char *redis_password;
-    struct mer_keys *keys, *guest_keys;
+    struct mer_keys *keys, *guest_keys, *regions_keys;
     SSL_CTX *tls;
     struct mer_admin *admin;
     struct mer_redis *redis;

@@ -45,6 +45,7 @@ const struct mer_conf_item edge_config_items[] = {
     U32(token_max_lifetime_s, 60, 86400, "900", "a token may expire at most this far ahead; 5 minutes is usual (R11)"),
     BOOL(token_hs256_allowed, "false", "accept HS256 keys of the JWKS file: whoever can check such tokens can make them"),
     STR(guest_keys, 0, 4095, "", "JWKS file with the private key guest tokens are signed with"),
+    STR(regions_keys, 0, 4095, "", "JWKS file with the private key the list of regions is signed with; empty: that of guest_keys"),
     BOOL(guest_allowed, "false", "POST /v1/guest gives tokens to anybody"),
     BOOL(native_clients_allowed, "true", "accept upgrades without an Origin header"),
     STRS(origins, 0, 64, "", "origins browsers may come from, exact; this edge's own addresses are always allowed"),

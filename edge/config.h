@@ -23,7 +23,7 @@ struct edge_config {
     char *token_keys, *token_issuer, *token_audience;
     uint32_t token_max_lifetime_s;
     bool token_hs256_allowed;
-    char *guest_keys;
+    char *guest_keys, *regions_keys;
     bool guest_allowed;
     bool native_clients_allowed;
     struct mer_strs origins;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * api.c - see api.h. Guest tokens are signed here, so that a studio can play before it has an account system; the same key signs the list
- * of regions (regions.h). Owner: the app.
+ * api.c - see api.h. Guest tokens are signed here, so that a studio can play before it has an account system; so is the list of
+ * regions (regions.h). Owner: the app.
  * Next: auth.c (who checks the tokens). */
 #include "edge/session/api.h"
 
@@ -152,8 +152,9 @@ static enum mer_err make_list(struct edge_api *a)
     a->signature[0] = 0;
     mer_buf_clear(&a->list);
     enum mer_err err = edge_regions_write(&a->regions, mer_clock_wall_ms(&app->clock) + REGIONS_TTL_MS, &a->list);
-    if (err == MER_OK && app->guest_keys != NULL)
-        err = mer_jws_sign_detached(app->guest_keys, a->list.data, a->list.len, a->signature, sizeof(a->signature));
+    const struct mer_keys *keys = app->regions_keys != NULL ? app->regions_keys : app->guest_keys;
+    if (err == MER_OK && keys != NULL)
+        err = mer_jws_sign_detached(keys, a->list.data, a->list.len, a->signature, sizeof(a->signature));
     if (err == MER_OK)
         a->list_until_ms = app->loop.now_ms + REGIONS_KEPT_MS;
     return err;

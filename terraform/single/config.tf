@@ -24,6 +24,8 @@ locals {
     token_audience    = local.settings.token.audience
     guest_allowed     = local.settings.token.guests
     guest_keys        = local.settings.token.guests ? "${local.secrets}/guest-keys" : ""
+    regions           = ["${local.settings.region} https://${local.hostname}"]
+    regions_keys      = "${local.secrets}/regions-keys"
     tls_certificate   = "${local.secrets}/tls-certificate"
     tls_key           = "${local.secrets}/tls-key"
     tls_tickets       = "${local.secrets}/tls-tickets"
@@ -39,6 +41,8 @@ locals {
   })
 
   redis_replaced = {
+    "bind @ADDRESS@"                       = "bind 127.0.0.1"
+    "cluster-announce-ip @ADDRESS@"        = "cluster-announce-ip 127.0.0.1"
     "port @PORT@"                          = "port ${local.redis_port}"
     "dir @DIR@"                            = "dir /var/lib/redis/${local.redis_port}"
     "aclfile @DIR@/users.acl"              = "aclfile /var/lib/redis/${local.redis_port}/users.acl"

@@ -17,6 +17,7 @@ locals {
     tls-key         = "and its key, PEM"
     tls-tickets     = "ticket keys, first one encrypts; rotated"
     token-keys      = "JWKS with the public keys of players' tokens"
+    regions-keys    = "JWKS with the private key that signs the list of regions"
     guest-keys      = "JWKS with the private key of guests' tokens"
     redis-password  = "one line"
   }

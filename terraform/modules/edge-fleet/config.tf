@@ -23,16 +23,18 @@ locals {
     token_audience      = var.token.audience
     guest_allowed       = var.token.guests
     guest_keys          = var.token.guests ? "${local.secrets}/guest-keys" : ""
+    regions             = var.regions
+    regions_keys        = "${local.secrets}/regions-keys"
     tls_certificate     = "${local.secrets}/tls-certificate"
     tls_key             = "${local.secrets}/tls-key"
     tls_tickets         = "${local.secrets}/tls-tickets"
-    origins             = [for name in var.hostnames : "https://${name}"]
+    origins             = distinct(concat([for name in var.hostnames : "https://${name}"], [for r in var.regions : split(" ", r)[1]]))
     balancers           = var.balancer_networks
     max_connections     = ceil(var.fleet.connections_per_edge * 1.5)
     drain_deadline_ms   = var.drain.seconds * 1000
   }, var.settings)
 
-  secret_files = concat(["redis-password", "redis-ca", "token-keys", "tls-certificate", "tls-key", "tls-tickets"], var.token.guests ? ["guest-keys"] : [])
+  secret_files = concat(["redis-password", "redis-ca", "token-keys", "regions-keys", "tls-certificate", "tls-key", "tls-tickets"], var.token.guests ? ["guest-keys"] : [])
 
   health_socket = <<-UNIT
     [Unit]

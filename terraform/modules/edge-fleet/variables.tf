@@ -151,6 +151,12 @@ variable "hostnames" {
   type        = list(string)
 }
 
+variable "regions" {
+  description = "All regions as players reach them, \"NAME https://HOST\", nearest to this one first: what they fall back on, and whose pages may come here."
+  type        = list(string)
+  default     = []
+}
+
 variable "settings" {
   description = "More keys of the edges' configuration, or other values."
   type        = any

@@ -13,6 +13,7 @@ locals {
     tls-key           = "and its key, PEM"
     tls-tickets       = "ticket keys that the region's edges share, first one encrypts; rotated"
     token-keys        = "JWKS with the public keys of players' tokens"
+    regions-keys      = "JWKS with the private key that signs the list of regions; its public half belongs into every token-keys"
     guest-keys        = "JWKS with the private key of guests' tokens"
     link-ca           = "authority of the routers' links, PEM"
     link-certificate  = "this region's certificate for them, PEM"
@@ -145,6 +146,7 @@ module "edge_fleet" {
   redis               = module.redis.client
   token               = var.settings.token
   hostnames           = local.hostnames
+  regions             = [for name in local.me.nearest : "${name} https://${var.footprint.regions[name].hostname}"]
   settings            = var.settings.edge
   sticky              = var.settings.sticky
   deletion_protection = var.settings.deletion_protection

@@ -16,6 +16,17 @@ locals {
     router = { bits = 8, first = 136, first_ipv6 = 12 }
   }
 
+  # By round trip as it is written down, itself first; where none is, behind, in the file's order. sort() knows only text.
+  latency_ms = try(local.footprint.latency_ms, {})
+  nearest = {
+    for r in local.names : r => [
+      for key in sort([
+        for at, other in local.names :
+        format("%06d %03d %s", r == other ? 0 : try(local.latency_ms["${r} ${other}"], local.latency_ms["${other} ${r}"], 999999), at, other)
+      ]) : split(" ", key)[2]
+    ]
+  }
+
   regions = {
     for r in local.footprint.regions : r.name => {
       name             = r.name
@@ -27,6 +38,7 @@ locals {
       latitude         = r.latitude
       longitude        = r.longitude
       hostname         = "${r.name}.${local.footprint.dns.zone}"
+      nearest          = local.nearest[r.name]
       private_zone     = "${r.name}.${local.footprint.name}.internal"
       subnets = {
         for pair in setproduct(keys(local.tiers), range(length(local.zones))) : "${pair[0]}-${local.zones[pair[1]]}" => {

@@ -18,8 +18,9 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** One of them; `all` is both. */
 export class Region {
-    constructor(name, address, all) {
-        Object.assign(this, { name, address, all, dir: path.join(top, name), url: `http://${address}:${port}` });
+    /** signer: the file with the key for its list */
+    constructor(name, address, signer, all) {
+        Object.assign(this, { name, address, signer, all, dir: path.join(top, name), url: `http://${address}:${port}` });
     }
 
     async #local(command, ...options) {
@@ -34,7 +35,7 @@ export class Region {
         const lists = this.all.flatMap(({ name, url }) => ["--region-at", `${name} ${url}`]);
         const others = this.all.filter((one) => one !== this).flatMap(({ name, address }) => ["--mesh-peer", `${name} ${address}:${port + MESH}`]);
         await this.#local("up", "--detach", "--edges", "2", "--routers", "1", "--replicas", "0", "--region", this.name, "--address", this.address,
-            "--port", String(port), "--binaries", build, "--edge-set", "handshakes_per_second=2000", "--edge-set", "handshakes_burst=2000", ...lists, ...others);
+            "--edge-set", `regions_keys=${path.join(this.dir, "keys", this.signer)}`, "--port", String(port), "--binaries", build, "--edge-set", "handshakes_per_second=2000", "--edge-set", "handshakes_burst=2000", ...lists, ...others);
         this.endpoints = JSON.parse(readFileSync(path.join(this.dir, "endpoints.json"), "utf8"));
         const [region] = this.endpoints.regions;
         const redis = readdirSync(path.join(this.dir, "redis"), { withFileTypes: true }).filter((one) => one.isDirectory());
@@ -66,7 +67,7 @@ export class Region {
 /** Both of them, running. */
 export async function twoRegions() {
     const all = [];
-    all.push(new Region("us-east", "127.77.1.1", all), new Region("eu", "127.77.1.2", all));
+    all.push(new Region("us-east", "127.77.1.1", "private.jwks", all), new Region("eu", "127.77.1.2", "guest.jwks", all));
     mkdirSync(path.join(top, "eu"), { recursive: true });
     for (const shared of ["keys", "tls"]) {
         mkdirSync(path.join(top, "us-east", shared), { recursive: true });

@@ -40,6 +40,14 @@ run "settings_of_the_environment_win" {
   }
 }
 
+run "pages_of_every_region_may_come" {
+  command = plan
+  assert {
+    condition     = local.config.origins == tolist(["https://play.test", "https://north.play.test", "https://south.play.test"]) && local.config.regions[1] == "south https://south.play.test"
+    error_message = jsonencode(local.config)
+  }
+}
+
 run "guests_need_a_key_and_nobody_else_gets_it" {
   command = plan
   variables {

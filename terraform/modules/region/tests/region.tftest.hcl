@@ -23,7 +23,7 @@ run "a_region_is_complete_in_itself" {
     footprint = { name = run.footprint.name, dns = run.footprint.dns, regions = run.footprint.regions }
   }
   assert {
-    condition     = length(output.players.ipv4) == 3 && length(output.players.ipv6) == 3 && length(output.secrets) == 12
+    condition     = length(output.players.ipv4) == 3 && length(output.players.ipv6) == 3 && length(output.secrets) == 13
     error_message = jsonencode(output.players)
   }
   assert {

@@ -31,6 +31,14 @@ run "networks_lie_in_the_region_and_do_not_overlap" {
   }
 }
 
+run "each_region_knows_who_is_nearest" {
+  command = plan
+  assert {
+    condition     = output.regions.north.nearest == ["north", "west", "south"] && output.regions.west.nearest == ["west", "north", "south"]
+    error_message = jsonencode(output.regions.north)
+  }
+}
+
 run "shares_that_do_not_sum_up_are_refused" {
   command = plan
   variables {
