@@ -138,9 +138,10 @@ void router_crossing_name(const struct router_crossing *x, unsigned region, cons
     snprintf(out, size, "%s/%s", x->regions.region[region].name, incarnation);
 }
 
+/* region NULL: an entry without its key, which a map's may be. */
 static void take_latency(const struct router_crossing *x, const char *region, uint32_t ms, uint16_t out[ROUTER_REGIONS_MAX])
 {
-    unsigned i = router_cross_find(&x->regions, region, (unsigned)strlen(region));
+    unsigned i = region != NULL ? router_cross_find(&x->regions, region, (unsigned)strlen(region)) : x->regions.count;
     if (i < x->regions.count)
         out[i] = ms < ROUTER_FAR ? (uint16_t)ms : ROUTER_FAR - 1;
 }

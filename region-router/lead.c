@@ -357,8 +357,8 @@ int router__status(void *ctx, const char *query, struct mer_buf *out)
     /* Names hold no character that JSON escapes: the links check them. */
     enum mer_err err = mer_buf_appendf(out,
                                        "{\"id\":\"%s\",\"incarnation\":\"%s\",\"region\":\"%s\",\"role\":\"%s\",\"epoch\":%" PRIu64
-                                       ",\"holder\":\"%s\",\"tickets\":{\"waiting\":%" PRIu64 ",\"offered\":%" PRIu64 ",\"held\":%" PRIu64 ",\"away\":%" PRIu64
-                                       "},\"matches\":%" PRIu64 ",\"edges\":[",
+                                       ",\"holder\":\"%s\",\"tickets\":{\"waiting\":%" PRIu64 ",\"offered\":%" PRIu64 ",\"held\":%" PRIu64
+                                       ",\"away\":%" PRIu64 "},\"matches\":%" PRIu64 ",\"edges\":[",
                                        app->conf.id, app->incarnation, app->conf.region, epoch != 0 ? "leader" : "standby", epoch,
                                        router_standby_holder(app->standby), c[ROUTER_M_WAITING], c[ROUTER_M_OFFERED], c[ROUTER_M_HELD],
                                        c[ROUTER_M_AWAY], c[ROUTER_M_MATCHES]);

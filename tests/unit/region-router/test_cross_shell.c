@@ -270,8 +270,9 @@ static void what_cannot_be_told_is_told_with_the_next_step(void **state)
 
 static void a_ticket_of_another_region_meets_one_of_ours(void **state)
 {
-    RM(CrossTicket__LatencyMsEntry) e[] = {latency("eu", 70), latency("us", 10), latency("mars", 1), latency("asia", UINT32_MAX)};
-    RM(CrossTicket__LatencyMsEntry) * rows[] = {&e[0], &e[1], &e[2], &e[3]};
+    RM(CrossTicket__LatencyMsEntry)
+    e[] = {latency("eu", 70), latency("us", 10), latency("mars", 1), latency("asia", UINT32_MAX), latency(NULL, 5)};
+    RM(CrossTicket__LatencyMsEntry) * rows[] = {&e[0], &e[1], &e[2], &e[3], &e[4]};
     RM(CrossTicket) c = ticket("far");
     (void)state;
     c.n_latency_ms = MER_COUNT(rows);
