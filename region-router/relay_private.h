@@ -33,7 +33,7 @@ enum {
     ROUTER_RS_COUNT
 };
 
-enum { ROUTER_RP_WAITING, ROUTER_RP_COUNTS, ROUTER_RP_COUNT = ROUTER_RP_COUNTS + ROUTER_R_COUNT };
+enum { ROUTER_RP_WAITING, ROUTER_RP_WAITED, ROUTER_RP_COUNTS, ROUTER_RP_COUNT = ROUTER_RP_COUNTS + ROUTER_R_COUNT };
 
 struct router_relay_peer { /* one other region */
     struct router_relays *all;
@@ -41,6 +41,7 @@ struct router_relay_peer { /* one other region */
     struct router_relay relay;
     uint32_t incoming; /* batches being put into inboxes */
     size_t incoming_bytes;
+    uint64_t waiting_since_ms; /* the last time that nothing waited; 0: nothing does */
     uint64_t totals[ROUTER_R_COUNT];
     struct mer_metric_def defs[ROUTER_RP_COUNT];
     uint64_t values[ROUTER_RP_COUNT];

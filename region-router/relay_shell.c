@@ -42,6 +42,8 @@ static const struct mer_metric_def metrics[ROUTER_RS_COUNT] = {
 };
 static const struct mer_metric_def peer_metrics[ROUTER_RP_COUNT] = {
     [ROUTER_RP_WAITING] = {"meridian_router_relay_waiting", "events in the outbox for that region, as last looked at", MER_GAUGE},
+    [ROUTER_RP_WAITED] = {"meridian_router_relay_waiting_seconds", "for how long there has always been something in it; alarm above 10 s",
+                          MER_GAUGE_US},
     [ROUTER_RP_COUNTS + ROUTER_R_BATCHES] = {"meridian_router_relay_batches_total", "batches sent"},
     [ROUTER_RP_COUNTS + ROUTER_R_EVENTS] = {"meridian_router_relay_events_total", "events that the other region has, trimmed here"},
     [ROUTER_RP_COUNTS + ROUTER_R_LOST] = {"meridian_router_relay_lost_total", "batches without an answer"},
@@ -251,9 +253,9 @@ static void on_heads(void *ctx, enum mer_err err, const redisReply *reply)
     struct mer_event_reply r;
     err = router__fcall_done(rs, err, reply, &r);
     rs->scans--;
-    if (still(q) && (err != MER_OK || r.count != rs->peer_count))
+    if (still(q) && (err == MER_EAGAIN || err == MER_EUNKNOWN))
         rs->scan_left = MER_BUCKETS; /* its shard is away: all again, until they all answered */
-    else if (still(q))
+    else if (still(q) && err == MER_OK && r.count == rs->peer_count)
         for (size_t i = 0; i < rs->peer_count; i++) {
             unsigned long waiting = strtoul(r.item[i]->str, NULL, 10);
             if (waiting > 0)
@@ -297,8 +299,14 @@ static void on_tick(struct mer_timer *t)
     if (router__lead_epoch(rs->app) == 0)
         return;
     scan(rs);
-    for (size_t i = 0; i < rs->peer_count; i++)
-        router_relay_step(&rs->peer[i].relay, rs->app->loop.now_ms);
+    for (size_t i = 0; i < rs->peer_count; i++) {
+        struct router_relay_peer *p = &rs->peer[i];
+        router_relay_step(&p->relay, rs->app->loop.now_ms);
+        if (p->relay.waiting == 0)
+            p->waiting_since_ms = 0;
+        else if (p->waiting_since_ms == 0)
+            p->waiting_since_ms = rs->app->loop.now_ms;
+    }
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
@@ -365,6 +373,7 @@ void router_relays_stop(struct router_relays *rs)
         for (int k = 0; k < ROUTER_R_COUNT; k++)
             rs->peer[i].totals[k] += rs->peer[i].relay.counts[k];
         memset(&rs->peer[i].relay, 0, sizeof rs->peer[i].relay);
+        rs->peer[i].waiting_since_ms = 0;
     }
 }
 
@@ -372,6 +381,7 @@ static void refresh(struct mer_metric_set *set)
 {
     struct router_relay_peer *p = MER_CONTAINER_OF(set, struct router_relay_peer, set);
     p->values[ROUTER_RP_WAITING] = p->relay.waiting;
+    p->values[ROUTER_RP_WAITED] = p->waiting_since_ms != 0 ? (p->all->app->loop.now_ms - p->waiting_since_ms) * 1000 : 0;
     for (int k = 0; k < ROUTER_R_COUNT; k++)
         p->values[ROUTER_RP_COUNTS + k] = p->totals[k] + p->relay.counts[k];
 }

@@ -8,7 +8,7 @@ import { Footprint } from "../faults/own.mjs";
 import { Client } from "../outside/client.mjs";
 import { player, readEndpoints, sleep, someUser } from "../outside/footprint.mjs";
 
-const print = new Footprint(Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 1500);
+const print = new Footprint(Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 300);
 let one;
 let two;
 

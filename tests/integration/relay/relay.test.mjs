@@ -147,6 +147,9 @@ test("a region that was away comes back to everything, soon; the routers held no
         })));
         t.diagnostic(`${backlog} stored in ${Date.now() - from} ms`);
         during = await rss();
+        const said = await metrics((await others[0].region.leader()).admin);
+        assert.ok(said[`meridian_router_relay_waiting{peer="${away.name}"}`] > 0);
+        assert.ok(said[`meridian_router_relay_waiting_seconds{peer="${away.name}"}`] > 0);
     });
     const from = Date.now();
     await world.joined();
