@@ -63,6 +63,7 @@ export const TIMES_MS = {
     sparesKept: 600000 /* ... and again at a connection so much later */,
     list: 300000 /* the list of regions is looked after about so often */,
     listFirst: 1000 /* ... and for the first time so soon, or when it has run out */,
+    dial: 2500 /* a connection that takes so long makes us look around */,
     failover: 1000 /* a crowd arrives in its next region spread over that */,
     home: 20000 /* who is away looks about so often whether home is back */,
 };
@@ -271,6 +272,7 @@ export class MeridianClient extends Emitter {
         const dial = ++this.#dials;
         clearTimeout(this.#timers.wait);
         this.#become("connecting", { attempt: this.#plan.attempt });
+        this.#timer("look", this.#times.dial, () => this.state === "connecting" && this.#lookAround());
         try {
             const token = await this.#tokens.get();
             if (dial !== this.#dials) return; /* closed, or dialled again, meanwhile */
@@ -303,6 +305,7 @@ export class MeridianClient extends Emitter {
     }
 
     #established({ connected, first, early }) {
+        clearTimeout(this.#timers.look);
         this.#plan.accepted();
         this.#timer("settled", this.#times.settled, () => {
             this.#plan.settled();
@@ -441,7 +444,7 @@ export class MeridianClient extends Emitter {
         const here = this.connected?.region;
         const { region = here, edge } = next;
         if (next.region || edge) this.#route.sent({ region, edge }, code === MOVED && region !== here);
-        else if (!wasReady) this.#lookAround();
+        else if (!wasReady || code === CLIENT_CODES.SILENCE) this.#lookAround();
     }
 
     #wait(ms, why) {
@@ -450,7 +453,7 @@ export class MeridianClient extends Emitter {
         this.#timer("wait", ms, () => this.#dial());
     }
 
-    /* An attempt failed: perhaps it is the whole region. A dial that hangs there is given up. */
+    /* An attempt failed, or hangs: perhaps it is the whole region. A dial that hangs there is given up. */
     async #lookAround() {
         const to = await this.#route.survey(this.#plan.attempt > STUBBORN_ATTEMPTS);
         if (to === null || (this.state !== "waiting" && this.state !== "connecting")) return;

@@ -166,6 +166,31 @@ test("a region that falls silent is left before its pong is given up, once anoth
     assert.ok(performance.now() - at < 2000, `${performance.now() - at} ms`);
 });
 
+test("a region that swallows everything is given up while the dial still hangs", async () => {
+    world = await fakeRegions("us", "eu");
+    let kept = null;
+    const store = { load: () => kept, save: (value) => (kept = value) };
+    (await player({ store })).close();
+    world[0].silent = true;
+    const at = performance.now();
+    const client = await player({ store, learnt: false, times: { dial: 100 } });
+    await inState(client, "ready");
+    assert.equal(client.connected.region, "eu");
+    assert.ok(performance.now() - at < 2000, `${performance.now() - at} ms`);
+});
+
+test("nobody else was there when the pong was late: when it is given up, it is looked again", async () => {
+    world = await fakeRegions("us", "eu");
+    const client = await player({ times: { quiet: 100, suspect: 100, pong: 700, dial: 60000 } });
+    await client.findMatch();
+    await until(() => client.games.get("us-g1")?.status === "playing");
+    await world[1].die();
+    world[0].silent = true;
+    await sleep(500);
+    await world[1].start();
+    assert.equal((await nextEvent(client, "region")).to, "eu");
+});
+
 test("silence without a game is borne for two heartbeats", async () => {
     world = await fakeRegions("us", "eu");
     const client = await player({ times: { quiet: 50, suspect: 50 } });
