@@ -183,19 +183,24 @@ describe("two regions", { timeout: 400_000 }, () => {
 
     test("the way through both routers costs little", async () => {
         const people = await meet({ rows: 2, cols: 6 });
-        const took = [];
         const host = hostOf(people);
-        for (let i = 0; i < 60; i++) {
-            const { client, view } = people[1 - host];
-            const began = performance.now();
-            client.send("get_game", { gameId: view.gameId });
-            await client.next("game_state");
-            took.push(performance.now() - began);
-            await sleep(120); // within the session's rate
+        const took = [];
+        for (const { client, view } of [people[host], people[1 - host]]) {
+            const times = [];
+            for (let i = 0; i < 60; i++) {
+                client.unread = client.unread.filter((message) => message.type !== "game_state");
+                const began = performance.now();
+                client.send("get_game", { gameId: view.gameId });
+                await client.next("game_state");
+                times.push(performance.now() - began);
+                await sleep(60); // within the session's rate
+            }
+            took.push(times.sort((a, b) => a - b));
         }
-        took.sort((a, b) => a - b);
-        console.log(`get_game across regions: p50 ${took[30].toFixed(2)} ms, most ${took[59].toFixed(2)} ms`);
-        assert.ok(took[30] < 50);
+        const [near, far] = took.map((times) => ({ p50: times[30], most: times[59] }));
+        console.log(`get_game, there and back: at home p50 ${near.p50.toFixed(2)}, most ${near.most.toFixed(2)} ms; from the other region p50 ` +
+            `${far.p50.toFixed(2)}, most ${far.most.toFixed(2)} ms`);
+        assert.ok(far.p50 - near.p50 < 20);
         await toTheEnd(people);
     });
 
