@@ -221,7 +221,7 @@ register('mer1_blame', blame)
 -- ---- queues: hash n (number of the last) a (up to here they are gone) b(ytes kept) g(eneration), <number> -> payload -------------------------
 -- Inboxes and outboxes. Numbers are without gaps; a new queue begins at the time, so that one that was lost or ran out never gives a number again.
 
-local QUEUE_CHUNK = 100 -- fields a call
+local QUEUE_CHUNK = 64 -- fields a call
 
 local function digits(number)
   return string.format('%.0f', number)
