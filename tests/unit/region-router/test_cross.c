@@ -53,6 +53,7 @@ struct region {
     struct router_edge edge, far[REGIONS]; /* far: by this region's index */
     struct mer_list edges;
     struct mer_rng_seeded seed;
+    struct router_match_env env;
 };
 struct world {
     uint64_t now;
@@ -404,18 +405,18 @@ static void start(struct world *w, uint64_t seed)
             r->far[i].region = (uint8_t)i;
             mer_list_init(&r->far[i].tickets);
         }
-        struct router_match_env env = {.offer = on_offer,
-                                       .release = on_release,
-                                       .waiting = on_waiting,
-                                       .expired = on_expired,
-                                       .create = on_create,
-                                       .tell = on_tell,
-                                       .untell = on_untell,
-                                       .edges = &r->edges,
-                                       .regions = &r->r,
-                                       .rng = mer_rng_seed(&r->seed, seed * 10 + me),
-                                       .ctx = r};
-        router_match_init(&r->m, &env, w->now);
+        r->env = (struct router_match_env){.offer = on_offer,
+                                           .release = on_release,
+                                           .waiting = on_waiting,
+                                           .expired = on_expired,
+                                           .create = on_create,
+                                           .tell = on_tell,
+                                           .untell = on_untell,
+                                           .edges = &r->edges,
+                                           .regions = &r->r,
+                                           .rng = mer_rng_seed(&r->seed, seed * 10 + me),
+                                           .ctx = r};
+        router_match_init(&r->m, &r->env, w->now);
     }
 }
 static void stop(struct world *w)
@@ -458,6 +459,31 @@ static void cut(struct world *w, unsigned a, unsigned b, bool on)
         if (on)
             router_match_region_lost(&r->m, &r->far[i], w->now);
         router_match_check(&r->m);
+    }
+}
+
+/* Another router leads that region: the others lose sight of it for a moment, what was on its way is lost, and its edges hand in what waits
+ * and void what was accepted. */
+static void new_leader(struct world *w, unsigned me)
+{
+    struct region *r = &w->region[me];
+    unsigned kept = 0;
+    for (unsigned i = 0; i < w->letters; i++)
+        if (w->queue[i].from != me && w->queue[i].to != me)
+            w->queue[kept++] = w->queue[i];
+    w->letters = kept;
+    for (unsigned i = 0; i < REGIONS; i++)
+        if (i != me)
+            router_match_region_lost(&w->region[i].m, &w->region[i].far[index_at(i, me)], w->now);
+    router_match_deinit(&r->m);
+    router_match_init(&r->m, &r->env, w->now);
+    look_at_edges(w);
+    for (unsigned i = 0; i < w->players; i++) {
+        struct player *p = &w->player[i];
+        if (p->region == me && p->state == WAITS)
+            open_at_leader(w, p);
+        else if (p->region == me && p->state == SEATED)
+            edge_void(w, p);
     }
 }
 
@@ -738,6 +764,8 @@ static void random_event(struct world *w, const struct mer_rng *rng)
         router_match_cancel(&w->region[p->region].m, p->id, &w->region[p->region].edge, w->now);
     } else if (what < 35) {
         cut(w, a, b, !w->cut[a][b]);
+    } else if (what < 38) {
+        new_leader(w, a);
     } else {
         run_for(w, mer_rng_below(rng, 2500));
     }
