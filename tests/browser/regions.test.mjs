@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { endOf, twoRegions } from "../integration/failover/two_regions.mjs";
+import { endRegions, twoRegions } from "../integration/failover/two_regions.mjs";
 import { assertAccessible, edgeOf, gameBegins, launch, play, readResult, shoot, until, visit } from "./browser.mjs";
 
 const REST_MS = 900; /* until cards have come to rest, for the picture */
@@ -21,7 +21,7 @@ before(async () => {
 });
 after(async () => {
     await browser?.close();
-    await endOf([us, eu].filter(Boolean));
+    await endRegions();
 });
 
 /* Chance is always the same, so that the way home begins soon: 30 of the 300 seconds after home was seen. */

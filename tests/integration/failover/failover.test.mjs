@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
 import { RegionList } from "../../../edge/web/meridian.js";
 import { Player, quantiles } from "./players.mjs";
-import { endOf, sleep, twoRegions, until } from "./two_regions.mjs";
+import { endRegions, sleep, twoRegions, until } from "./two_regions.mjs";
 
 const PLAYERS = Number(process.env.MERIDIAN_FAILOVER_PLAYERS ?? 200);
 const HOMEWARD_MS = 10_000;
@@ -20,7 +20,7 @@ before(async () => {
 });
 after(async () => {
     for (const { client } of players) client.close();
-    await endOf([us, eu].filter(Boolean));
+    await endRegions();
 });
 
 /* All of them, in a game of their own region, knowing of the other one. */

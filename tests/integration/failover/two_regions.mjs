@@ -64,10 +64,11 @@ export class Region {
     }
 }
 
+const all = [];
+all.push(new Region("us-east", "127.77.1.1", "private.jwks", all), new Region("eu", "127.77.1.2", "guest.jwks", all));
+
 /** Both of them, running. */
 export async function twoRegions() {
-    const all = [];
-    all.push(new Region("us-east", "127.77.1.1", "private.jwks", all), new Region("eu", "127.77.1.2", "guest.jwks", all));
     mkdirSync(path.join(top, "eu"), { recursive: true });
     for (const shared of ["keys", "tls"]) {
         mkdirSync(path.join(top, "us-east", shared), { recursive: true });
@@ -77,8 +78,9 @@ export async function twoRegions() {
     return all;
 }
 
-export async function endOf(regions) {
-    for (const region of regions) {
+/** Ends what twoRegions() began, however far it came. */
+export async function endRegions() {
+    for (const region of all) {
         for (const pid of region.pids ?? []) if (isStopped(pid)) process.kill(pid, "SIGCONT");
         await region.down();
     }
