@@ -10,7 +10,7 @@ import { sameOrder } from "../outside/view.mjs";
 import { lives, until } from "../faults/own.mjs";
 import { Pair } from "./pair.mjs";
 
-const pair = new Pair(Number(process.env.MERIDIAN_CROSS_PORT ?? 15000), { routers: 2, edges: 2 });
+const pair = new Pair(Number(process.env.MERIDIAN_SPARE_PORT ?? 15000), { routers: 2, edges: 2 });
 const PATIENCE_MS = 6000;
 
 before(() => pair.up(), { timeout: 240_000 });
