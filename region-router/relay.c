@@ -100,6 +100,8 @@ void router_relay_mark(struct router_relay *r, uint32_t bucket, uint32_t waiting
     struct router_relay_bucket *b = &r->bucket[bucket];
     if (waiting != UINT32_MAX)
         set_waiting(r, b, waiting);
+    else if (b->waiting == 0)
+        set_waiting(r, b, 1); /* one at least */
     b->again = b->again || busy(b->state);
     move(r, b, ROUTER_RELAY_ON_MARK, 0);
 }

@@ -84,8 +84,11 @@ async function stopLeader(region, ms) {
 async function stopRouters(region, ms) {
     const pids = region.routers.map((router) => router.pid);
     for (const pid of pids) process.kill(pid, "SIGSTOP");
-    await (typeof ms === "number" ? sleep(ms) : ms());
-    for (const pid of pids) process.kill(pid, "SIGCONT");
+    try {
+        await (typeof ms === "number" ? sleep(ms) : ms());
+    } finally {
+        for (const pid of pids) process.kill(pid, "SIGCONT");
+    }
 }
 async function failOver(region) {
     const victim = region.nodes().find((node) => node.role === "primary");
