@@ -2,38 +2,46 @@
 # Our server processes: started, watched and ended by pid. A pid file holds the pid and the kernel's start time of the process, so that a
 # number used again by somebody else is never taken for ours.
 
-# Start time of a pid (field 22 of stat); nothing when it does not live or is only waiting to be reaped.
-process_birth() {
-    local stat fields
-    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
+# Start time of a pid (field 22 of stat) in $birth; empty when it does not live or is only waiting to be reaped. Without $(...), in which bash
+# may lose a signal.
+birth_of() {
+    local stat='' fields
+    birth=
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
     read -ra fields <<<"${stat##*) }"
-    [ "${fields[0]}" = Z ] || printf '%s' "${fields[19]}"
+    [ "${fields[0]}" = Z ] || birth=${fields[19]}
 }
 
 # The pid of a named process of ours if it lives, else nothing.
 process_pid() {
-    local pid birth
+    local pid written birth
     [ -r "$state/run/$1.pid" ] || return 0
-    read -r pid birth <"$state/run/$1.pid"
-    [ -z "$birth" ] || [ "$(process_birth "$pid")" != "$birth" ] || printf '%s' "$pid"
+    read -r pid written <"$state/run/$1.pid"
+    [ -n "$written" ] || return 0
+    birth_of "$pid"
+    [ "$birth" != "$written" ] || printf '%s' "$pid"
+}
+
+# Whoever starts processes has this as his trap: on_signal EXIT-CODE. Between the birth of a process and its pid file it waits; what it would
+# end there would live on, known to nobody.
+starting=0
+stopped=
+on_signal() {
+    stopped=$1
+    [ "$starting" = 1 ] || exit "$1"
 }
 
 # process_start NAME COMMAND...: in the background, in a session of its own (a terminal's Ctrl-C is for up alone), output to log/NAME.log.
 process_start() {
-    local name=$1 pid birth traps stopped=
+    local name=$1 pid birth
     shift
-    # A signal between its birth and its pid file would leave a process that nobody knows: it waits.
-    traps=$(trap -p INT TERM)
-    trap 'stopped=130' INT
-    trap 'stopped=143' TERM
+    starting=1
     setsid "$@" </dev/null >>"$state/log/$name.log" 2>&1 9>&- &
     pid=$!
     disown "$pid"
-    birth=$(process_birth "$pid")
-    [ -n "$birth" ] || birth=$(process_birth "$pid") # Ctrl-C ends a $(...), too
+    birth_of "$pid"
     printf '%s %s\n' "$pid" "$birth" >"$state/run/$name.pid"
-    trap - INT TERM
-    eval "$traps"
+    starting=0
     [ -z "$stopped" ] || exit "$stopped"
 }
 
