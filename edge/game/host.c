@@ -73,6 +73,7 @@ static const struct mer_metric_def metrics[EDGE_HOST_M_COUNT] = {
     [EDGE_HOST_M_PUT + EDGE_STORE_ASIDE] = PUT("aside"),
     [EDGE_HOST_M_PUT + EDGE_STORE_HAS_GAME] = PUT("has_game"),
     [EDGE_HOST_M_PUT + EDGE_STORE_HAS_TICKET] = PUT("has_ticket"),
+    [EDGE_HOST_M_PUT + EDGE_STORE_FULL] = PUT("full"),
     [EDGE_HOST_M_PUT + EDGE_STORE_AGAIN] = PUT("again"),
     [EDGE_HOST_M_PUT + EDGE_STORE_UNKNOWN] = PUT("unknown"),
     [EDGE_HOST_M_READ] = {"meridian_edge_game_reads_total", "games read back because an outcome was not known, or to verify them"},

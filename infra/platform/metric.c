@@ -33,6 +33,8 @@ void mer_metrics_init(struct mer_metrics *m)
 
 void mer_metrics_add(struct mer_metrics *m, struct mer_metric_set *set, const struct mer_metric_def *defs, size_t count, uint64_t *values)
 {
+    for (size_t i = 0; i < count; i++)
+        MER_ASSERT(defs[i].name != NULL); /* a table by an enum has a hole where a value was added: now, not when somebody asks */
     *set = (struct mer_metric_set){.defs = defs, .count = count, .values = values};
     mer_list_push_back(&m->sets, &set->node);
 }
