@@ -42,10 +42,10 @@ static enum mer_err call(struct edge_store *s, const struct edge_store_cmd *c, c
 /* "to event-id", one word each, so that the mark says which is which. */
 static enum mer_err mark_of(char out[EDGE_KEY_MAX], const struct edge_store_event *e)
 {
-    if (strpbrk(e->to, " \n") || strlen(e->to) + strlen(e->event_id) + 2 > EDGE_KEY_MAX || e->len > MER_EVENT_MAX)
+    if (strpbrk(e->to, " \n") || e->len > MER_EVENT_MAX)
         return MER_EINVALID;
-    snprintf(out, EDGE_KEY_MAX, "%s %s", e->to, e->event_id);
-    return MER_OK;
+    int n = snprintf(out, EDGE_KEY_MAX, "%s %s", e->to, e->event_id);
+    return n > 0 && n < EDGE_KEY_MAX ? MER_OK : MER_EINVALID;
 }
 
 enum mer_err edge_store_event_send(struct edge_store *s, const char *region, const struct edge_store_event *e, edge_store_event_cb cb,
