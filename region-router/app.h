@@ -9,8 +9,8 @@
 
 #include "region-router/claims_shell.h"
 #include "region-router/config.h"
-#include "region-router/cross_shell.h"
 #include "region-router/control.h"
+#include "region-router/cross_shell.h"
 #include "region-router/edges.h"
 #include "region-router/electable_shell.h"
 #include "region-router/match.h"
@@ -47,7 +47,7 @@ struct router_app {
     bool leading; /* the matcher is alive */
     struct router_matcher matcher;
     struct router_crossing crossing; /* matches with other regions */
-    struct mer_timer match_timer; /* what the matcher wants next */
+    struct mer_timer match_timer;    /* what the matcher wants next */
     struct mer_hook match_hook;
     struct mer_timer stopping; /* SIGTERM: releasing the lease may take so long */
     uint64_t matcher_totals[ROUTER_M_COUNT], matcher_values[ROUTER_M_COUNT];

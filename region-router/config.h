@@ -19,7 +19,7 @@ struct router_config {
     char *mesh_tls_cert, *mesh_tls_key, *mesh_tls_ca;
     bool mesh_plain;
     char *control_listen;
-    uint32_t log_level;         /* enum mer_level */
+    uint32_t log_level; /* enum mer_level */
 };
 
 extern const struct mer_conf_item router_config_items[];
