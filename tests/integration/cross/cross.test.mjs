@@ -24,12 +24,15 @@ const connect = (at, who = player(undefined, { dir: pair.prints[at].state }), { 
 
 // Two people who were matched across the regions: [{who, client, view}] by region. Each test has a board of its own, so that nobody meets
 // whom another test left behind.
-async function meet(board, options = {}, whose = [0, 1].map((at) => player(undefined, { dir: pair.prints[at].state }))) {
+async function meet(board, { startMs = 0, ...options } = {}, whose = [0, 1].map((at) => player(undefined, { dir: pair.prints[at].state }))) {
     const people = await Promise.all([0, 1].map(async (at) => {
         const who = whose[at];
         return { at, who, client: await connect(at, who) };
     }));
-    const views = await Promise.all(people.map(({ client }) => client.match({ ...board, ...options })));
+    const views = await Promise.all(people.map(async ({ at, client }) => {
+        if (at === 1) await sleep(startMs); // how much later than the first
+        return client.match({ ...board, ...options });
+    }));
     people.forEach((one, at) => { one.view = views[at]; });
     assert.equal(views[0].gameId, views[1].gameId);
     return people;
@@ -87,7 +90,8 @@ describe("two regions", { timeout: 400_000 }, () => {
     });
 
     test("the player's own measurements choose the host", async () => {
-        const people = await meet({ rows: 2, cols: 4 }, { latencyMs: { eu: 90, "us-east": 20 } });
+        // Who is in eu has waited long enough for us-east when the other one's patience ends; else eu is the best that both accept.
+        const people = await meet({ rows: 2, cols: 4 }, { startMs: 500, latencyMs: { eu: 90, "us-east": 20 } });
         assert.match(people[0].view.gameId, /^us-east\.g-/);
         await toTheEnd(people);
     });
