@@ -224,8 +224,8 @@ describe("two regions", { timeout: 400_000 }, () => {
             }
         }
         await pair.seen();
+        await Promise.all((await games).map(toTheEnd));
         for (const people of await games) {
-            await toTheEnd(people);
             for (const { client } of people) assert.equal(client.unread.filter((message) => message.type === "matched").length, 0, "in a second game");
         }
     });
