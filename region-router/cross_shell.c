@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "region-router/app.h"
+#include "region-router/cross_read.h"
 
 #define IM(x) Meridian__Internal__V1__##x
 #define RM(x) Meridian__Region__V1__##x
@@ -138,25 +139,11 @@ void router_crossing_name(const struct router_crossing *x, unsigned region, cons
     snprintf(out, size, "%s/%s", x->regions.region[region].name, incarnation);
 }
 
-/* region NULL: an entry without its key, which a map's may be. */
-static void take_latency(const struct router_crossing *x, const char *region, uint32_t ms, uint16_t out[ROUTER_REGIONS_MAX])
-{
-    unsigned i = region != NULL ? router_cross_find(&x->regions, region, (unsigned)strlen(region)) : x->regions.count;
-    if (i < x->regions.count)
-        out[i] = ms < ROUTER_FAR ? (uint16_t)ms : ROUTER_FAR - 1;
-}
-
-static void no_latencies(uint16_t out[ROUTER_REGIONS_MAX])
-{
-    for (unsigned i = 0; i < ROUTER_REGIONS_MAX; i++)
-        out[i] = ROUTER_FAR;
-}
-
 void router_crossing_latencies(const struct router_crossing *x, const IM(TicketOpen) * o, uint16_t out[ROUTER_REGIONS_MAX])
 {
-    no_latencies(out);
+    router_cross_no_latencies(out);
     for (size_t i = 0; i < o->n_latency_ms; i++)
-        take_latency(x, o->latency_ms[i]->key, o->latency_ms[i]->value, out);
+        router_cross_read_latency(&x->regions, o->latency_ms[i]->key, o->latency_ms[i]->value, out);
 }
 
 /* Whose message it is; NULL: not a region of ours to talk to, or we do not lead. */
@@ -175,31 +162,15 @@ static void bad(struct router_crossing *x, const char *region, const char *why)
 static void on_ticket(void *ctx, const char *region, const RM(RegionMessage) * m)
 {
     struct router_crossing *x = ctx;
-    const RM(CrossTicket) *c = m->cross_ticket;
     struct router_edge *from = sender(x, region);
+    struct router_ticket_spec s;
     uint16_t latency[ROUTER_REGIONS_MAX];
-    no_latencies(latency);
-    for (size_t i = 0; i < c->n_latency_ms; i++)
-        take_latency(x, c->latency_ms[i]->key, c->latency_ms[i]->value, latency);
-    struct router_ticket_spec s = {
-        .id = c->ticket_id,
-        .user = c->user,
-        .name = c->name,
-        .game = c->game,
-        .players = c->players,
-        .rows = c->rows,
-        .cols = c->cols,
-        .rating = c->rating,
-        .waited_ms = c->waited_ms,
-        .bots = c->bots == MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL ? ROUTER_BOTS_FILL : ROUTER_BOTS_NONE,
-        .edge = from,
-        .far = c->edge,
-        .latency = latency,
-    };
     if (from == NULL)
         return;
     x->values[ROUTER_X_TICKETS]++;
-    enum mer_err err = strlen(c->edge) < ROUTER_NAME_BYTES ? router_match_open(&x->app->matcher, &s, x->app->loop.now_ms) : MER_EINVALID;
+    enum mer_err err = router_cross_read_ticket(&s, m->cross_ticket, &x->regions, from, latency);
+    if (err == MER_OK)
+        err = router_match_open(&x->app->matcher, &s, x->app->loop.now_ms);
     if (err != MER_OK)
         bad(x, region, mer_err_text(err));
 }

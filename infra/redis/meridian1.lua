@@ -475,37 +475,38 @@ local function edges_of(key, now)
   return list
 end
 
--- KEYS outbox, sent; ARGV mark, payload, max bytes, mark's ttl ms
-local function event_send(keys, args)
-  local mark, payload, max_bytes, ttl = unpack(args)
-  local now = now_ms()
-  local q, before = queue_load(keys[1]), redis.call('HGET', keys[2], 'm:' .. mark)
+-- Status, queue and number of what is stored there now, earlier under the same mark, or not at all.
+local function queue_once(key, sent, mark, payload, max_bytes, mark_ttl, now)
+  local q, before = queue_load(key), redis.call('HGET', sent, 'm:' .. mark)
   if before then
-    return event_reply('DUP', now, q, before)
+    return 'DUP', q, before
   end
   if not queue_fits(q, payload, max_bytes) then
-    return event_reply('FULL', now, q)
+    return 'FULL', q
   end
   queue_push(q, payload, now)
-  mark_note(keys[2], mark, digits(q.n), ttl)
-  return event_reply('OK', now, q, digits(q.n))
+  mark_note(sent, mark, digits(q.n), mark_ttl)
+  return 'OK', q, digits(q.n)
+end
+
+-- KEYS outbox, sent; ARGV mark, payload, max bytes, mark's ttl ms
+local function event_send(keys, args)
+  local mark, payload, max_bytes, mark_ttl = unpack(args)
+  local now = now_ms()
+  local status, q, number = queue_once(keys[1], keys[2], mark, payload, max_bytes, mark_ttl, now)
+  return event_reply(status, now, q, number)
 end
 
 -- KEYS inbox, player, sent; ARGV mark, payload, max bytes, mark's ttl ms, inbox' ttl ms
 local function event_put(keys, args)
   local mark, payload, max_bytes, mark_ttl, ttl = unpack(args)
   local now = now_ms()
-  local q, before = queue_load(keys[1]), redis.call('HGET', keys[3], 'm:' .. mark)
-  if before then
-    return event_reply('DUP', now, q, before)
+  local status, q, number = queue_once(keys[1], keys[3], mark, payload, max_bytes, mark_ttl, now)
+  if status ~= 'OK' then
+    return event_reply(status, now, q, number)
   end
-  if not queue_fits(q, payload, max_bytes) then
-    return event_reply('FULL', now, q)
-  end
-  queue_push(q, payload, now)
   redis.call('PEXPIRE', keys[1], ttl)
-  mark_note(keys[3], mark, digits(q.n), mark_ttl)
-  return event_reply('OK', now, q, digits(q.n), edges_of(keys[2], now))
+  return event_reply(status, now, q, number, edges_of(keys[2], now))
 end
 
 -- The numbers in `text` that are above base.
@@ -521,7 +522,8 @@ local function numbers_above(text, base)
 end
 
 -- KEYS inbox, player, relayed; ARGV origin, generation, base (everything up to there is settled for the origin), number, payload, max bytes,
--- ttl ms. Answers the user's edges too. OK, DUP (who took it may have died before he told them), GAP (one before it is missing), FULL (settled too: the recipient has no room), LOST (of a generation that is over).
+-- ttl ms. Answers the user's edges too. OK, DUP (who took it may have died before he told them), GAP (one before it is missing), FULL (settled
+-- too: the recipient has no room), LOST (of a generation that is over).
 local function event_take(keys, args)
   local origin, generation, base, number, payload, max_bytes, ttl = unpack(args)
   local now = now_ms()

@@ -4,11 +4,9 @@
  * and a ticket of ours is lent to one match at a time. */
 #include <string.h>
 
-#include "region-router/match.h"
+#include "region-router/cross_read.h"
 
 #include "fuzz.h"
-
-#include "meridian/region/v1/region.pb-c.h"
 
 #define RM(x) Meridian__Region__V1__##x
 #define BODY(x) MERIDIAN__REGION__V1__REGION_MESSAGE__BODY_##x
@@ -106,27 +104,9 @@ static void start(struct world *w)
 
 static void take_ticket(struct world *w, struct router_edge *from, const RM(CrossTicket) * c)
 {
-    uint16_t latency[REGIONS] = {ROUTER_FAR, ROUTER_FAR, ROUTER_FAR};
-    for (size_t i = 0; i < c->n_latency_ms; i++) {
-        const char *name = c->latency_ms[i]->key;
-        unsigned at = name != NULL ? router_cross_find(&w->regions, name, (unsigned)strlen(name)) : REGIONS;
-        if (at < REGIONS)
-            latency[at] = (uint16_t)c->latency_ms[i]->value;
-    }
-    struct router_ticket_spec s = {.id = c->ticket_id,
-                                   .user = c->user,
-                                   .name = c->name,
-                                   .game = c->game,
-                                   .players = c->players,
-                                   .rows = c->rows,
-                                   .cols = c->cols,
-                                   .rating = c->rating,
-                                   .waited_ms = c->waited_ms,
-                                   .bots = c->bots == MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL ? ROUTER_BOTS_FILL : ROUTER_BOTS_NONE,
-                                   .edge = from,
-                                   .far = c->edge,
-                                   .latency = latency};
-    if (router_match_open(&w->m, &s, w->now) != MER_OK)
+    struct router_ticket_spec s;
+    uint16_t latency[ROUTER_REGIONS_MAX];
+    if (router_cross_read_ticket(&s, c, &w->regions, from, latency) == MER_OK && router_match_open(&w->m, &s, w->now) != MER_OK)
         MER_ASSERT(w->m.counts[ROUTER_M_REFUSED] > 0);
 }
 

@@ -439,8 +439,8 @@ static void the_library_without_a_rule_goes_wrong(void **state)
     } rules[] = {
         {"if tonumber(number) <= done then", "if false and tonumber(number) <= done then"},       /* again is not told from new */
         {"if tonumber(number) > done + 1 then", "if false and tonumber(number) > done + 1 then"}, /* the next one is not waited for */
-        {"before = queue_load(keys[1]), redis.call('HGET', keys[2], 'm:' .. mark)",
-         "before = queue_load(keys[1]), nil"}, /* a message said again is stored again */
+        {"before = queue_load(key), redis.call('HGET', sent, 'm:' .. mark)",
+         "before = queue_load(key), nil"}, /* a message said again is stored again */
     };
     for (size_t i = 0; i < MER_COUNT(rules); i++) {
         sim_lua_patch(rules[i].rule, rules[i].without);
