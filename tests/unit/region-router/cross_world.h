@@ -122,7 +122,8 @@ static inline struct game *game_new(struct world *w, const char *id, bool create
 {
     assert_true(w->games < GAMES);
     struct game *g = &w->game[w->games++];
-    snprintf(g->id, sizeof g->id, "%s", id);
+    assert_true(strlen(id) < sizeof g->id);
+    memmove(g->id, id, strlen(id) + 1); /* of a player of this world */
     g->created = created;
     return g;
 }
