@@ -4,6 +4,8 @@
 
 #include <meridian/conf.h>
 
+#include "region-router/limits.h"
+
 struct router_config {
     char *region, *id;
     char *link_listen;
@@ -26,7 +28,6 @@ extern const struct mer_conf_item router_config_items[];
 extern const size_t router_config_item_count;
 
 /* The region of one of mesh_peers into `region`; returns the address behind it, or NULL when that is no peer. Pure. */
-enum { ROUTER_REGION_BYTES = 32 };
 const char *router_config_peer(const char *peer, char region[ROUTER_REGION_BYTES]);
 
 /* Cross-field rules; every breach is one line in `errors`. Pure. */

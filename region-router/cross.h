@@ -14,12 +14,12 @@
 
 #include "region-router/limits.h"
 
-enum { ROUTER_REGION_NAME_BYTES = 32, ROUTER_FAR = UINT16_MAX /* latency: not known */ };
+enum { ROUTER_FAR = UINT16_MAX /* latency: not known */ };
 
 struct router_ticket;
 
 struct router_region {
-    char name[ROUTER_REGION_NAME_BYTES];
+    char name[ROUTER_REGION_BYTES];
     bool up;         /* its leader can be talked to */
     uint16_t rtt_ms; /* from here; ROUTER_FAR: not known */
 };

@@ -188,7 +188,7 @@ static void on_offer(void *ctx, const char *region, const RM(RegionMessage) * m)
     struct router_crossing *x = ctx;
     const RM(CrossOffer) *c = m->cross_offer;
     struct router_edge *from = sender(x, region);
-    char owner[ROUTER_NAME_BYTES + ROUTER_REGION_NAME_BYTES];
+    char owner[ROUTER_NAME_BYTES + ROUTER_REGION_BYTES];
     IM(SeatOffer) o = MERIDIAN__INTERNAL__V1__SEAT_OFFER__INIT;
     IM(RouterMessage) out = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     if (from == NULL)
@@ -301,9 +301,9 @@ enum mer_err router_crossing_init(struct router_crossing *x, struct router_app *
     }
     x->app = app;
     x->regions.count = (unsigned)count + 1;
-    snprintf(x->regions.region[0].name, ROUTER_REGION_NAME_BYTES, "%s", app->conf.region);
+    snprintf(x->regions.region[0].name, ROUTER_REGION_BYTES, "%s", app->conf.region);
     for (unsigned i = 1; i < x->regions.count; i++) {
-        snprintf(x->regions.region[i].name, ROUTER_REGION_NAME_BYTES, "%s", mr[i - 1].name);
+        snprintf(x->regions.region[i].name, ROUTER_REGION_BYTES, "%s", mr[i - 1].name);
         x->far[i].region = (uint8_t)i;
         snprintf(x->far[i].id, sizeof x->far[i].id, "%s", mr[i - 1].name);
         x->far[i].host_hash = i;

@@ -132,7 +132,7 @@ static void send_expired(void *ctx, const struct router_ticket *t, const char *r
 }
 
 struct seat_texts {
-    char bot_user[8], edge[ROUTER_NAME_BYTES + ROUTER_REGION_NAME_BYTES];
+    char bot_user[8], edge[ROUTER_NAME_BYTES + ROUTER_REGION_BYTES];
 };
 
 static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct router_seat *seat, struct seat_texts *text, unsigned number)

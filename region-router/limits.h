@@ -23,6 +23,7 @@ enum {
     ROUTER_STATUS_MS = 1000,        /* a ticket's reason is told at most so often */
     ROUTER_SCAN_MAX = 16,           /* candidates looked at for one match: bounds the work of a ticket */
     ROUTER_TICKETS_MAX = 2000000,   /* 2 million waiting players, R1 with headroom */
+    ROUTER_REGION_BYTES = 32,       /* a region's name with its NUL: 31 bytes, as the footprint allows */
     ROUTER_TEXT_MAX = 256,          /* bytes of an id, user, name or game that edges hand in */
     ROUTER_GAME_MAX = 32,           /* bytes of a game's name */
     ROUTER_BUCKETS_KEPT = 64,       /* empty pools kept for the next ticket */

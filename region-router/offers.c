@@ -29,7 +29,7 @@ static void shuffle(const struct mer_rng *rng, struct router_seat *seat, unsigne
 static void name_match(struct router_match *x, bool cross)
 {
     struct router_matcher *m = x->matcher;
-    char prefix[ROUTER_REGION_NAME_BYTES + 4] = "g-";
+    char prefix[ROUTER_REGION_BYTES + 4] = "g-";
     if (cross)
         snprintf(prefix, sizeof prefix, "%s.g-", m->env.regions->region[0].name);
     mer_id_make(&m->env.rng, prefix, ID_RANDOM_BYTES, x->id, sizeof x->id);

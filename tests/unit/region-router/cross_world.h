@@ -401,7 +401,7 @@ static inline void start(struct world *w, uint64_t seed)
         r->edge.reported = true;
         r->edge.max_connections = 100;
         for (unsigned i = 0; i < REGIONS; i++) {
-            snprintf(r->r.region[i].name, ROUTER_REGION_NAME_BYTES, "%s", names[world_at(me, i)]);
+            snprintf(r->r.region[i].name, ROUTER_REGION_BYTES, "%s", names[world_at(me, i)]);
             r->r.region[i].up = true;
             r->r.region[i].rtt_ms = rtt[me][world_at(me, i)];
             r->far[i].region = (uint8_t)i;
