@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# After the run: no process of ours lives, none of our ports has a listener, no file is left in our folder. Processes are known by the
-# run's name in their environment, so also what a test's browser started is found.
+# After the run: no process of ours lives, none of our ports has a listener, no file is left in our folder, no network namespace or TUN
+# device of a footprint has come to stay. Processes are known by the run's name in their environment, so also what a test's browser started
+# is found. A namespace has no environment: one that came during the run and that no living process names is nobody's.
 
 own_processes() { # pids, this shell and what it runs right now left out
     local file pid
@@ -11,14 +12,27 @@ own_processes() { # pids, this shell and what it runs right now left out
     done
 }
 
+# Namespaces and devices as infra/local/lib/world.sh names them, one a line.
+networks_there() { find /run/netns /sys/class/net -mindepth 1 -maxdepth 1 -regextype egrep -regex '.*/mer-?[0-9a-f]{8}(-[a-z0-9-]+)?' -printf '%f\n' 2>/dev/null | sort || true; }
+
+# Those that are not of $1, as networks_there told them earlier, and of which no process knows: another footprint's are in the words of its
+# meridian-wan. (The name goes to grep by a file: its own words would be found, too.)
+networks_left() {
+    local name
+    for name in $(networks_there); do
+        grep -qxF "$name" <<<"$1" || grep -qsFf <(printf '%s\n' "$name") /proc/[0-9]*/cmdline || printf '%s\n' "$name"
+    done
+}
+
 leftovers_check() {
     local out=$log/leftovers.log tries
     : >"$out"
     # What was told to end a moment ago may need one.
     for tries in $(seq 30); do
-        [ -n "$(own_processes)" ] || break
+        [ -n "$(own_processes)$(networks_left "$networks_before")" ] || break
         sleep 0.1
     done
+    networks_left "$networks_before" | sed 's/^/network /' >>"$out"
     local pid
     for pid in $(own_processes); do
         [ "$tries" = 30 ] || continue
