@@ -243,7 +243,6 @@ describe("a game", { timeout: 300_000 }, () => {
         await playOn(t, someMoves(4));
         const me = await whoseTurn(t);
         const view = me.view(t.gameId);
-        const { version } = view;
         const card = view.choose(new Map());
         const moveId = randomUUID();
         const before = t.views.map((one) => one.pauses.length); // a machine under load may have paused it already
@@ -252,10 +251,13 @@ describe("a game", { timeout: 300_000 }, () => {
             me.flip(t.gameId, card, moveId);
             await Promise.all(t.clients.map((client, i) => client.until(() => told(i), "being told", 6_000)));
         });
-        // Of the moment it was told: on a slow machine the replica is out of the set, and the move shown, before we look.
-        t.views.forEach((one, i) => assert.equal(one.pausedAt[one.pauses.indexOf("storage", before[i])], version, "nothing is shown that is not stored"));
-        assert.equal((await me.answer(moveId, 20_000)).version, version + 1);
-        await me.until(() => !view.paused, "going on");
+        // Not compared with the version before the move: what was stored slowly gives its time back by a change of its own (game_resumed).
+        const { version } = await me.answer(moveId, 20_000);
+        for (const [i, one] of t.views.entries()) {
+            const shown = one.pausedAt[one.pauses.indexOf("storage", before[i])];
+            assert.ok(shown < version, `version ${shown} is shown, ${version} is not stored`);
+        }
+        await me.until(() => !view.paused && view.version >= version, "going on");
         t.known.set(card, view.faces.get(card));
         await finish(t);
     });
