@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * control_private.h - what the parts of control.h share: control.c (links, answering), control_tell.c (what this process knows),
+ * control_store.c (players and games, as Redis has them), control_order.c (what changes something). */
+#pragma once
+
+#include <meridian/id.h>
+#include <meridian/list.h>
+
+#include "region-router/app.h"
+
+#define CV1(x) Meridian__Control__V1__##x
+#define ASK(x) MERIDIAN__CONTROL__V1__ASK__BODY_##x
+#define ANSWER(x) MERIDIAN__CONTROL__V1__ANSWER__BODY_##x
+#define CODE(x) MERIDIAN__CONTROL__V1__ANSWER_CODE__ANSWER_CODE_##x
+
+enum { ROUTER_CONTROL_ASKED, ROUTER_CONTROL_BAD, ROUTER_CONTROL_REFUSED, ROUTER_CONTROL_COUNT };
+
+struct router_control {
+    struct router_app *app;
+    struct mer_links *links;
+    struct mer_list waiting; /* for Redis: control_store.c */
+    uint32_t waiting_count;
+    uint8_t *scratch;
+    uint64_t values[ROUTER_CONTROL_COUNT];
+    struct mer_metric_set set;
+};
+
+/* control.c. `answer->leader` is filled in. */
+void router__control_answer(struct router_control *c, struct mer_link *l, CV1(Answer) * answer);
+void router__control_say(struct router_control *c, struct mer_link *l, uint64_t id, CV1(AnswerCode) code, const char *why);
+
+/* control_tell.c */
+void router__control_tell_router(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
+void router__control_tell_ticket(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
+
+/* control_store.c: answered later, unless the link is gone by then. */
+void router__control_store_ask(struct router_control *c, struct mer_link *l, uint64_t id, bool game, const char *name);
+void router__control_store_gone(struct router_control *c, const struct mer_link *l);
+
+/* control_order.c */
+void router__control_drain_edge(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
