@@ -21,6 +21,14 @@ static const uint8_t next[MER_PROCESS_NSTATES][NEVENTS] = {
     [MER_PROCESS_STOPPED] = {MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
 };
 
+/* What the service manager hears. A drain is no STOPPING=1: whoever ordered it here may take it back, and a manager that ordered it knows. */
+static const char *const told[MER_PROCESS_NSTATES] = {
+    [MER_PROCESS_STARTING] = "STATUS=starting",
+    [MER_PROCESS_READY] = "READY=1\nSTATUS=ready",
+    [MER_PROCESS_DRAINING] = "STATUS=draining",
+    [MER_PROCESS_STOPPED] = "STOPPING=1\nSTATUS=stopped",
+};
+
 static const struct mer_metric_def metrics[] = {
     {"meridian_process_state", "0 starting, 1 ready, 2 draining, 3 stopped", MER_GAUGE},
 };
@@ -42,6 +50,7 @@ static bool move(struct mer_process *p, enum event event)
     if (p->state == from)
         return false;
     p->values[0] = p->state;
+    mer_notify_send(&p->notify, told[p->state]);
     MER_LOG(p->log, MER_INFO, "process.state", KV_STR("from", mer_process_state_name(from)),
             KV_STR("to", mer_process_state_name(p->state)));
     if (p->state == MER_PROCESS_STOPPED)
@@ -91,6 +100,8 @@ void mer_process_init(struct mer_process *p, struct mer_loop *loop, struct mer_l
     memset(p, 0, sizeof(*p));
     p->loop = loop;
     p->log = log;
+    mer_notify_init(&p->notify, loop);
+    mer_notify_send(&p->notify, told[MER_PROCESS_STARTING]);
     mer_metrics_add(metrics_registry, &p->metric_set, metrics, MER_COUNT(metrics), p->values);
     for (size_t i = 0; i < MER_COUNT(signals); i++) {
         /* at start, without descriptors for a pipe, there is nothing sensible left to do */
@@ -112,6 +123,7 @@ static void on_closed(uv_handle_t *handle)
 void mer_process_deinit(struct mer_process *p)
 {
     mer_metrics_remove(&p->metric_set);
+    mer_notify_deinit(&p->notify);
     for (size_t i = 0; i < MER_COUNT(p->sig); i++)
         if (!uv_is_closing((uv_handle_t *)&p->sig[i]))
             uv_close((uv_handle_t *)&p->sig[i], on_closed);

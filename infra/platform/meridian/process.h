@@ -4,13 +4,14 @@
  *   STARTING --ready--> READY --drain--> DRAINING --empty or deadline--> STOPPED
  *       +------------------ stop ----------------------------------------^
  *
- * SIGTERM and SIGINT: drain (a second one: stop now). SIGHUP: reload. */
+ * SIGTERM and SIGINT: drain (a second one: stop now). SIGHUP: reload. The service manager is told of each state (notify.h). */
 #pragma once
 
 #include <meridian/conf.h>
 #include <meridian/log.h>
 #include <meridian/loop.h>
 #include <meridian/metric.h>
+#include <meridian/notify.h>
 
 #define MER_PROCESS_STATES(X) X(STARTING) X(READY) X(DRAINING) X(STOPPED)
 #define X(name) MER_PROCESS_##name,
@@ -35,7 +36,8 @@ struct mer_process {
     struct mer_loop *loop;
     struct mer_log *log;
     uv_signal_t sig[3];
-    int sigs;                     /* handles still open */
+    int sigs; /* handles still open */
+    struct mer_notify notify;
     void (*on_drain)(void *ctx);  /* once */
     void (*on_reload)(void *ctx); /* every SIGHUP */
     void *ctx;
