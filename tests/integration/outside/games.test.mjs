@@ -146,6 +146,11 @@ describe("whole games", { concurrency: 12, timeout: 400_000 }, () => {
     });
 });
 
+// A store that was slow may have cost a version: the time that it took is given back, which is a change, but none of the game.
+function nothingSince(view, version) {
+    assert.deepEqual([...view.byVersion.keys()].filter((one) => one > version), []);
+}
+
 describe("moves", { concurrency: 4, timeout: 120_000 }, () => {
     test("the same move again is answered the same and changes nothing", async () => {
         const [me, other] = await Promise.all([enter(1), enter(0)]);
@@ -161,12 +166,12 @@ describe("moves", { concurrency: 4, timeout: 120_000 }, () => {
         mover.flip(table.gameId, 6, moveId);
         assert.equal((await mover.answer(moveId)).code, "move_conflict");
         await mover.settle();
-        assert.equal(table.version, first.version);
+        nothingSince(table, first.version);
         mover.send("get_game", { gameId: table.gameId });
-        await mover.next("game_state", (message) => message.version === first.version);
+        await mover.next("game_state", (message) => message.version >= first.version);
         assert.equal(table.cards.filter((state) => state === "up").length, 1);
         await Promise.all([me, other].map((client) => client.settle()));
-        assert.equal(watcher.version, first.version);
+        nothingSince(watcher, first.version);
         mover.send("leave_game", { gameId: table.gameId });
         await Promise.all([me, other].map((client) => client.next("game_over")));
         await Promise.all([me, other].map((client) => client.close()));
@@ -212,7 +217,7 @@ describe("moves", { concurrency: 4, timeout: 120_000 }, () => {
         await client.until(() => view.mine, "my turn", 60_000);
         const answer = await client.answer(client.flip(view.gameId, view.choose()));
         client.send("get_game", { gameId: view.gameId });
-        const state = await client.next("game_state", (message) => message.version === answer.version);
+        const state = await client.next("game_state", (message) => message.version >= answer.version);
         assert.equal(state.status, "playing");
         assert.equal(state.cards.filter((card) => card.state === "up").length, 1);
         assert.ok(state.deadlineAtMs > Date.now());
