@@ -21,7 +21,7 @@ static const uint8_t next[MER_PROCESS_NSTATES][NEVENTS] = {
     [MER_PROCESS_STOPPED] = {MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
 };
 
-/* What the service manager hears. A drain is no STOPPING=1: whoever ordered it here may take it back, and a manager that ordered it knows. */
+/* What the service manager hears. A drain is no STOPPING=1: who ordered it here may take it back, and a manager that ordered it knows. */
 static const char *const told[MER_PROCESS_NSTATES] = {
     [MER_PROCESS_STARTING] = "STATUS=starting",
     [MER_PROCESS_READY] = "READY=1\nSTATUS=ready",

@@ -15,6 +15,7 @@ struct fix {
     struct mer_loop loop;
     struct mer_log log;
     struct mer_metrics metrics;
+    struct mer_process process; /* its handles are closed by the loop: it lives longer */
     struct mer_timer stopper;
 };
 static struct fix *only;
@@ -85,19 +86,19 @@ static void turn(struct fix *f, uint64_t ms)
 static void the_manager_hears_of_every_state(void **state)
 {
     struct fix *f = *state;
-    struct mer_process p;
+    struct mer_process *p = &f->process;
 
-    mer_process_init(&p, &f->loop, &f->log, &f->metrics);
+    mer_process_init(p, &f->loop, &f->log, &f->metrics);
     assert_string_equal(heard(f), "STATUS=starting");
-    mer_process_ready(&p);
-    mer_process_ready(&p);
+    mer_process_ready(p);
+    mer_process_ready(p);
     assert_string_equal(heard(f), "READY=1\nSTATUS=ready");
-    p.state = MER_PROCESS_READY;
-    mer_process_drain(&p); /* nothing to wait for: it stops at once */
+    p->state = MER_PROCESS_READY;
+    mer_process_drain(p); /* nothing to wait for: it stops at once */
     assert_string_equal(heard(f), "STATUS=draining");
     assert_string_equal(heard(f), "STOPPING=1\nSTATUS=stopped");
     assert_string_equal(heard(f), "");
-    mer_process_deinit(&p);
+    mer_process_deinit(p);
 }
 
 static void a_loop_that_turns_feeds_the_watchdog(void **state)
