@@ -61,14 +61,17 @@ static void run_until(uint64_t ms, bool (*done)(void))
         sim_world_run(sim.now_us + STEP_MS * 1000);
         if (!sim.failed)
             sim_check_owners();
-        if (!sim.failed && sim.managed)
-            sim_check_electable();
+        for (unsigned k = 0; k < sim_region_count && !sim.failed && sim.managed; k++)
+            sim_check_electable(sim_regions[k].redis);
     }
 }
 
 static bool all_done(void)
 {
-    return sim_players_done() && sim_check_all_over() && sim_cluster_well();
+    for (unsigned k = 0; k < sim_region_count; k++)
+        if (!sim_cluster_well(sim_regions[k].redis))
+            return false;
+    return sim_players_done() && sim_check_all_over();
 }
 
 static void run_seed(struct result *r, uint64_t seed, const struct options *o)
@@ -92,10 +95,11 @@ static void run_seed(struct result *r, uint64_t seed, const struct options *o)
         sim_players_explain(text, sizeof(text));
         sim_fail("players wait for ever:%s", text);
     }
-    if (!sim.failed && !sim_cluster_well()) {
-        sim_cluster_explain(text, sizeof(text));
-        sim_fail("everything has healed, and Redis is not whole: %s", text);
-    }
+    for (unsigned k = 0; k < sim_region_count && !sim.failed; k++)
+        if (!sim_cluster_well(sim_regions[k].redis)) {
+            sim_cluster_explain(sim_regions[k].redis, text, sizeof(text));
+            sim_fail("everything has healed, and Redis is not whole: %s", text);
+        }
     *r = (struct result){.seed = seed,
                          .hash = sim.hash,
                          .virtual_ms = sim_now_ms(),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sim.h - a whole region in one process under virtual time: the real object code of edges and routers between a simulated network, a
+ * sim.h - a whole region, or several, in one process under virtual time: the real object code of edges and routers between a simulated network, a
  * simulated Redis Cluster and simulated players. One seed decides everything.
  *
  * The seam is the lowest there is: sim_loop.c and sim_stream.c stand in at link time for the platform's loop, clock, process and streams,
@@ -19,20 +19,27 @@
 enum {
     SIM_EDGES = 64, /* in a crowd; a seed has up to SIM_EDGES_FEW */
     SIM_EDGES_FEW = 4,
+    SIM_REGIONS = 4,
     SIM_CONNECTIONS = 50000,
     SIM_ROUTERS = 2,
     SIM_SHARDS = 3,
     SIM_COPIES = 3,
     SIM_NODES = SIM_SHARDS * SIM_COPIES,
-    SIM_PROCS = SIM_EDGES + SIM_ROUTERS + SIM_NODES + 1,
+    SIM_PROCS = SIM_EDGES + SIM_ROUTERS + SIM_NODES + 1, /* of one region with a crowd, or of several with few edges each */
 };
+_Static_assert(SIM_REGIONS * (SIM_EDGES_FEW + SIM_ROUTERS + SIM_NODES + 1) <= SIM_PROCS, "regions have room");
 
 typedef void (*sim_cb)(void *ctx, uint64_t arg);
+
+struct sim_region;
+enum sim_role { SIM_NOBODY, SIM_NODE, SIM_ROUTER, SIM_EDGE, SIM_PLAYERS };
 
 /* A process on a host of its own. Only while `alive` and not `paused` does its code run; what comes meanwhile waits in the inbox. */
 struct sim_proc {
     unsigned index;
-    char name[16];
+    char name[16]; /* "edge0", and with several regions "us-east-edge0" */
+    enum sim_role role;
+    struct sim_region *at;
     bool alive, paused, turn_due;
     uint32_t life;         /* raised by every death: what was meant for an earlier life is dropped */
     struct mer_loop *loop; /* NULL: Redis nodes and players have none */
@@ -162,6 +169,8 @@ struct sim_proc *sim_net_peer(const struct sim_end *e);
 void sim_net_cut(struct sim_proc *from, struct sim_proc *to, bool cut);
 bool sim_net_passes(const struct sim_proc *from, const struct sim_proc *to);
 void sim_net_slow(struct sim_proc *a, struct sim_proc *b, uint32_t extra_us);
+/* They are so far from each other, one way; before they are connected. */
+void sim_net_distance(struct sim_proc *a, struct sim_proc *b, uint32_t us);
 void sim_net_died(struct sim_proc *p, bool silent);
 /* Breaks every connection between the two. */
 void sim_net_break(struct sim_proc *a, struct sim_proc *b);
@@ -170,19 +179,25 @@ void sim_net_break(struct sim_proc *a, struct sim_proc *b);
 
 struct edge_app;
 struct router_app;
+struct sim_cluster;
 struct sim_region {
+    unsigned index;
+    char name[12];
     unsigned edges, routers;
     uint32_t grace_ms, pause_ms; /* how long a seat waits for its player (R20, R21) */
     bool abandon;                /* then: given up, or a bot's */
     uint32_t connections;        /* max_connections of an edge */
     struct sim_proc *edge[SIM_EDGES], *router[SIM_ROUTERS], *node[SIM_NODES], *players;
-    struct sim_proc *far[SIM_ROUTERS]; /* routers of a second region; NULL: there is none */
+    struct sim_cluster *redis;
 };
-extern struct sim_region region;
+extern struct sim_region sim_regions[SIM_REGIONS];
+extern unsigned sim_region_count;
+extern struct sim_region *const region; /* the first, and where there are no others the only one */
+/* One region, "sim". */
 void sim_region_init(unsigned edges);
-/* Right after sim_region_init: routers of a second region, "far", joined to ours by a mesh. They lead by a lease of their own in the same
- * Redis, which is all they use it for. */
-void sim_region_join(void);
+/* The first so many of geo/footprint.yaml, as far from each other as it says, their routers joined to a mesh. */
+void sim_regions_init(unsigned count, unsigned edges);
+struct sim_region *sim_region_named(const char *name, size_t len); /* NULL: none */
 void sim_region_start(struct sim_proc *p);               /* an edge, a router or a node: a new life */
 struct edge_app *sim_edge_app(const struct sim_proc *p); /* NULL when dead */
 const char *sim_token(const char *user);

@@ -34,7 +34,8 @@ void sim_check_resumed(int outcome);
 /* Every edge's own view, at any moment. */
 void sim_check_owners(void);
 /* No count is below what could be elected (sim_check_set.c). */
-void sim_check_electable(void);
+struct sim_cluster;
+void sim_check_electable(struct sim_cluster *c);
 /* No stored game is unfinished. */
 bool sim_check_all_over(void);
 void sim_check_end(void);

@@ -39,4 +39,7 @@ struct sim_log {
     struct sim_shown *shown[SIM_SHOWN_SLOTS];
 };
 extern struct sim_log sim_log;
+/* Of the primaries of all regions. */
+struct sim_key;
+void sim_check_keys(void (*each)(void *ctx, const struct sim_key *key), void *ctx);
 struct sim_move *sim_move_find(const char *user, const char *game, const char *id);

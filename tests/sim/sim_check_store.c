@@ -24,6 +24,13 @@ struct history {
     size_t count;
 };
 
+void sim_check_keys(void (*each)(void *ctx, const struct sim_key *key), void *ctx)
+{
+    for (unsigned k = 0; k < sim_region_count; k++)
+        for (unsigned s = 0; s < SIM_SHARDS; s++)
+            sim_keys_each(&sim_redis_primary(sim_regions[k].redis, s)->keys, each, ctx);
+}
+
 /* --- owners, at any moment
  * ----------------------------------------------------------------------------------------------------------------- */
 
@@ -38,16 +45,17 @@ static bool one_owner(void *entry, void *ctx)
 {
     const struct edge_hosted *g = entry;
     const struct sim_proc *p = ctx;
+    const struct sim_region *r = p->at; /* no edge of another one can own it */
     if (g->phase != EDGE_HOSTED_LIVE || g->core.store == EDGE_GAME_LOST || g->core.now.over)
         return true;
     edge_game_check(&g->core);
-    for (unsigned i = 0; i < region.edges; i++) {
-        const struct edge_hosted *o = region.edge[i] != p ? hosted(region.edge[i], g->core.id) : NULL;
+    for (unsigned i = 0; i < r->edges; i++) {
+        const struct edge_hosted *o = r->edge[i] != p ? hosted(r->edge[i], g->core.id) : NULL;
         if (o && !o->core.now.over && edge_fence_equal(&o->fence, &g->fence))
-            sim_fail("%s is hosted by %s and %s under one fence (epoch %llu)", g->core.id, p->name, region.edge[i]->name,
+            sim_fail("%s is hosted by %s and %s under one fence (epoch %llu)", g->core.id, p->name, r->edge[i]->name,
                      (unsigned long long)g->fence.epoch);
         else if (o && !o->core.now.over && o->fence.epoch == g->fence.epoch)
-            sim_fail("%s is hosted by %s and %s in one epoch (%llu)", g->core.id, p->name, region.edge[i]->name,
+            sim_fail("%s is hosted by %s and %s in one epoch (%llu)", g->core.id, p->name, r->edge[i]->name,
                      (unsigned long long)g->fence.epoch);
     }
     return true;
@@ -55,11 +63,12 @@ static bool one_owner(void *entry, void *ctx)
 
 void sim_check_owners(void)
 {
-    for (unsigned i = 0; i < region.edges && !sim.failed; i++) {
-        struct edge_app *app = sim_edge_app(region.edge[i]);
-        if (app && app->host)
-            mer_map_each(&app->host->games, one_owner, region.edge[i]);
-    }
+    for (unsigned k = 0; k < sim_region_count; k++)
+        for (unsigned i = 0; i < sim_regions[k].edges && !sim.failed; i++) {
+            struct edge_app *app = sim_edge_app(sim_regions[k].edge[i]);
+            if (app && app->host)
+                mer_map_each(&app->host->games, one_owner, sim_regions[k].edge[i]);
+        }
 }
 
 /* --- the end
@@ -70,8 +79,12 @@ static const struct sim_key *game_key(const char *gid)
     char key[EDGE_KEY_MAX];
     if (edge_key_game(key, gid) != MER_OK)
         return NULL;
-    const struct sim_key *k = sim_keys_find(&sim_redis_primary(sim_redis_shard(key))->keys, key);
-    return k && k->stored > 0 ? k : NULL;
+    for (unsigned i = 0; i < sim_region_count; i++) {
+        const struct sim_key *k = sim_redis_key(sim_regions[i].redis, key);
+        if (k && k->stored > 0)
+            return k;
+    }
+    return NULL;
 }
 
 static SM(SeatRecord) * seat_of(const SM(GameRecord) * r, const char *user)
@@ -247,11 +260,12 @@ static void check_gone(const struct history *h)
 
 static bool owner_lives(const char *incarnation)
 {
-    for (unsigned i = 0; i < region.edges; i++) {
-        const struct edge_app *app = sim_edge_app(region.edge[i]);
-        if (app && strcmp(app->incarnation, incarnation) == 0)
-            return true;
-    }
+    for (unsigned k = 0; k < sim_region_count; k++)
+        for (unsigned i = 0; i < sim_regions[k].edges; i++) {
+            const struct edge_app *app = sim_edge_app(sim_regions[k].edge[i]);
+            if (app && strcmp(app->incarnation, incarnation) == 0)
+                return true;
+        }
     return false;
 }
 
@@ -324,16 +338,14 @@ static void see_if_over(void *ctx, const struct sim_key *key)
 static struct games stored_games(void)
 {
     struct games g = {.count = 0};
-    for (unsigned s = 0; s < SIM_SHARDS; s++)
-        sim_keys_each(&sim_redis_primary(s)->keys, note_key, &g);
+    sim_check_keys(note_key, &g);
     return g;
 }
 
 bool sim_check_all_over(void)
 {
     bool all = true;
-    for (unsigned s = 0; s < SIM_SHARDS; s++)
-        sim_keys_each(&sim_redis_primary(s)->keys, see_if_over, &all);
+    sim_check_keys(see_if_over, &all);
     return all;
 }
 

@@ -23,13 +23,7 @@ enum {
     MANUAL_MS = 5000, /* cluster-mf-timeout */
 };
 
-static struct {
-    bool ticking, well;
-    unsigned ticks;
-    struct sim_node *manual; /* a replica that is to take over while its primary holds its clients */
-    unsigned manual_from;
-    uint64_t manual_until_ms;
-} cluster;
+struct sim_cluster sim_cluster[SIM_REGIONS];
 
 static bool runs(const struct sim_node *n)
 {
@@ -62,7 +56,7 @@ static void learn(struct sim_node *x, const struct sim_node *y)
             continue;
         x->master = x->owner[s];
         x->elect_at_ms = 0;
-        sim_trace("redis%u learns that redis%u is primary of %u in epoch %llu", x->index, x->master, s, (unsigned long long)x->epoch[s]);
+        sim_trace("%s learns that redis%u is primary of %u in epoch %llu", x->proc->name, x->master, s, (unsigned long long)x->epoch[s]);
         if (was_primary)
             sim_node_demote(x);
         else
@@ -77,9 +71,9 @@ static void get_to_know(struct sim_node *x, const struct sim_node *y)
 {
     for (unsigned k = 0; k < SIM_NODES; k++) {
         bool banned = x->forgot_ms[k] != 0 && sim_now_ms() - x->forgot_ms[k] < FORGET_MS;
-        if (k == x->index || x->knows[k] || !y->knows[k] || y->failed[k] || banned || !linked(x, &sim_node[k]))
+        if (k == x->index || x->knows[k] || !y->knows[k] || y->failed[k] || banned || !linked(x, &x->cluster->node[k]))
             continue;
-        sim_trace("redis%u knows redis%u again", x->index, k);
+        sim_trace("%s knows redis%u again", x->proc->name, k);
         x->knows[k] = true;
         x->heard_ms[k] = sim_now_ms();
     }
@@ -88,7 +82,7 @@ static void get_to_know(struct sim_node *x, const struct sim_node *y)
 static void hear(struct sim_node *x)
 {
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        struct sim_node *y = &sim_node[i];
+        struct sim_node *y = &x->cluster->node[i];
         if (y == x || !linked(x, y) || !x->knows[i])
             continue;
         x->heard_ms[i] = sim_now_ms();
@@ -103,9 +97,10 @@ static void hear(struct sim_node *x)
 
 static void judge(struct sim_node *x)
 {
+    struct sim_node *node = x->cluster->node;
     unsigned seen = 0;
     for (unsigned s = 0; s < SIM_SHARDS; s++) {
-        struct sim_node *p = &sim_node[x->owner[s]];
+        struct sim_node *p = &x->cluster->node[x->owner[s]];
         seen += p == x || !suspects(x, p);
     }
     if (seen < MAJORITY)
@@ -113,22 +108,22 @@ static void judge(struct sim_node *x)
     bool delayed = x->master == x->index && x->minority_ms != 0 && sim_now_ms() - x->minority_ms < REJOIN_MS;
     bool ok = seen >= MAJORITY && !delayed;
     if (ok != x->ok)
-        sim_trace("redis%u cluster state %s", x->index, ok ? "ok" : "down");
+        sim_trace("%s cluster state %s", x->proc->name, ok ? "ok" : "down");
     x->ok = ok;
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        if (!suspects(x, &sim_node[i]) || x->failed[i])
+        if (!suspects(x, &node[i]) || x->failed[i])
             continue;
         unsigned votes = 0;
         for (unsigned s = 0; s < SIM_SHARDS; s++) {
-            struct sim_node *p = &sim_node[x->owner[s]];
-            votes += linked(x, p) && suspects(p, &sim_node[i]);
+            struct sim_node *p = &node[x->owner[s]];
+            votes += linked(x, p) && suspects(p, &node[i]);
         }
         if (votes < MAJORITY)
             continue;
-        sim_trace("redis%u: redis%u has failed", x->index, i);
+        sim_trace("%s: redis%u has failed", x->proc->name, i);
         for (unsigned k = 0; k < SIM_NODES; k++)
-            if (linked(x, &sim_node[k]) && sim_node[k].knows[i] && sim_node[k].knows[x->index])
-                sim_node[k].failed[i] = k != i;
+            if (linked(x, &node[k]) && node[k].knows[i] && node[k].knows[x->index])
+                node[k].failed[i] = k != i;
         x->failed[i] = true;
     }
 }
@@ -140,7 +135,7 @@ static unsigned rank_of(const struct sim_node *r)
 {
     unsigned rank = 0;
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        const struct sim_node *o = &sim_node[i];
+        const struct sim_node *o = &r->cluster->node[i];
         rank += o != r && o->shard == r->shard && i != r->master && linked(r, o) && o->log_count > r->log_count;
     }
     return rank;
@@ -160,15 +155,16 @@ static bool votes_for(struct sim_node *p, const struct sim_node *r, uint64_t epo
 
 static void promote(struct sim_node *r, uint64_t epoch)
 {
-    sim_trace("redis%u is elected primary of %u in epoch %llu with offset %zu", r->index, r->shard, (unsigned long long)epoch,
+    sim_trace("%s is elected primary of %u in epoch %llu with offset %zu", r->proc->name, r->shard, (unsigned long long)epoch,
               r->log_count);
     sim_node_detach(r);
     r->master = r->owner[r->shard] = r->index;
     r->epoch[r->shard] = epoch;
     r->elect_at_ms = 0;
+    struct sim_node *node = r->cluster->node;
     for (unsigned i = 0; i < SIM_NODES; i++)
-        if (&sim_node[i] != r && linked(r, &sim_node[i]) && sim_node[i].knows[r->index])
-            learn(&sim_node[i], r);
+        if (&node[i] != r && linked(r, &node[i]) && node[i].knows[r->index])
+            learn(&node[i], r);
 }
 
 static bool wins(struct sim_node *r, bool manual)
@@ -177,7 +173,7 @@ static bool wins(struct sim_node *r, bool manual)
     unsigned votes = 0;
     for (unsigned s = 0; s < SIM_SHARDS; s++)
         if (s != r->shard || manual)
-            votes += votes_for(&sim_node[r->owner[s]], r, epoch, manual);
+            votes += votes_for(&r->cluster->node[r->owner[s]], r, epoch, manual);
     if (votes >= MAJORITY)
         promote(r, epoch);
     return votes >= MAJORITY;
@@ -198,30 +194,30 @@ static void campaign(struct sim_node *r)
 }
 
 /* The primary has told its offset and takes no more: when the replica has it all, it asks for votes. */
-static void hand_over(void)
+static void hand_over(struct sim_cluster *c)
 {
-    struct sim_node *r = cluster.manual, *p = r ? &sim_node[cluster.manual_from] : NULL;
+    struct sim_node *r = c->manual, *p = r ? &c->node[c->manual_from] : NULL;
     if (!r)
         return;
-    bool late = sim_now_ms() >= cluster.manual_until_ms;
+    bool late = sim_now_ms() >= c->manual_until_ms;
     if (linked(r, p) && !late && (r->log_count != p->log_count || !wins(r, true)))
         return;
-    cluster.manual = NULL;
+    c->manual = NULL;
     sim_node_go_on(p);
 }
 
-bool sim_cluster_failover(unsigned shard)
+bool sim_cluster_failover(struct sim_cluster *c, unsigned shard)
 {
-    struct sim_node *p = sim_redis_primary(shard);
-    struct sim_node *r = &sim_node[shard * SIM_COPIES + (p->index + 1 + sim_below(SIM_COPIES - 1)) % SIM_COPIES];
-    if (cluster.manual || !linked(p, r) || !r->online)
+    struct sim_node *p = sim_redis_primary(c, shard);
+    struct sim_node *r = &c->node[shard * SIM_COPIES + (p->index + 1 + sim_below(SIM_COPIES - 1)) % SIM_COPIES];
+    if (c->manual || !linked(p, r) || !r->online)
         return false;
-    sim_trace("redis%u is to take over from redis%u", r->index, p->index);
+    sim_trace("%s is to take over from %s", r->proc->name, p->proc->name);
     p->held = true;
-    cluster.manual = r;
-    cluster.manual_from = p->index;
-    cluster.manual_until_ms = sim_now_ms() + MANUAL_MS;
-    sim_cluster_wake();
+    c->manual = r;
+    c->manual_from = p->index;
+    c->manual_until_ms = sim_now_ms() + MANUAL_MS;
+    sim_cluster_wake(c);
     return true;
 }
 
@@ -240,12 +236,12 @@ static void replicas_report(struct sim_node *n)
 /* What is wrong between two nodes, NULL: nothing. */
 static const char *amiss(const struct sim_node *n, unsigned k)
 {
-    return !linked(n, &sim_node[k])        ? "cannot talk to"
-           : n->failed[k]                  ? "takes for dead"
-           : suspects(n, &sim_node[k])     ? "has not heard"
-           : n->user_off[k]                ? "does not let in"
-           : k != n->index && !n->knows[k] ? "does not know"
-                                           : NULL;
+    return !linked(n, &n->cluster->node[k])    ? "cannot talk to"
+           : n->failed[k]                      ? "takes for dead"
+           : suspects(n, &n->cluster->node[k]) ? "has not heard"
+           : n->user_off[k]                    ? "does not let in"
+           : k != n->index && !n->knows[k]     ? "does not know"
+                                               : NULL;
 }
 
 /* What is wrong with a node by itself. */
@@ -257,8 +253,9 @@ static const char *ails(const struct sim_node *n)
         return "serves nothing";
     if (n->master != n->index && !n->online)
         return "does not follow anybody";
+    const struct sim_node *first = &n->cluster->node[0];
     for (unsigned s = 0; s < SIM_SHARDS; s++)
-        if (n->owner[s] != sim_node[0].owner[s] || n->epoch[s] != sim_node[0].epoch[s] || n->slots_known != sim_node[0].slots_known)
+        if (n->owner[s] != first->owner[s] || n->epoch[s] != first->epoch[s] || n->slots_known != first->slots_known)
             return "has another view";
     size_t copies = 0;
     MER_LIST_EACH (it, &n->replicas)
@@ -268,39 +265,41 @@ static const char *ails(const struct sim_node *n)
     return n->master == n->index && n->good != copies ? "has not counted its replicas" : NULL; /* and would refuse writes for ever */
 }
 
-static bool all_well(void)
+static bool all_well(const struct sim_cluster *c)
 {
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        if (ails(&sim_node[i]))
+        if (ails(&c->node[i]))
             return false;
         for (unsigned k = 0; k < SIM_NODES; k++)
-            if (amiss(&sim_node[i], k))
+            if (amiss(&c->node[i], k))
                 return false;
     }
     return true;
 }
 
-void sim_cluster_explain(char *out, size_t bytes)
+void sim_cluster_explain(const struct sim_cluster *c, char *out, size_t bytes)
 {
     size_t len = 0;
     out[0] = 0;
     for (unsigned i = 0; i < SIM_NODES && len < bytes; i++) {
-        if (ails(&sim_node[i]))
-            len += (size_t)snprintf(out + len, bytes - len, "redis%u %s; ", i, ails(&sim_node[i]));
+        const struct sim_node *n = &c->node[i];
+        if (ails(n))
+            len += (size_t)snprintf(out + len, bytes - len, "%s %s; ", n->proc->name, ails(n));
         for (unsigned k = 0; k < SIM_NODES && len < bytes; k++)
-            if (amiss(&sim_node[i], k))
-                len += (size_t)snprintf(out + len, bytes - len, "redis%u %s redis%u; ", i, amiss(&sim_node[i], k), k);
+            if (amiss(n, k))
+                len += (size_t)snprintf(out + len, bytes - len, "%s %s redis%u; ", n->proc->name, amiss(n, k), k);
     }
 }
 
 static void on_tick(void *ctx, uint64_t arg)
 {
-    (void)ctx, (void)arg;
+    struct sim_cluster *c = ctx;
+    (void)arg;
     for (unsigned i = 0; i < SIM_NODES; i++)
-        if (runs(&sim_node[i]))
-            hear(&sim_node[i]);
+        if (runs(&c->node[i]))
+            hear(&c->node[i]);
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        struct sim_node *n = &sim_node[i];
+        struct sim_node *n = &c->node[i];
         if (!runs(n))
             continue;
         judge(n);
@@ -308,37 +307,37 @@ static void on_tick(void *ctx, uint64_t arg)
         replicas_report(n);
         if (n->master != i && !n->up && sim_now_ms() >= n->attach_at_ms)
             sim_node_attach(n);
-        if (n->online && (cluster.ticks + i) % (1000 / TICK_MS) == 0)
+        if (n->online && (c->ticks + i) % (1000 / TICK_MS) == 0)
             sim_node_acknowledge(n);
-        if ((cluster.ticks + i) % (1000 / TICK_MS) == 0)
+        if ((c->ticks + i) % (1000 / TICK_MS) == 0)
             sim_node_count_replicas(n);
     }
-    hand_over();
-    cluster.ticks++;
-    cluster.well = all_well();
-    cluster.ticking = !cluster.well;
-    if (cluster.well)
-        sim_trace("redis is well");
+    hand_over(c);
+    c->ticks++;
+    c->well = all_well(c);
+    c->ticking = !c->well;
+    if (c->well)
+        sim_trace("%s and the others are well", c->node[0].proc->name);
     else
-        sim_at(TICK_MS * 1000, on_tick, NULL, 0);
+        sim_at(TICK_MS * 1000, on_tick, c, 0);
 }
 
-void sim_cluster_wake(void)
+void sim_cluster_wake(struct sim_cluster *c)
 {
-    if (cluster.ticking)
+    if (c->ticking)
         return;
-    if (cluster.well) /* until now everybody was in touch */
+    if (c->well) /* until now everybody was in touch */
         for (unsigned i = 0; i < SIM_NODES; i++)
             for (unsigned k = 0; k < SIM_NODES; k++)
-                sim_node[i].heard_ms[k] = sim_now_ms();
-    cluster.ticking = true;
-    cluster.well = false;
-    sim_at(sim_below(TICK_MS) * 1000, on_tick, NULL, 0);
+                c->node[i].heard_ms[k] = sim_now_ms();
+    c->ticking = true;
+    c->well = false;
+    sim_at(sim_below(TICK_MS) * 1000, on_tick, c, 0);
 }
 
-bool sim_cluster_well(void)
+bool sim_cluster_well(const struct sim_cluster *c)
 {
-    return cluster.well;
+    return c->well;
 }
 
 void sim_cluster_restarted(struct sim_node *n)
@@ -351,14 +350,13 @@ void sim_cluster_restarted(struct sim_node *n)
         n->failed[k] = false;
     }
     n->attach_at_ms = sim_now_ms() + sim_between(50, 500);
-    sim_cluster_wake();
+    sim_cluster_wake(n->cluster);
 }
 
-void sim_cluster_init(void)
+void sim_cluster_init(struct sim_cluster *c)
 {
-    memset(&cluster, 0, sizeof(cluster));
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        struct sim_node *n = &sim_node[i];
+        struct sim_node *n = &c->node[i];
         n->master = n->shard * SIM_COPIES;
         n->ok = true;
         for (unsigned s = 0; s < SIM_SHARDS; s++) {
@@ -371,5 +369,5 @@ void sim_cluster_init(void)
             n->knows[k] = k != i;
         }
     }
-    sim_cluster_wake();
+    sim_cluster_wake(c);
 }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include <meridian/buf.h>
+#include <meridian/mem.h>
 
 #include "tests/sim/sim_redis.h"
 
@@ -50,10 +51,10 @@ struct table {
     struct sim_open open[SIM_RANGES];
     uint64_t epoch[SIM_SHARDS];
 };
-static struct {
+struct sim_nodes_text {
     struct table of;
     char text[TEXT];
-} tables[SIM_NODES];
+};
 
 static size_t write_ranges(const struct sim_node *n, unsigned shard, char *text, size_t bytes)
 {
@@ -84,14 +85,14 @@ static void write_nodes(const struct sim_node *n, char text[TEXT])
     char id[ID_BYTES], master[ID_BYTES];
     size_t len = 0;
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        const struct sim_node *o = &sim_node[i];
+        const struct sim_node *o = &n->cluster->node[i];
         if (i != n->index && !n->knows[i])
             continue;
         bool primary = n->owner[o->shard] == i;
         id_of(i, id);
         id_of(i == n->index ? n->master : n->owner[o->shard], master);
         bool own = i == n->index ? n->master == i : primary;
-        len += (size_t)snprintf(text + len, TEXT - len, "%s redis%u:6379@16379 %s%s%s %s 0 0 %llu connected", id, i,
+        len += (size_t)snprintf(text + len, TEXT - len, "%s %s:6379@16379 %s%s%s %s 0 0 %llu connected", id, o->proc->name,
                                 i == n->index ? "myself," : "", own ? "master" : "slave", n->failed[i] ? ",fail" : "", own ? "-" : master,
                                 (unsigned long long)n->epoch[o->shard]);
         if (primary)
@@ -113,11 +114,14 @@ static void say_nodes(const struct sim_node *n, struct mer_buf *out)
     now.master = n->master;
     now.slots_known = n->slots_known;
     now.opens = sim_slots_open(n, now.open);
-    if (tables[n->index].text[0] == 0 || memcmp(&now, &tables[n->index].of, sizeof(now)) != 0) {
-        tables[n->index].of = now;
-        write_nodes(n, tables[n->index].text);
+    if (!n->cluster->text)
+        n->cluster->text = mer_xcalloc(SIM_NODES, sizeof(*n->cluster->text));
+    struct sim_nodes_text *kept = &n->cluster->text[n->index];
+    if (kept->text[0] == 0 || memcmp(&now, &kept->of, sizeof(now)) != 0) {
+        kept->of = now;
+        write_nodes(n, kept->text);
     }
-    bulk(out, tables[n->index].text);
+    bulk(out, kept->text);
 }
 
 static void say_replication(const struct sim_node *n, struct mer_buf *out)
@@ -130,9 +134,10 @@ static void say_replication(const struct sim_node *n, struct mer_buf *out)
         const struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
         if (!r->node)
             continue;
-        uint64_t lag = sim_cluster_well() ? 0 : (sim_now_ms() - r->heard_ms) / 1000;
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "slave%u:ip=redis%u,port=6379,state=%s,offset=%zu,lag=%llu\r\n", k++,
-                                r->node->index, r->online ? "online" : "wait_bgsave", r->online ? r->acked : 0, (unsigned long long)lag);
+        uint64_t lag = sim_cluster_well(n->cluster) ? 0 : (sim_now_ms() - r->heard_ms) / 1000;
+        len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, "slave%u:ip=%s,port=6379,state=%s,offset=%zu,lag=%llu\r\n", k++,
+                             r->node->proc->name, r->online ? "online" : "wait_bgsave", r->online ? r->acked : 0, (unsigned long long)lag);
     }
     snprintf(text + len, sizeof(text) - len, "%s:%zu\r\n", primary ? "master_repl_offset" : "slave_repl_offset", n->log_count);
     bulk(out, text);
@@ -164,10 +169,10 @@ static void forget(struct sim_node *n, unsigned who, struct mer_buf *out)
         error(out, who < SIM_NODES && n->master == who ? "Can't forget my master!" : "Unknown node");
         return;
     }
-    sim_trace("redis%u forgets redis%u", n->index, who);
+    sim_trace("%s forgets redis%u", n->proc->name, who);
     n->knows[who] = n->failed[who] = false;
     n->forgot_ms[who] = sim_now_ms();
-    sim_cluster_wake();
+    sim_cluster_wake(n->cluster);
     ok(out);
 }
 
@@ -179,11 +184,11 @@ static void meet(struct sim_node *n, const char *host, struct mer_buf *out)
     if (!p || !p->alive || p->paused || !sim_net_passes(n->proc, p) || !sim_net_passes(p, n->proc))
         return;
     struct sim_node *o = p->user;
-    sim_trace("redis%u meets redis%u", n->index, o->index);
+    sim_trace("%s meets %s", n->proc->name, o->proc->name);
     n->knows[o->index] = o->knows[n->index] = true;
     n->forgot_ms[o->index] = 0;
     n->heard_ms[o->index] = o->heard_ms[n->index] = sim_now_ms();
-    sim_cluster_wake();
+    sim_cluster_wake(n->cluster);
 }
 
 static void replicate(struct sim_node *n, unsigned primary, struct mer_buf *out)
@@ -192,12 +197,12 @@ static void replicate(struct sim_node *n, unsigned primary, struct mer_buf *out)
         error(out, "Unknown node");
     } else if (n->owner[n->shard] == n->index) {
         error(out, "To set a master the node must be empty and without assigned slots.");
-    } else if (n->owner[sim_node[primary].shard] != primary) {
+    } else if (n->owner[n->cluster->node[primary].shard] != primary) {
         error(out, "I can only replicate a master, not a replica.");
     } else {
         n->master = primary;
         sim_node_detach(n);
-        sim_cluster_wake();
+        sim_cluster_wake(n->cluster);
         ok(out);
     }
 }
@@ -215,9 +220,9 @@ static void set_user(struct sim_node *n, unsigned who, bool off, struct mer_buf 
         return;
     }
     if (n->user_off[who] != off)
-        sim_trace("redis%u: user of redis%u %s", n->index, who, off ? "off" : "on");
+        sim_trace("%s: user of redis%u %s", n->proc->name, who, off ? "off" : "on");
     n->user_off[who] = off;
-    sim_cluster_wake();
+    sim_cluster_wake(n->cluster);
     ok(out);
 }
 
@@ -232,7 +237,7 @@ static void kill_user(struct sim_node *n, unsigned who, struct mer_buf *out)
         }
     }
     MER_ASSERT(mer_buf_appendf(out, ":%u\r\n", gone) == MER_OK);
-    sim_cluster_wake();
+    sim_cluster_wake(n->cluster);
 }
 
 static bool is(int argc, struct sim_str *const *argv, const char *a, const char *b, int args)

@@ -75,25 +75,25 @@ static void phase(const char *what, uint64_t until_ms, bool (*done)(void))
 
 static bool all_done(void)
 {
-    return sim_players_done() && sim_check_all_over() && sim_cluster_well();
+    return sim_players_done() && sim_check_all_over() && sim_cluster_well(region->redis);
 }
 
 static void on_edge(void *ctx, uint64_t dies)
 {
     (void)ctx;
     if (dies)
-        sim_proc_kill(region.edge[0], false);
+        sim_proc_kill(region->edge[0], false);
     else
-        sim_region_start(region.edge[0]);
+        sim_region_start(region->edge[0]);
 }
 
 static void on_primary(void *ctx, uint64_t dies)
 {
-    struct sim_proc *p = region.node[0];
+    struct sim_proc *p = region->node[0];
     (void)ctx;
     if (dies) {
         sim_proc_kill(p, false);
-        sim_cluster_wake();
+        sim_cluster_wake(region->redis);
     } else {
         sim_region_start(p);
         sim_cluster_restarted(p->user);

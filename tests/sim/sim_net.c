@@ -11,7 +11,7 @@
 
 #include <meridian/mem.h>
 
-enum { SYN_AGAIN_US = 200 * 1000, HEAL_US = 200 * 1000, ADDRESS_BYTES = 48 };
+enum { SYN_AGAIN_US = 200 * 1000, HEAL_US = 200 * 1000, FAR_US = 25 * 1000, ADDRESS_BYTES = 48 };
 enum kind { DATA, FIN, RST, SYN_ACK };
 
 struct segment {
@@ -72,7 +72,8 @@ static uint64_t delay_us(const struct sim_proc *a, const struct sim_proc *b)
     if (a == b)
         return 20;
     uint32_t base = net.base_us[a->index][b->index];
-    uint64_t jitter = sim_chance(3) ? sim_below(base * 10) : sim_below(base / 2 + 1);
+    bool far = base >= FAR_US; /* a long line waits little in comparison */
+    uint64_t jitter = sim_chance(3) ? sim_below(far ? base : base * 10) : sim_below(base / (far ? 20 : 2) + 1);
     return base + jitter + net.extra_us[a->index][b->index];
 }
 
@@ -377,6 +378,11 @@ void sim_net_slow(struct sim_proc *a, struct sim_proc *b, uint32_t extra_us)
 {
     sim_trace("slow %s %s %u", a->name, b->name, extra_us);
     net.extra_us[a->index][b->index] = net.extra_us[b->index][a->index] = extra_us;
+}
+
+void sim_net_distance(struct sim_proc *a, struct sim_proc *b, uint32_t us)
+{
+    net.base_us[a->index][b->index] = net.base_us[b->index][a->index] = us;
 }
 
 /* Drops the last segments of a dead process' direction: its kernel had not sent them. */

@@ -10,7 +10,7 @@ enum { IMPATIENT_MS = 40 * 1000, SECOND_SIGNAL_PERCENT = 4, SLOTS_MAX = 3 };
 
 static struct mer_process *process_of(const struct sim_proc *p)
 {
-    return p->name[0] == 'e' ? &((struct edge_app *)p->user)->process : &((struct router_app *)p->user)->process;
+    return p->role == SIM_EDGE ? &((struct edge_app *)p->user)->process : &((struct router_app *)p->user)->process;
 }
 
 /* In a turn of the process, as a signal comes out of its loop. */
@@ -41,7 +41,7 @@ static bool may_be_told(const struct sim_proc *p)
 
 bool sim_begin_drain(struct running *r)
 {
-    struct sim_proc *p = region.edge[sim_below(region.edges)];
+    struct sim_proc *p = r->at->edge[sim_below(r->at->edges)];
     if (!may_be_told(p))
         return false;
     sigterm(r, p, false);
@@ -60,7 +60,7 @@ bool sim_still_drains(struct running *r)
 
 bool sim_begin_router_stop(struct running *r)
 {
-    struct sim_proc *p = region.router[sim_below(region.routers)];
+    struct sim_proc *p = r->at->router[sim_below(r->at->routers)];
     if (!may_be_told(p))
         return false;
     sigterm(r, p, false);
@@ -77,7 +77,7 @@ bool sim_begin_rolling(struct running *r)
 /* Steps of each edge: 0 not told yet, 1 drains, 2 started again. */
 bool sim_still_rolling(struct running *r)
 {
-    struct sim_proc *p = r->edge < region.edges ? region.edge[r->edge] : NULL;
+    struct sim_proc *p = r->edge < r->at->edges ? r->at->edge[r->edge] : NULL;
     if (!p)
         return false;
     if (r->step == 0 && may_be_told(p)) {
@@ -98,21 +98,18 @@ bool sim_still_rolling(struct running *r)
 
 bool sim_begin_failover(struct running *r)
 {
-    (void)r;
-    return sim_cluster_failover(sim_below(SIM_SHARDS));
+    return sim_cluster_failover(r->at->redis, sim_below(SIM_SHARDS));
 }
 
 bool sim_begin_slots(struct running *r)
 {
     unsigned moved = 0;
-    (void)r;
     for (unsigned i = 0; i < SLOTS_MAX; i++)
-        moved += sim_slots_move(NULL);
+        moved += sim_slots_move(r->at->redis, NULL);
     return moved > 0;
 }
 
 bool sim_still_slots(struct running *r)
 {
-    (void)r;
-    return sim_slots_moving();
+    return sim_slots_moving(r->at->redis);
 }

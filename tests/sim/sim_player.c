@@ -83,15 +83,16 @@ static const struct sim_end_ops end_ops = {end_open, end_data, end_closed};
 
 static void dial(struct device *d)
 {
+    struct sim_region *at = d->player->at;
     char address[32];
     if (!sim_chance(40))
-        d->edge = sim_below(region.edges);
+        d->edge = sim_below(at->edges);
     d->proto = sim_chance(70);
     d->state = DIALLING;
     d->heard_ms = sim_now_ms();
     d->pinged_ms = 0;
-    snprintf(address, sizeof(address), "edge%u:players", d->edge);
-    d->end = sim_net_connect(region.players, address, &end_ops, d);
+    snprintf(address, sizeof(address), "%s:players", at->edge[d->edge]->name);
+    d->end = sim_net_connect(at->players, address, &end_ops, d);
 }
 
 void sim_device_look_after(struct device *d)
@@ -117,17 +118,18 @@ void sim_device_look_after(struct device *d)
 /* --- public ------------------------------------------------------------------------------------------------------------------------------
  */
 
-static void arrive(unsigned i, unsigned devices, unsigned games, uint32_t after_ms)
+static void arrive(unsigned i, struct sim_region *at, unsigned devices, unsigned games, uint32_t after_ms)
 {
     struct player *p = &sim_everybody.player[i];
     snprintf(p->user, sizeof(p->user), "u%u", i);
+    p->at = at;
     p->devices = devices;
     p->games_left = games;
     for (unsigned k = 0; k < p->devices; k++) {
         struct device *d = &p->device[k];
         d->player = p;
         snprintf(d->name, sizeof(d->name), "d%u", k);
-        d->edge = sim_below(region.edges);
+        d->edge = sim_below(at->edges);
     }
     sim_at((uint64_t)after_ms * 1000, sim_player_think, p, 0);
 }
@@ -141,10 +143,10 @@ static void init(unsigned players)
 
 void sim_players_init(unsigned players, unsigned games_each)
 {
-    init(players);
+    init(players * sim_region_count);
     sim_everybody.absences = sim_chance(60) ? sim_below(8) : 0;
-    for (unsigned i = 0; i < players; i++)
-        arrive(i, sim_chance(20) ? 2 : 1, games_each, sim_between(1500, 6000));
+    for (unsigned i = 0; i < sim_everybody.count; i++)
+        arrive(i, &sim_regions[i / players], sim_chance(20) ? 2 : 1, games_each, sim_between(1500, 6000));
 }
 
 void sim_players_crowd(unsigned players, unsigned active_percent, unsigned games_each, uint32_t ramp_ms)
@@ -152,7 +154,7 @@ void sim_players_crowd(unsigned players, unsigned active_percent, unsigned games
     init(players);
     sim_everybody.crowd = true;
     for (unsigned i = 0; i < players; i++)
-        arrive(i, 1, sim_chance(active_percent) ? games_each : 0, 1500 + sim_below(ramp_ms));
+        arrive(i, region, 1, sim_chance(active_percent) ? games_each : 0, 1500 + sim_below(ramp_ms));
 }
 
 void sim_players_count(struct sim_players *out)
@@ -193,10 +195,10 @@ void sim_players_explain(char *out, size_t bytes)
     }
 }
 
-void sim_players_drop(unsigned percent)
+void sim_players_drop(const struct sim_region *at, unsigned percent)
 {
     for (unsigned i = 0; i < sim_everybody.count; i++)
-        for (unsigned k = 0; k < sim_everybody.player[i].devices; k++) {
+        for (unsigned k = 0; sim_everybody.player[i].at == at && k < sim_everybody.player[i].devices; k++) {
             struct device *d = &sim_everybody.player[i].device[k];
             if (d->end && sim_chance(percent)) {
                 d->told_us = 0; /* the edge knows of a reset before the player does */
@@ -213,7 +215,7 @@ bool sim_player_stays(const char *user, const char *game, const struct sim_proc 
     for (unsigned i = 0; i < sim_everybody.count; i++)
         for (unsigned k = 0; k < sim_everybody.player[i].devices; k++) {
             const struct device *d = &sim_everybody.player[i].device[k];
-            bool there = d->state == READY && region.edge[d->edge] == edge && strcmp(d->view.game, game) == 0 && d->told_us > 0 &&
+            bool there = d->state == READY && d->player->at->edge[d->edge] == edge && strcmp(d->view.game, game) == 0 && d->told_us > 0 &&
                          d->told_us <= since_us;
             if (there && strcmp(sim_everybody.player[i].user, user) == 0)
                 return true;

@@ -5,6 +5,7 @@
 
 #include "tests/sim/sim.h"
 
+/* So many in each region. */
 void sim_players_init(unsigned players, unsigned games_each);
 /* Very many, who arrive within the ramp; so many in a hundred play their games, all others sit there. */
 void sim_players_crowd(unsigned players, unsigned active_percent, unsigned games_each, uint32_t ramp_ms);
@@ -19,7 +20,7 @@ void sim_players_finish(void);
 bool sim_players_done(void);
 /* Why not, for the report. */
 void sim_players_explain(char *out, size_t bytes);
-/* Some connections break, loudly or in silence. */
-void sim_players_drop(unsigned percent);
+/* Some connections in a region break, loudly or in silence. */
+void sim_players_drop(const struct sim_region *at, unsigned percent);
 /* He has a device connected to this edge, and it was told of this game there before then, without a break since. */
 bool sim_player_stays(const char *user, const char *game, const struct sim_proc *edge, uint64_t since_us);

@@ -38,6 +38,7 @@ struct device {
 
 struct player {
     char user[16];
+    struct sim_region *at; /* where he is at home */
     struct device device[2];
     unsigned devices, games_left, moves;
     char game[SIM_PLAYER_ID]; /* "": none */

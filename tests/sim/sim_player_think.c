@@ -141,7 +141,7 @@ static void vanish(struct device *d)
 /* Until the moment at which a timer of his seat fires, a little before or after, or somewhere between. */
 static void go_away(struct player *p)
 {
-    uint32_t away = sim_chance(50) ? region.grace_ms : region.grace_ms + region.pause_ms;
+    uint32_t away = sim_chance(50) ? p->at->grace_ms : p->at->grace_ms + p->at->pause_ms;
     bool word = sim_chance(70);
     if (sim_chance(60))
         away += sim_below(2 * MOMENT_MS) - MOMENT_MS;

@@ -16,8 +16,6 @@
 
 enum { ARGS_MAX = 64, MIN_REPLICAS = 1, FULL_SYNC_MIN_US = 20 * 1000, FULL_SYNC_MAX_US = 400 * 1000 };
 
-struct sim_node sim_node[SIM_NODES];
-
 struct client {
     struct mer_list list;
     struct sim_node *node;
@@ -102,7 +100,7 @@ void sim_node_count_replicas(struct sim_node *n)
     n->good = 0;
     MER_LIST_EACH (it, &n->replicas) {
         struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
-        n->good += r->online && (sim_cluster_well() || sim_now_ms() - r->heard_ms <= SIM_REPLICA_LAG_MS);
+        n->good += r->online && (sim_cluster_well(n->cluster) || sim_now_ms() - r->heard_ms <= SIM_REPLICA_LAG_MS);
     }
 }
 
@@ -183,14 +181,14 @@ static void on_full_sync(void *ctx, uint64_t arg)
 
 static void replica_asks(struct sim_replica *r, struct sim_node *n, const struct message *m)
 {
-    r->node = &sim_node[m->from];
+    r->node = &n->cluster->node[m->from];
     r->heard_ms = sim_now_ms();
     if (n->user_off[m->from]) {
         replica_gone(n, r);
         return;
     }
     bool same = m->offset <= n->log_count && (m->offset == 0 || n->log[m->offset - 1] == m->last);
-    sim_trace("redis%u follows redis%u from %zu of %zu%s", m->from, n->index, m->offset, n->log_count, same ? "" : ", everything anew");
+    sim_trace("redis%u follows %s from %zu of %zu%s", m->from, n->proc->name, m->offset, n->log_count, same ? "" : ", everything anew");
     if (same) {
         struct message go = {.kind = CONTINUE, .from = n->index, .offset = m->offset};
         post(r->end, &go, NULL);
@@ -224,9 +222,10 @@ static void replica_lost(void *ctx, bool clean, const char *why)
 {
     struct sim_replica *r = ctx;
     (void)clean, (void)why;
+    struct sim_node *n = sim.current->user;
     r->end = NULL;
-    replica_gone(sim.current->user, r);
-    sim_cluster_wake();
+    replica_gone(n, r);
+    sim_cluster_wake(n->cluster);
 }
 
 static void on_replica(void *ctx, struct sim_end *end)
@@ -301,7 +300,7 @@ static void primary_lost(void *ctx, bool clean, const char *why)
     n->up = NULL;
     n->online = false;
     n->attach_at_ms = sim_now_ms() + sim_between(10, 1000);
-    sim_cluster_wake();
+    sim_cluster_wake(n->cluster);
 }
 
 static void attached(void *ctx)
@@ -315,7 +314,7 @@ void sim_node_attach(struct sim_node *n)
 {
     static const struct sim_end_ops ops = {attached, from_primary, primary_lost};
     char address[32];
-    snprintf(address, sizeof(address), "redis%u:repl", n->master);
+    snprintf(address, sizeof(address), "%s:repl", n->cluster->node[n->master].proc->name);
     n->up = sim_net_connect(n->proc, address, &ops, n);
 }
 
@@ -355,8 +354,9 @@ static void say_slots(struct client *c)
     say(c, text);
     for (unsigned s = 0; s < SIM_SHARDS; s++)
         for (unsigned i = 0; i < count[s]; i++) {
-            snprintf(text, sizeof(text), "*3\r\n:%u\r\n:%u\r\n*2\r\n$6\r\nredis%u\r\n:6379\r\n", r[s][i].first, r[s][i].last,
-                     c->node->owner[s]);
+            const char *host = c->node->cluster->node[c->node->owner[s]].proc->name;
+            snprintf(text, sizeof(text), "*3\r\n:%u\r\n:%u\r\n*2\r\n$%zu\r\n%s\r\n:6379\r\n", r[s][i].first, r[s][i].last, strlen(host),
+                     host);
             say(c, text);
         }
 }
@@ -452,7 +452,7 @@ static bool may_run(struct client *c, struct sim_str *const *keys, int count, bo
         return false;
     }
     if (way != SIM_WAY_RUN) {
-        snprintf(text, sizeof(text), "-%s %u redis%u:6379\r\n", words[way], slot, to);
+        snprintf(text, sizeof(text), "-%s %u %s:6379\r\n", words[way], slot, n->cluster->node[to].proc->name);
         say(c, text);
         return false;
     }
@@ -488,7 +488,7 @@ static void keyed(struct client *c, int argc, struct sim_str *const *argv)
     struct sim_effect *e;
     sim_keys_exec(&c->node->keys, sim_wall_ms(c->node->proc), argc, argv, &r, &e);
     if (strncmp(argv[at]->data, "live:", 5) == 0)
-        sim_trace("redis%u %s %s: %s", c->node->index, argv[0]->data, argv[at]->data, r.kind == SIM_NIL ? "none" : "done");
+        sim_trace("%s %s %s: %s", c->node->proc->name, argv[0]->data, argv[at]->data, r.kind == SIM_NIL ? "none" : "done");
     if (e)
         on_effect(c, e);
     say_reply(c, &r);
@@ -612,25 +612,30 @@ void sim_redis_start(struct sim_proc *p)
     MER_ASSERT(sim_net_listen(p, address, on_replica, n));
 }
 
-void sim_redis_init(void)
+void sim_redis_init(struct sim_cluster *c)
 {
-    memset(sim_node, 0, sizeof(sim_node));
-    sim_slots_init();
+    memset(c, 0, sizeof(*c));
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        struct sim_node *n = &sim_node[i];
+        struct sim_node *n = &c->node[i];
+        n->cluster = c;
         n->index = i;
         n->shard = i / SIM_COPIES;
         sim_keys_init(&n->keys);
     }
 }
 
-struct sim_node *sim_redis_primary(unsigned shard)
+struct sim_node *sim_redis_primary(struct sim_cluster *c, unsigned shard)
 {
     struct sim_node *best = NULL;
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        struct sim_node *n = &sim_node[i];
+        struct sim_node *n = &c->node[i];
         if (n->owner[shard] == i && (!best || n->epoch[shard] > best->epoch[shard]))
             best = n;
     }
     return best;
+}
+
+const struct sim_key *sim_redis_key(struct sim_cluster *c, const char *name)
+{
+    return sim_keys_find(&sim_redis_primary(c, sim_redis_shard(c, name))->keys, name);
 }

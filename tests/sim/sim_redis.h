@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sim_redis.h - a simulated Redis Cluster of 3 shards, each a primary and two replicas.
+ * sim_redis.h - a simulated Redis Cluster a region, of 3 shards, each a primary and two replicas.
  *
  *   sim_redis.c    a node as a server: RESP, commands, WAIT; and replication, asynchronous, by effects
  *   sim_cluster.c  who is primary: failure detection, votes, epochs, demotion
@@ -14,9 +14,10 @@
 
 #include "tests/sim/sim_keys.h"
 
-enum { SIM_NODE_TIMEOUT_MS = 2000, SIM_REPLICA_LAG_MS = 2000, SIM_SLOTS = 16384, SIM_RANGES = 20 };
+enum { SIM_NODE_TIMEOUT_MS = 2000, SIM_REPLICA_LAG_MS = 2000, SIM_SLOTS = 16384, SIM_MOVES = 8, SIM_RANGES = 20 };
 
 struct sim_node;
+struct sim_cluster;
 /* A replica, as its primary sees it. */
 struct sim_replica {
     struct mer_list list;
@@ -28,6 +29,7 @@ struct sim_replica {
 };
 
 struct sim_node {
+    struct sim_cluster *cluster;
     struct sim_proc *proc;
     unsigned index;
     struct sim_keys keys;
@@ -57,13 +59,32 @@ struct sim_node {
     unsigned slots_known; /* bit a moved slot: that it has moved */
     bool held;            /* a manual failover: clients' commands wait */
 };
-extern struct sim_node sim_node[SIM_NODES];
 
-void sim_redis_init(void);
+/* A slot that moves, or has moved. */
+struct sim_moved {
+    unsigned slot, from, to;
+    bool open;
+};
+struct sim_cluster {
+    struct sim_node node[SIM_NODES];
+    bool ticking, well;
+    unsigned ticks;
+    struct sim_node *manual; /* a replica that is to take over while its primary holds its clients */
+    unsigned manual_from;
+    uint64_t manual_until_ms;
+    struct sim_moved moved[SIM_MOVES];
+    unsigned moves, moved_for_good; /* moved_for_good: bit a move */
+    struct sim_nodes_text *text;    /* of CLUSTER NODES, by node (sim_cluster_ops.c) */
+};
+extern struct sim_cluster sim_cluster[SIM_REGIONS]; /* by region */
+
+void sim_redis_init(struct sim_cluster *c);
 void sim_redis_start(struct sim_proc *p);
 /* The primary of the highest epoch, as an observer who sees everything would say. */
-struct sim_node *sim_redis_primary(unsigned shard);
-unsigned sim_redis_shard(const char *key);
+struct sim_node *sim_redis_primary(struct sim_cluster *c, unsigned shard);
+unsigned sim_redis_shard(const struct sim_cluster *c, const char *key);
+/* What the cluster holds under this name; NULL: nothing. */
+const struct sim_key *sim_redis_key(struct sim_cluster *c, const char *name);
 
 /* sim_redis.c, for the cluster */
 void sim_node_demote(struct sim_node *n);
@@ -80,15 +101,15 @@ void sim_node_count_replicas(struct sim_node *n);
 void sim_node_acknowledge(struct sim_node *n);
 
 /* sim_cluster.c */
-void sim_cluster_init(void);
+void sim_cluster_init(struct sim_cluster *c);
 /* Something has happened to a node or between nodes: the clocks of failure detection run until all is well again. */
-void sim_cluster_wake(void);
+void sim_cluster_wake(struct sim_cluster *c);
 /* Every node lives, every replica is attached, everybody agrees. */
-bool sim_cluster_well(void);
-void sim_cluster_explain(char *out, size_t bytes);
+bool sim_cluster_well(const struct sim_cluster *c);
+void sim_cluster_explain(const struct sim_cluster *c, char *out, size_t bytes);
 void sim_cluster_restarted(struct sim_node *n);
 /* CLUSTER FAILOVER at one of the shard's replicas: done within 5 s, or not at all. false: not now. */
-bool sim_cluster_failover(unsigned shard);
+bool sim_cluster_failover(struct sim_cluster *c, unsigned shard);
 /* What an operator, or the router's leader, may say to a node; the reply is appended. false: no such command. */
 struct mer_buf;
 bool sim_cluster_command(struct sim_node *n, int argc, struct sim_str *const *argv, struct mer_buf *out);
@@ -103,7 +124,6 @@ struct sim_open {
     unsigned other; /* node at the other end */
 };
 enum sim_way { SIM_WAY_RUN, SIM_WAY_MOVED, SIM_WAY_ASK, SIM_WAY_TRY_AGAIN };
-void sim_slots_init(void);
 unsigned sim_slot_shard(const struct sim_node *n, unsigned slot); /* as this node knows it */
 unsigned sim_slots_ranges(const struct sim_node *n, unsigned shard, struct sim_range out[SIM_RANGES]);
 /* Slots that come to this node or leave it. */
@@ -113,5 +133,5 @@ enum sim_way sim_slots_way(const struct sim_node *n, unsigned slot, bool asking,
 /* true: x has learnt something. */
 bool sim_slots_learn(struct sim_node *x, const struct sim_node *y);
 /* The operator begins to move the slot of a key, NULL: of any. false: not now. */
-bool sim_slots_move(const char *name);
-bool sim_slots_moving(void);
+bool sim_slots_move(struct sim_cluster *c, const char *name);
+bool sim_slots_moving(const struct sim_cluster *c);

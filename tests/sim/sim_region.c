@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sim_region.c - puts a region together: which processes there are, and how an edge or a router is started from the product's own app.c
+ * sim_region.c - puts regions together: which processes there are, and how an edge or a router is started from the product's own app.c
  * with a configuration like the local footprint's. */
 #include <string.h>
 
@@ -8,13 +8,16 @@
 #include <meridian/token.h>
 
 #include "edge/app.h"
+#include "geo/footprint.h"
 #include "region-router/app.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_redis.h"
 
-enum { SETS = 24, TOKEN_LIFE_S = 80000 };
+enum { SETS = 24, SET_BYTES = 400, TOKEN_LIFE_S = 80000 };
 
-struct sim_region region;
+struct sim_region sim_regions[SIM_REGIONS];
+unsigned sim_region_count;
+struct sim_region *const region = &sim_regions[0];
 
 static const char keys_text[] = "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"sim\","
                                 "\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}]}";
@@ -67,7 +70,7 @@ void __wrap_mer_log_write(struct mer_log *l, enum mer_level level, bool peer_cau
 }
 
 struct sets {
-    char text[SETS][160];
+    char text[SETS][SET_BYTES];
     char *item[SETS];
     size_t count;
 };
@@ -99,25 +102,17 @@ static void load(const struct mer_conf_item *items, size_t count, void *conf, co
     mer_buf_deinit(&errors);
 }
 
-static bool is_far(const struct sim_proc *p)
-{
-    for (unsigned i = 0; i < SIM_ROUTERS; i++)
-        if (region.far[i] == p)
-            return true;
-    return false;
-}
-
 /* Without TLS: streams are simulated below it. */
 static void set_mesh(struct sets *s, const struct sim_proc *p)
 {
-    char listen[64], peers[64 * SIM_ROUTERS] = "";
-    if (!region.far[0])
+    char listen[64], peers[SET_BYTES - 16] = "";
+    if (sim_region_count < 2)
         return;
-    for (unsigned i = 0; i < SIM_ROUTERS; i++) {
-        const struct sim_proc *peer = is_far(p) ? region.router[i] : region.far[i];
-        size_t n = strlen(peers);
-        snprintf(peers + n, sizeof(peers) - n, "%s%s %s:mesh", i ? "," : "", is_far(p) ? "sim" : "far", peer->name);
-    }
+    for (unsigned k = 0; k < sim_region_count; k++)
+        for (unsigned i = 0; i < SIM_ROUTERS && &sim_regions[k] != p->at; i++) {
+            size_t n = strlen(peers);
+            snprintf(peers + n, sizeof(peers) - n, "%s%s %s:mesh", n ? "," : "", sim_regions[k].name, sim_regions[k].router[i]->name);
+        }
     snprintf(listen, sizeof(listen), "%s:mesh", p->name);
     set(s, "mesh_listen", listen);
     set(s, "mesh_peers", peers);
@@ -126,10 +121,12 @@ static void set_mesh(struct sets *s, const struct sim_proc *p)
 
 static void common(struct sets *s, const struct sim_proc *p)
 {
-    set(s, "region", is_far(p) ? "far" : "sim");
+    char nodes[128];
+    snprintf(nodes, sizeof(nodes), "%s:6379,%s:6379,%s:6379", p->at->node[0]->name, p->at->node[4]->name, p->at->node[8]->name);
+    set(s, "region", p->at->name);
     set(s, "id", p->name);
     set(s, "admin_listen", "127.0.0.1:0");
-    set(s, "redis_nodes", "redis0:6379,redis4:6379,redis8:6379");
+    set(s, "redis_nodes", nodes);
     set(s, "log_level", sim.trace ? "debug" : "error");
     set(s, "redis_durability", sim_planted("ack_before_wait") ? "primary" : sim_planted("wait_one") ? "one" : "all");
 }
@@ -146,18 +143,19 @@ static void start_edge(struct sim_proc *p)
     set(&s, "player_listen", text);
     snprintf(text, sizeof(text), "%s:bus", p->name);
     set(&s, "bus_listen", text);
-    set(&s, "routers", "router0:link,router1:link");
+    snprintf(text, sizeof(text), "%s:link,%s:link", p->at->router[0]->name, p->at->router[1]->name);
+    set(&s, "routers", text);
     set(&s, "token_keys", "none");
     set(&s, "token_issuer", "sim");
     set(&s, "token_audience", "sim");
     set(&s, "token_hs256_allowed", "true");
     set(&s, "token_max_lifetime_s", "86400");
     set(&s, "heartbeat_ms", "5000");
-    set_number(&s, "max_connections", region.connections);
+    set_number(&s, "max_connections", p->at->connections);
     set(&s, "drain_deadline_ms", "15000");
-    set_number(&s, "seat_grace_ms", region.grace_ms);
-    set_number(&s, "seat_pause_ms", region.pause_ms);
-    set(&s, "drop_policy", region.abandon ? "abandon" : "bot");
+    set_number(&s, "seat_grace_ms", p->at->grace_ms);
+    set_number(&s, "seat_pause_ms", p->at->pause_ms);
+    set(&s, "drop_policy", p->at->abandon ? "abandon" : "bot");
     load(edge_config_items, edge_config_item_count, &conf, &s);
     if (edge_app_create(&app, &conf, &msg) != MER_OK) {
         sim_fail("%s does not start: %s", p->name, msg.text);
@@ -177,8 +175,6 @@ static void start_router(struct sim_proc *p)
     common(&s, p);
     snprintf(text, sizeof(text), "%s:link", p->name);
     set(&s, "link_listen", text);
-    if (is_far(p))
-        set(&s, "electable_set", "false"); /* the other region's leader looks after the one cluster there is */
     set_mesh(&s, p);
     load(router_config_items, router_config_item_count, &conf, &s);
     if (router_app_create(&app, &conf, &msg) != MER_OK) {
@@ -191,15 +187,15 @@ static void start_router(struct sim_proc *p)
 
 void sim_region_start(struct sim_proc *p)
 {
-    if (strncmp(p->name, "redis", 5) == 0) {
+    if (p->role == SIM_NODE) {
         sim_redis_start(p);
         return;
     }
     sim_proc_start(p);
     sim.current = p;
-    if (strncmp(p->name, "edge", 4) == 0)
+    if (p->role == SIM_EDGE)
         start_edge(p);
-    else if (strncmp(p->name, "router", 6) == 0)
+    else if (p->role == SIM_ROUTER)
         start_router(p);
     sim.current = NULL;
 }
@@ -209,10 +205,17 @@ struct edge_app *sim_edge_app(const struct sim_proc *p)
     return p->alive ? p->user : NULL;
 }
 
-static struct sim_proc *name(unsigned *next, const char *what, unsigned i)
+static struct sim_proc *join(struct sim_region *r, enum sim_role role, unsigned i)
 {
-    struct sim_proc *p = &sim.proc[(*next)++];
-    snprintf(p->name, sizeof(p->name), "%s%u", what, i);
+    static const char *const what[] = {[SIM_NODE] = "redis", [SIM_ROUTER] = "router", [SIM_EDGE] = "edge", [SIM_PLAYERS] = "players"};
+    struct sim_proc *p = sim.proc;
+    while (p->role != SIM_NOBODY)
+        p++;
+    p->role = role;
+    p->at = r;
+    snprintf(p->name, sizeof(p->name), "%s%s%s", sim_region_count > 1 ? r->name : "", sim_region_count > 1 ? "-" : "", what[role]);
+    if (role != SIM_PLAYERS)
+        snprintf(p->name + strlen(p->name), sizeof(p->name) - strlen(p->name), "%u", i);
     return p;
 }
 
@@ -222,47 +225,82 @@ static void later(void *ctx, uint64_t arg)
     sim_region_start(ctx);
 }
 
-void sim_region_init(unsigned edges)
+static void init_redis(struct sim_region *r)
 {
-    unsigned next = 0;
-    region = (struct sim_region){.edges = edges,
-                                 .routers = SIM_ROUTERS,
-                                 .abandon = sim_chance(30),
-                                 .grace_ms = 30000,
-                                 .pause_ms = 120000,
-                                 .connections = SIM_CONNECTIONS};
-    if (sim_chance(85)) { /* the machine is the same, and a seed is over earlier */
-        region.grace_ms = sim_between(1500, 6000);
-        region.pause_ms = sim_between(1500, 15000);
-    }
-    sim_redis_init();
+    r->redis = &sim_cluster[r->index];
+    sim_redis_init(r->redis);
     for (unsigned i = 0; i < SIM_NODES; i++) {
-        region.node[i] = name(&next, "redis", i);
-        region.node[i]->user = &sim_node[i];
-        sim_node[i].proc = region.node[i];
-        sim_region_start(region.node[i]);
+        r->node[i] = join(r, SIM_NODE, i);
+        r->node[i]->user = &r->redis->node[i];
+        r->redis->node[i].proc = r->node[i];
+        sim_region_start(r->node[i]);
     }
-    sim_cluster_init();
-    for (unsigned i = 0; i < SIM_ROUTERS; i++)
-        region.router[i] = name(&next, "router", i);
-    for (unsigned i = 0; i < edges; i++)
-        region.edge[i] = name(&next, "edge", i);
-    region.players = &sim.proc[next++];
-    snprintf(region.players->name, sizeof(region.players->name), "players");
-    sim_proc_start(region.players);
-    for (unsigned i = 0; i < SIM_ROUTERS; i++)
-        sim_at(sim_below(1000000), later, region.router[i], 0);
-    for (unsigned i = 0; i < edges; i++)
-        sim_at(sim_below(1000000), later, region.edge[i], 0);
+    sim_cluster_init(r->redis);
 }
 
-void sim_region_join(void)
+static void init_others(struct sim_region *r)
 {
-    unsigned next = 0;
-    while (sim.proc[next].name[0])
-        next++;
     for (unsigned i = 0; i < SIM_ROUTERS; i++)
-        region.far[i] = name(&next, "router", SIM_ROUTERS + i);
+        r->router[i] = join(r, SIM_ROUTER, i);
+    for (unsigned i = 0; i < r->edges; i++)
+        r->edge[i] = join(r, SIM_EDGE, i);
+    r->players = join(r, SIM_PLAYERS, 0);
+    sim_proc_start(r->players);
     for (unsigned i = 0; i < SIM_ROUTERS; i++)
-        sim_at(sim_below(1000000), later, region.far[i], 0);
+        sim_at(sim_below(1000000), later, r->router[i], 0);
+    for (unsigned i = 0; i < r->edges; i++)
+        sim_at(sim_below(1000000), later, r->edge[i], 0);
+}
+
+/* All regions have one configuration but for names and addresses. */
+static void init(const char *const *names, unsigned count, unsigned edges)
+{
+    bool abandon = sim_chance(30), quick = sim_chance(85); /* quick: the machine is the same, and a seed is over earlier */
+    uint32_t grace_ms = quick ? sim_between(1500, 6000) : 30000, pause_ms = quick ? sim_between(1500, 15000) : 120000;
+    sim_region_count = count;
+    for (unsigned k = 0; k < count; k++) {
+        struct sim_region *r = &sim_regions[k];
+        *r = (struct sim_region){.index = k,
+                                 .edges = edges,
+                                 .routers = SIM_ROUTERS,
+                                 .abandon = abandon,
+                                 .grace_ms = grace_ms,
+                                 .pause_ms = pause_ms,
+                                 .connections = SIM_CONNECTIONS};
+        sim_copy(r->name, sizeof(r->name), names[k]);
+        init_redis(r);
+        init_others(r);
+    }
+}
+
+void sim_region_init(unsigned edges)
+{
+    static const char *const names[] = {"sim"};
+    init(names, 1, edges);
+}
+
+void sim_regions_init(unsigned count, unsigned edges)
+{
+    struct geo_footprint f;
+    struct mer_buf errors;
+    const char *names[SIM_REGIONS];
+    mer_buf_init(&errors, 0);
+    MER_ASSERT(geo_footprint_load(&f, SIM_FOOTPRINT, &errors) == MER_OK && count <= f.count && count <= SIM_REGIONS);
+    for (unsigned k = 0; k < count; k++)
+        names[k] = f.region[k].name;
+    init(names, count, edges);
+    for (struct sim_proc *a = sim.proc; a->role != SIM_NOBODY; a++)
+        for (struct sim_proc *b = sim.proc; b != a; b++)
+            if (a->at != b->at)
+                sim_net_distance(a, b, f.latency_ms[a->at->index][b->at->index] * 500 - sim_below(1000));
+    geo_footprint_deinit(&f);
+    mer_buf_deinit(&errors);
+}
+
+struct sim_region *sim_region_named(const char *name, size_t len)
+{
+    for (unsigned k = 0; k < sim_region_count; k++)
+        if (strlen(sim_regions[k].name) == len && memcmp(sim_regions[k].name, name, len) == 0)
+            return &sim_regions[k];
+    return NULL;
 }

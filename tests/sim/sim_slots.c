@@ -11,55 +11,42 @@
 
 #include "tests/sim/sim_redis.h"
 
-enum { MOVES = 8, STEP_MIN_US = 2000, STEP_MAX_US = 150 * 1000, CLOSE_MIN_US = 200 * 1000, CLOSE_MAX_US = 800 * 1000 };
-
-struct move {
-    unsigned slot, from, to;
-    bool open;
-};
-static struct {
-    struct move move[MOVES];
-    unsigned count, done; /* done: bit a move */
-} slots;
-
-void sim_slots_init(void)
-{
-    memset(&slots, 0, sizeof(slots));
-}
+enum { STEP_MIN_US = 2000, STEP_MAX_US = 150 * 1000, CLOSE_MIN_US = 200 * 1000, CLOSE_MAX_US = 800 * 1000 };
 
 static unsigned base_shard(unsigned slot)
 {
     return slot * SIM_SHARDS / SIM_SLOTS;
 }
 
-static unsigned shard_by(unsigned slot, unsigned known)
+static unsigned shard_by(const struct sim_cluster *c, unsigned slot, unsigned known)
 {
-    for (unsigned m = 0; m < slots.count; m++)
-        if (slots.move[m].slot == slot && (known >> m & 1))
-            return slots.move[m].to;
+    for (unsigned m = 0; m < c->moves; m++)
+        if (c->moved[m].slot == slot && (known >> m & 1))
+            return c->moved[m].to;
     return base_shard(slot);
 }
 
 unsigned sim_slot_shard(const struct sim_node *n, unsigned slot)
 {
-    return shard_by(slot, n->slots_known);
+    return shard_by(n->cluster, slot, n->slots_known);
 }
 
-unsigned sim_redis_shard(const char *key)
+unsigned sim_redis_shard(const struct sim_cluster *c, const char *key)
 {
-    return shard_by(mer_redis_slot(key, strlen(key)), slots.done);
+    return shard_by(c, mer_redis_slot(key, strlen(key)), c->moved_for_good);
 }
 
 /* Where one slot after the other does not belong to the shard any more, or comes from elsewhere, a range ends: at most two a move. */
 unsigned sim_slots_ranges(const struct sim_node *n, unsigned shard, struct sim_range out[SIM_RANGES])
 {
+    const struct sim_cluster *c = n->cluster;
     unsigned count = 0;
-    unsigned edge[2 * MOVES + 2], edges = 0;
+    unsigned edge[2 * SIM_MOVES + 2], edges = 0;
     edge[edges++] = (shard * SIM_SLOTS + SIM_SHARDS - 1) / SIM_SHARDS;
     edge[edges++] = ((shard + 1) * SIM_SLOTS + SIM_SHARDS - 1) / SIM_SHARDS;
-    for (unsigned m = 0; m < slots.count; m++) {
-        edge[edges++] = slots.move[m].slot;
-        edge[edges++] = slots.move[m].slot + 1;
+    for (unsigned m = 0; m < c->moves; m++) {
+        edge[edges++] = c->moved[m].slot;
+        edge[edges++] = c->moved[m].slot + 1;
     }
     for (unsigned i = 1; i < edges; i++)
         for (unsigned k = i; k > 0 && edge[k - 1] > edge[k]; k--) {
@@ -80,9 +67,10 @@ unsigned sim_slots_ranges(const struct sim_node *n, unsigned shard, struct sim_r
 
 unsigned sim_slots_open(const struct sim_node *n, struct sim_open out[SIM_RANGES])
 {
+    const struct sim_cluster *c = n->cluster;
     unsigned count = 0;
-    for (unsigned m = 0; m < slots.count; m++) {
-        const struct move *v = &slots.move[m];
+    for (unsigned m = 0; m < c->moves; m++) {
+        const struct sim_moved *v = &c->moved[m];
         bool source = n->owner[v->from] == n->index, target = n->owner[v->to] == n->index;
         if (v->open && (source || target))
             out[count++] = (struct sim_open){v->slot, source, n->owner[source ? v->to : v->from]};
@@ -92,12 +80,13 @@ unsigned sim_slots_open(const struct sim_node *n, struct sim_open out[SIM_RANGES
 
 enum sim_way sim_slots_way(const struct sim_node *n, unsigned slot, bool asking, struct sim_str *const *keys, int count, unsigned *to)
 {
-    const struct move *v = NULL;
+    const struct sim_cluster *c = n->cluster;
+    const struct sim_moved *v = NULL;
     unsigned shard = sim_slot_shard(n, slot);
     int here = 0;
-    for (unsigned m = 0; m < slots.count; m++)
-        if (slots.move[m].slot == slot && slots.move[m].open)
-            v = &slots.move[m];
+    for (unsigned m = 0; m < c->moves; m++)
+        if (c->moved[m].slot == slot && c->moved[m].open)
+            v = &c->moved[m];
     for (int i = 0; i < count; i++)
         here += sim_keys_find(&n->keys, keys[i]->data) != NULL;
     if (n->owner[shard] == n->index) {
@@ -151,12 +140,13 @@ static void command(struct sim_node *n, const char *name, struct sim_str *key, c
 
 static void on_step(void *ctx, uint64_t m)
 {
-    struct move *v = &slots.move[m];
-    struct sim_node *from = sim_redis_primary(v->from), *to = sim_redis_primary(v->to);
+    struct sim_cluster *c = ctx;
+    struct sim_moved *v = &c->moved[m % SIM_MOVES];
+    struct sim_node *from = sim_redis_primary(c, v->from), *to = sim_redis_primary(c, v->to);
     const struct sim_key *key = key_of_slot(from, v->slot);
-    bool empty = ctx != NULL;
+    bool empty = m >= SIM_MOVES; /* it was when it was last looked at */
     if (!key && !empty) {
-        sim_at(sim_between(CLOSE_MIN_US, CLOSE_MAX_US), on_step, v, m);
+        sim_at(sim_between(CLOSE_MIN_US, CLOSE_MAX_US), on_step, c, m + SIM_MOVES);
         return;
     }
     if (key) {
@@ -164,38 +154,38 @@ static void on_step(void *ctx, uint64_t m)
         command(to, "RESTORE", name, sim_key_copy(key)); /* kept by the log, as all its effects are */
         command(from, "DEL", name, NULL);
         sim_str_unref(name);
-        sim_at(sim_between(STEP_MIN_US, STEP_MAX_US), on_step, NULL, m);
+        sim_at(sim_between(STEP_MIN_US, STEP_MAX_US), on_step, c, m % SIM_MOVES);
         return;
     }
     sim_trace("slot %u belongs to shard %u now", v->slot, v->to);
     v->open = false;
-    slots.done |= 1u << m;
+    c->moved_for_good |= 1u << m % SIM_MOVES;
     for (unsigned s = 0; s < SIM_SHARDS; s++)
-        sim_redis_primary(s)->slots_known |= 1u << m;
-    sim_cluster_wake();
+        sim_redis_primary(c, s)->slots_known |= 1u << m % SIM_MOVES;
+    sim_cluster_wake(c);
 }
 
-bool sim_slots_moving(void)
+bool sim_slots_moving(const struct sim_cluster *c)
 {
-    for (unsigned m = 0; m < slots.count; m++)
-        if (slots.move[m].open)
+    for (unsigned m = 0; m < c->moves; m++)
+        if (c->moved[m].open)
             return true;
     return false;
 }
 
-bool sim_slots_move(const char *name)
+bool sim_slots_move(struct sim_cluster *c, const char *name)
 {
-    unsigned from = name ? sim_redis_shard(name) : sim_below(SIM_SHARDS), to = (from + 1 + sim_below(SIM_SHARDS - 1)) % SIM_SHARDS;
-    const struct sim_node *source = sim_redis_primary(from);
+    unsigned from = name ? sim_redis_shard(c, name) : sim_below(SIM_SHARDS), to = (from + 1 + sim_below(SIM_SHARDS - 1)) % SIM_SHARDS;
+    const struct sim_node *source = sim_redis_primary(c, from);
     const struct sim_key *key = name ? sim_keys_find(&source->keys, name) : key_of_slot(source, SIM_SLOTS);
     unsigned slot = key ? mer_redis_slot(key->name->data, key->name->len) : SIM_SLOTS;
-    if (!key || slots.count == MOVES)
+    if (!key || c->moves == SIM_MOVES)
         return false;
-    for (unsigned m = 0; m < slots.count; m++)
-        if (slots.move[m].slot == slot)
+    for (unsigned m = 0; m < c->moves; m++)
+        if (c->moved[m].slot == slot)
             return false; /* once is enough */
     sim_trace("slot %u (%s) moves from shard %u to %u", slot, key->name->data, from, to);
-    slots.move[slots.count] = (struct move){slot, from, to, true};
-    sim_at(sim_between(STEP_MIN_US, STEP_MAX_US), on_step, NULL, slots.count++);
+    c->moved[c->moves] = (struct sim_moved){slot, from, to, true};
+    sim_at(sim_between(STEP_MIN_US, STEP_MAX_US), on_step, c, c->moves++);
     return true;
 }

@@ -37,8 +37,8 @@ static struct edge_ticket *ticket_in(struct edge_app *app, enum ticket_state sta
 
 static bool is_hosted(const char *game)
 {
-    for (unsigned i = 0; i < region.edges; i++)
-        if (edge__host_find(sim_edge_app(region.edge[i])->host, game))
+    for (unsigned i = 0; i < region->edges; i++)
+        if (edge__host_find(sim_edge_app(region->edge[i])->host, game))
             return true;
     return false;
 }
@@ -46,8 +46,8 @@ static bool is_hosted(const char *game)
 static struct sim_proc *leader(void)
 {
     for (unsigned i = 0; i < SIM_ROUTERS; i++)
-        if (region.router[i]->alive && ((struct router_app *)region.router[i]->user)->leading)
-            return region.router[i];
+        if (region->router[i]->alive && ((struct router_app *)region->router[i]->user)->leading)
+            return region->router[i];
     return NULL;
 }
 
@@ -65,8 +65,8 @@ static struct edge_ticket *wait_for_a_seat(struct edge_app **where)
 {
     for (;;) {
         step();
-        for (unsigned i = 0; i < region.edges && sim_now_ms() > 8000; i++) {
-            *where = sim_edge_app(region.edge[i]);
+        for (unsigned i = 0; i < region->edges && sim_now_ms() > 8000; i++) {
+            *where = sim_edge_app(region->edge[i]);
             struct edge_ticket *t = ticket_in(*where, T_SEATED);
             if (t && !is_hosted(t->game))
                 return t;

@@ -38,7 +38,12 @@ static struct {
 
 static struct sim_proc *router(unsigned i)
 {
-    return i < SIM_ROUTERS ? region.router[i] : region.far[i - SIM_ROUTERS];
+    return sim_regions[i / SIM_ROUTERS].router[i % SIM_ROUTERS];
+}
+
+static const char *other_region(unsigned i)
+{
+    return sim_regions[!(i / SIM_ROUTERS)].name;
 }
 
 static struct router_app *app_of(unsigned i)
@@ -57,7 +62,7 @@ static void hear(void *ctx, const char *from, const RV1(RegionMessage) * m)
         return;
     }
     memcpy(&now, m->base.unknown_fields[0].data + 1, sizeof now);
-    if (strcmp(from, i < SIM_ROUTERS ? "far" : "sim") != 0)
+    if (strcmp(from, other_region(i)) != 0)
         sim_fail("%s hears its own region", router(i)->name);
     if (router__lead_epoch(app_of(i)) == 0)
         sim_fail("%s hears and does not lead", router(i)->name);
@@ -81,7 +86,7 @@ static void speak(void *ctx, uint64_t i)
     memcpy(data + 1, &now, sizeof now);
     m.base.n_unknown_fields = 1;
     m.base.unknown_fields = &field;
-    if (router_mesh_send(app->mesh, i < SIM_ROUTERS ? "far" : "sim", &m) == MER_OK)
+    if (router_mesh_send(app->mesh, other_region((unsigned)i), &m) == MER_OK)
         mesh.serial[i]++;
 }
 
@@ -222,8 +227,7 @@ static void run(uint64_t seed)
     memset(&mesh, 0, sizeof mesh); /* the parent's holds what the seed before told */
     sim_world_init(seed, "", NULL);
     sim_check_init();
-    sim_region_init(0);
-    sim_region_join();
+    sim_regions_init(2, 0);
     uint64_t next_ms = 5000;
     while (sim_now_ms() < STORMY_MS) {
         step();

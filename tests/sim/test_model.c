@@ -46,7 +46,7 @@ static void ask(unsigned node, const char *command)
     char address[32];
     if (!all->end[node]) {
         snprintf(address, sizeof(address), "redis%u:6379", node);
-        all->end[node] = sim_net_connect(region.players, address, &ops, (void *)(uintptr_t)node);
+        all->end[node] = sim_net_connect(region->players, address, &ops, (void *)(uintptr_t)node);
         run_ms(100);
     }
     char *wire;
@@ -74,8 +74,8 @@ static int setup(void **state)
     sim_region_init(0);
     all = calloc(1, sizeof(*all));
     run_ms(3000);
-    assert_true(sim_cluster_well());
-    assert_int_equal(sim_redis_shard(key), 0);
+    assert_true(sim_cluster_well(region->redis));
+    assert_int_equal(sim_redis_shard(region->redis, key), 0);
     return 0;
 }
 
@@ -90,10 +90,10 @@ static void cut_from(unsigned node, unsigned from, unsigned to, bool cut)
 {
     for (unsigned i = from; i <= to; i++)
         if (i != node) {
-            sim_net_cut(region.node[node], region.node[i], cut);
-            sim_net_cut(region.node[i], region.node[node], cut);
+            sim_net_cut(region->node[node], region->node[i], cut);
+            sim_net_cut(region->node[i], region->node[node], cut);
         }
-    sim_cluster_wake();
+    sim_cluster_wake(region->redis);
 }
 
 static void wait_counts_the_replicas_that_have_a_write(void **state)
@@ -101,19 +101,19 @@ static void wait_counts_the_replicas_that_have_a_write(void **state)
     (void)state;
     assert_reply(0, "SET a4 x", 100, "+OK\r\n");
     assert_reply(0, "WAIT 2 500", 100, ":2\r\n");
-    sim_proc_pause(region.node[1], true);
+    sim_proc_pause(region->node[1], true);
     assert_reply(0, "SET a4 y", 100, "+OK\r\n");
     assert_reply(0, "WAIT 2 500", 400, "");
     run_ms(300);
     assert_string_equal(all->reply[0], ":1\r\n");
-    sim_proc_pause(region.node[1], false);
+    sim_proc_pause(region->node[1], false);
     assert_reply(0, "WAIT 2 500", 100, ":2\r\n");
 }
 
 static void wait_after_a_read_waits_for_everything_before_it(void **state)
 {
     (void)state;
-    sim_proc_pause(region.node[1], true);
+    sim_proc_pause(region->node[1], true);
     assert_reply(0, "SET a4 x", 100, "+OK\r\n");
     sim_net_close(all->end[0]);
     all->end[0] = NULL;
@@ -130,12 +130,12 @@ static void a_primary_cut_off_says_ok_and_forgets(void **state)
     run_ms(2500);
     assert_reply(0, "SET a4 refused", 100, "-CLUSTERDOWN The cluster is down\r\n");
     run_ms(3000);
-    unsigned primary = sim_redis_primary(0)->index;
+    unsigned primary = sim_redis_primary(region->redis, 0)->index;
     assert_int_not_equal(primary, 0);
     assert_reply(primary, "GET a4", 100, "$-1\r\n");
     cut_from(0, 0, SIM_NODES - 1, false);
     run_ms(5000);
-    assert_true(sim_cluster_well());
+    assert_true(sim_cluster_well(region->redis));
     assert_reply(primary, "GET a4", 100, "$-1\r\n");
     ask(0, "GET a4");
     run_ms(100);
@@ -166,7 +166,7 @@ static void a_primary_with_one_replica_on_its_side_confirms_one(void **state)
     assert_reply(0, "WAIT 1 500", 100, ":1\r\n");
     assert_reply(0, "WAIT 2 300", 400, ":1\r\n");
     run_ms(6000);
-    assert_int_equal(sim_redis_primary(0)->index, 2);
+    assert_int_equal(sim_redis_primary(region->redis, 0)->index, 2);
     assert_reply(2, "GET a4", 100, "$-1\r\n");
 }
 
@@ -175,14 +175,14 @@ static void a_primary_that_slept_through_its_failover_says_ok_at_first(void **st
     (void)state;
     ask(0, "PING");
     run_ms(100);
-    sim_proc_pause(region.node[0], true);
-    sim_cluster_wake();
+    sim_proc_pause(region->node[0], true);
+    sim_cluster_wake(region->redis);
     run_ms(200);
     ask(0, "SET a4 lost");
     run_ms(6000);
-    unsigned primary = sim_redis_primary(0)->index;
+    unsigned primary = sim_redis_primary(region->redis, 0)->index;
     assert_int_not_equal(primary, 0);
-    sim_proc_pause(region.node[0], false);
+    sim_proc_pause(region->node[0], false);
     run_ms(5000);
     assert_string_equal(all->reply[0], "+OK\r\n");
     assert_reply(primary, "GET a4", 100, "$-1\r\n");
@@ -197,10 +197,10 @@ static void the_replica_with_more_data_is_elected(void **state)
     assert_reply(0, "WAIT 1 500", 100, ":1\r\n");
     cut_from(0, 2, 2, false);
     cut_from(1, 2, 2, false);
-    sim_proc_kill(region.node[0], true);
-    sim_cluster_wake();
+    sim_proc_kill(region->node[0], true);
+    sim_cluster_wake(region->redis);
     run_ms(6000);
-    unsigned primary = sim_redis_primary(0)->index;
+    unsigned primary = sim_redis_primary(region->redis, 0)->index;
     assert_int_not_equal(primary, 0);
     assert_reply(primary, "GET a4", 100, "$4\r\nkept\r\n");
 }
@@ -209,14 +209,14 @@ static void a_node_that_was_killed_keeps_its_file(void **state)
 {
     (void)state;
     assert_reply(0, "SET a4 kept", 100, "+OK\r\n");
-    sim_proc_kill(region.node[0], false);
-    sim_cluster_wake();
+    sim_proc_kill(region->node[0], false);
+    sim_cluster_wake(region->redis);
     run_ms(500);
-    sim_region_start(region.node[0]);
-    sim_cluster_restarted(&sim_node[0]);
+    sim_region_start(region->node[0]);
+    sim_cluster_restarted(&region->redis->node[0]);
     run_ms(6000);
-    assert_true(sim_cluster_well());
-    assert_int_equal(sim_redis_primary(0)->index, 0);
+    assert_true(sim_cluster_well(region->redis));
+    assert_int_equal(sim_redis_primary(region->redis, 0)->index, 0);
     assert_reply(0, "GET a4", 100, "$4\r\nkept\r\n");
     assert_reply(0, "WAIT 2 500", 100, ":2\r\n");
 }
@@ -224,9 +224,9 @@ static void a_node_that_was_killed_keeps_its_file(void **state)
 static void a_lone_primary_takes_no_writes(void **state)
 {
     (void)state;
-    sim_proc_kill(region.node[1], false);
-    sim_proc_kill(region.node[2], false);
-    sim_cluster_wake();
+    sim_proc_kill(region->node[1], false);
+    sim_proc_kill(region->node[2], false);
+    sim_cluster_wake(region->redis);
     run_ms(3000);
     assert_reply(0, "SET a4 x", 100, "-NOREPLICAS Not enough good replicas to write.\r\n");
     assert_reply(0, "GET a4", 100, "$-1\r\n");
@@ -246,8 +246,8 @@ static void a_slot_on_its_way_asks_and_belongs_elsewhere_in_the_end(void **state
     for (unsigned i = 0; i < SIM_NODES; i += SIM_COPIES)
         ask(i, "PING"); /* connected, so that questions are quick */
     assert_reply(0, "SET a4 x", 100, "+OK\r\n");
-    assert_true(sim_slots_move(key));
-    while (sim_keys_find(&sim_node[0].keys, key))
+    assert_true(sim_slots_move(region->redis, key));
+    while (sim_keys_find(&region->redis->node[0].keys, key))
         run_ms(1);
     answer(0, "GET a4");
     assert_int_equal(sscanf(all->reply[0], "-ASK %63[^\r]", asked), 1);
@@ -258,27 +258,27 @@ static void a_slot_on_its_way_asks_and_belongs_elsewhere_in_the_end(void **state
     answer(target, "GET a4");
     assert_string_equal(all->reply[target], "$1\r\nx\r\n");
     run_ms(2000);
-    assert_true(sim_cluster_well());
+    assert_true(sim_cluster_well(region->redis));
     ask(1, "GET a4"); /* a replica knows it too */
     run_ms(10);
     sscanf(all->reply[1], "-MOVED %63[^\r]", moved);
     assert_string_equal(moved, asked);
     assert_reply(target, "GET a4", 100, "$1\r\nx\r\n");
-    assert_int_equal(sim_redis_shard(key), target / SIM_COPIES);
+    assert_int_equal(sim_redis_shard(region->redis, key), target / SIM_COPIES);
 }
 
 static void a_manual_failover_keeps_what_was_said(void **state)
 {
     (void)state;
     assert_reply(0, "SET a4 x", 100, "+OK\r\n");
-    assert_true(sim_cluster_failover(0));
+    assert_true(sim_cluster_failover(region->redis, 0));
     ask(0, "SET a4 y"); /* waits at the primary, which sends it away in the end */
     run_ms(1000);
     assert_memory_equal(all->reply[0], "-MOVED ", 7);
     run_ms(3000);
-    unsigned primary = sim_redis_primary(0)->index;
+    unsigned primary = sim_redis_primary(region->redis, 0)->index;
     assert_int_not_equal(primary, 0);
-    assert_true(sim_cluster_well());
+    assert_true(sim_cluster_well(region->redis));
     assert_reply(primary, "GET a4", 100, "$1\r\nx\r\n");
 }
 
