@@ -153,6 +153,9 @@ static bool epoch_of(const Meridian__Internal__V1__RouterMessage *m, uint64_t *e
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_FAR_UNSENT:
         *epoch = m->far_unsent->router_epoch;
         return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_UNDRAIN:
+        *epoch = m->edge_undrain->router_epoch;
+        return true;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_EDGE_DRAIN:
         *epoch = m->edge_drain->router_epoch;
         return true;

@@ -104,7 +104,8 @@ static void on_timer(struct mer_timer *t)
         else if (h->target_count > 0 && h->owed >= 1 && h->handing < HANDING_MAX && at_rest(g) && give(h, g))
             h->owed -= 1;
     }
-    mer_loop_arm(h->conf.loop, &h->timer, TICK_MS);
+    if (h->running || h->handing > 0)
+        mer_loop_arm(h->conf.loop, &h->timer, TICK_MS);
 }
 
 static void on_handed(void *ctx, const IM(BusMessage) * m)
@@ -187,6 +188,13 @@ void edge_handover_start(struct edge_handover *h, const char *const *targets, si
     if (!h->running)
         mer_loop_arm(h->conf.loop, &h->timer, 0);
     h->running = true;
+}
+
+void edge_handover_stop(struct edge_handover *h)
+{
+    set_targets(h, NULL, 0);
+    h->running = false;
+    h->owed = 0;
 }
 
 static bool count_left(void *entry, void *ctx)

@@ -399,6 +399,7 @@ enum mer_err edge_http_listen(struct edge_http *h, const char *address, SSL_CTX 
     l->poll.data = l;
     mer_timer_init(&l->pause, on_pause_over);
     mer_list_push_back(&h->listeners, &l->node);
+    h->listening_stopped = false;
     uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
     return MER_OK;
 }
@@ -418,6 +419,8 @@ void edge__listen_stop(struct edge_http *h)
     h->listening_stopped = true;
     MER_LIST_EACH (node, &h->listeners) { /* the records stay: connections being accepted point to them */
         struct edge__listener *l = MER_LIST_ENTRY(node, struct edge__listener, node);
+        if (l->fd < 0)
+            continue; /* of before a drain that was taken back */
         mer_loop_disarm(h->net->conf.loop, &l->pause);
         uv_poll_stop(&l->poll);
         uv_close((uv_handle_t *)&l->poll, NULL);

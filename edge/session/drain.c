@@ -105,6 +105,22 @@ enum mer_err edge_drain_start(struct edge_drain **out, struct edge_app *app, uin
     return MER_OK;
 }
 
+static void keep(void *object, void *ctx)
+{
+    struct edge_session *s = object;
+    (void)ctx;
+    if (s->conn != NULL) /* who went is expected at another edge, which asks for his session */
+        s->draining = false;
+}
+
+void edge_drain_cancel(struct edge_drain *d)
+{
+    if (d == NULL)
+        return;
+    mer_slab_each(&d->app->sessions->slab, keep, d);
+    edge_drain_destroy(d);
+}
+
 void edge_drain_destroy(struct edge_drain *d)
 {
     if (d == NULL)

@@ -10,4 +10,6 @@ struct edge_drain;
 /* Tells every connected session now; the last is closed after spread_ms. A session that connects later (it was under way) is told when it
  * is seen, within a second. */
 MER_MUST_CHECK enum mer_err edge_drain_start(struct edge_drain **out, struct edge_app *app, uint32_t spread_ms);
+/* Nobody is closed any more: who is still connected stays. d may be NULL; destroyed. */
+void edge_drain_cancel(struct edge_drain *d);
 void edge_drain_destroy(struct edge_drain *d);

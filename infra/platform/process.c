@@ -7,18 +7,18 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define EVENTS(X) X(SET_UP) X(DRAIN) X(STOP)
+#define EVENTS(X) X(SET_UP) X(DRAIN) X(UNDRAIN) X(STOP)
 #define X(name) EVENT_##name,
 enum event { EVENTS(X) NEVENTS };
 #undef X
 
 /* A drain before being ready has nothing to drain. The picture is in process.h. */
 static const uint8_t next[MER_PROCESS_NSTATES][NEVENTS] = {
-    /*                        SET_UP                DRAIN                 STOP */
-    [MER_PROCESS_STARTING] = {MER_PROCESS_READY, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
-    [MER_PROCESS_READY] = {MER_PROCESS_READY, MER_PROCESS_DRAINING, MER_PROCESS_STOPPED},
-    [MER_PROCESS_DRAINING] = {MER_PROCESS_DRAINING, MER_PROCESS_DRAINING, MER_PROCESS_STOPPED},
-    [MER_PROCESS_STOPPED] = {MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
+    /*                        SET_UP                DRAIN                 UNDRAIN               STOP */
+    [MER_PROCESS_STARTING] = {MER_PROCESS_READY, MER_PROCESS_STOPPED, MER_PROCESS_STARTING, MER_PROCESS_STOPPED},
+    [MER_PROCESS_READY] = {MER_PROCESS_READY, MER_PROCESS_DRAINING, MER_PROCESS_READY, MER_PROCESS_STOPPED},
+    [MER_PROCESS_DRAINING] = {MER_PROCESS_DRAINING, MER_PROCESS_DRAINING, MER_PROCESS_READY, MER_PROCESS_STOPPED},
+    [MER_PROCESS_STOPPED] = {MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
 };
 
 /* What the service manager hears. A drain is no STOPPING=1: who ordered it here may take it back, and a manager that ordered it knows. */
@@ -73,6 +73,11 @@ void mer_process_drain(struct mer_process *p)
         mer_process_stop(p); /* nothing to wait for */
 }
 
+bool mer_process_undrain(struct mer_process *p)
+{
+    return !p->told_to_end && move(p, EVENT_UNDRAIN);
+}
+
 void mer_process_stop(struct mer_process *p)
 {
     move(p, EVENT_STOP);
@@ -89,6 +94,7 @@ static void on_signal(uv_signal_t *handle, int signum)
     } else if (p->state == MER_PROCESS_DRAINING) {
         mer_process_stop(p); /* the second one: somebody is in a hurry */
     } else {
+        p->told_to_end = true;
         mer_process_drain(p);
     }
 }

@@ -2,7 +2,8 @@
  * process.h - what a service process is (C24, R22, R23): its four states in one place, its command line, its signals, its limits.
  *
  *   STARTING --ready--> READY --drain--> DRAINING --empty or deadline--> STOPPED
- *       +------------------ stop ----------------------------------------^
+ *       |                     ^--undrain--+                                ^
+ *       +------------------ stop ------------------------------------------+
  *
  * SIGTERM and SIGINT: drain (a second one: stop now). SIGHUP: reload. The service manager is told of each state (notify.h). */
 #pragma once
@@ -38,6 +39,7 @@ struct mer_process {
     uv_signal_t sig[3];
     int sigs; /* handles still open */
     struct mer_notify notify;
+    bool told_to_end;             /* by a signal: whoever supervises the process waits for its end */
     void (*on_drain)(void *ctx);  /* once */
     void (*on_reload)(void *ctx); /* every SIGHUP */
     void *ctx;
@@ -52,6 +54,8 @@ void mer_process_init(struct mer_process *p, struct mer_loop *loop, struct mer_l
 void mer_process_ready(struct mer_process *p);
 /* READY -> DRAINING and on_drain (none: stops); while STARTING: stops; idempotent. */
 void mer_process_drain(struct mer_process *p);
+/* DRAINING -> READY, when what was begun can be taken back: the service's to know. False: it does not drain, or was told to end. */
+MER_MUST_CHECK bool mer_process_undrain(struct mer_process *p);
 /* -> STOPPED and the loop stops. */
 void mer_process_stop(struct mer_process *p);
 /* The handles are closed by the loop: `p` must live until mer_loop_deinit. */

@@ -63,12 +63,12 @@ static int tear_down(void **state)
 static void every_state_answers_every_call(void **state)
 {
     static const struct {
-        enum mer_process_state from, ready, drain, stop;
+        enum mer_process_state from, ready, drain, undrain, stop;
     } cells[] = {
-        {MER_PROCESS_STARTING, MER_PROCESS_READY, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
-        {MER_PROCESS_READY, MER_PROCESS_READY, MER_PROCESS_DRAINING, MER_PROCESS_STOPPED},
-        {MER_PROCESS_DRAINING, MER_PROCESS_DRAINING, MER_PROCESS_DRAINING, MER_PROCESS_STOPPED},
-        {MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
+        {MER_PROCESS_STARTING, MER_PROCESS_READY, MER_PROCESS_STOPPED, MER_PROCESS_STARTING, MER_PROCESS_STOPPED},
+        {MER_PROCESS_READY, MER_PROCESS_READY, MER_PROCESS_DRAINING, MER_PROCESS_READY, MER_PROCESS_STOPPED},
+        {MER_PROCESS_DRAINING, MER_PROCESS_DRAINING, MER_PROCESS_DRAINING, MER_PROCESS_READY, MER_PROCESS_STOPPED},
+        {MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED, MER_PROCESS_STOPPED},
     };
     struct fix *f = *state;
 
@@ -79,6 +79,9 @@ static void every_state_answers_every_call(void **state)
         f->process.state = cells[i].from;
         mer_process_drain(&f->process);
         assert_int_equal(f->process.state, cells[i].drain);
+        f->process.state = cells[i].from;
+        assert_int_equal(mer_process_undrain(&f->process), cells[i].from != cells[i].undrain);
+        assert_int_equal(f->process.state, cells[i].undrain);
         f->process.state = cells[i].from;
         mer_process_stop(&f->process);
         assert_int_equal(f->process.state, cells[i].stop);
@@ -136,6 +139,16 @@ static void hup_reloads_term_drains_and_the_second_one_stops(void **state)
     raise_and_turn(f, SIGINT);
     assert_int_equal(f->drains, 1);
     assert_int_equal(f->process.state, MER_PROCESS_STOPPED);
+}
+
+static void what_was_told_to_end_is_not_taken_back(void **state)
+{
+    struct fix *f = *state;
+
+    mer_process_ready(&f->process);
+    raise_and_turn(f, SIGTERM);
+    assert_false(mer_process_undrain(&f->process));
+    assert_int_equal(f->process.state, MER_PROCESS_DRAINING);
 }
 
 static void nothing_to_drain_is_a_stop(void **state)
@@ -230,6 +243,7 @@ int main(void)
         TEST(every_state_answers_every_call),
         TEST(the_state_is_a_metric),
         TEST(hup_reloads_term_drains_and_the_second_one_stops),
+        TEST(what_was_told_to_end_is_not_taken_back),
         TEST(nothing_to_drain_is_a_stop),
         cmocka_unit_test(limits_are_raised_and_broken_pipes_ignored),
         cmocka_unit_test(the_command_line_is_understood_or_refused),
