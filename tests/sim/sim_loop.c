@@ -227,6 +227,14 @@ void mer_process_drain(struct mer_process *p)
         move(p, MER_PROCESS_STOPPED);
 }
 
+bool mer_process_undrain(struct mer_process *p)
+{
+    if (p->told_to_end || p->state != MER_PROCESS_DRAINING)
+        return false;
+    move(p, MER_PROCESS_READY);
+    return true;
+}
+
 void mer_process_stop(struct mer_process *p)
 {
     move(p, MER_PROCESS_STOPPED);

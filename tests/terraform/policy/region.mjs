@@ -173,9 +173,12 @@ export const regionChecks = {
         }),
     'everything-is-in-its-region': (r) =>
         r.resources.filter((x) => 'region' in x.values).flatMap((x) => unless(x.values.region === r.entry.cloud_region, `${x.address} is in ${x.values.region}`)),
+    // Those of every region, because a page that one region served goes to another when its own is gone.
     'players-names': (r) => {
-        const want = [`https://${r.footprint.zone}`, `https://${r.name}.${r.footprint.zone}`];
-        return unless(edgeConfig(r).origins.join() === want.join(), `edges answer ${edgeConfig(r).origins}`);
+        const { zone, regions } = r.footprint;
+        const want = [`https://${zone}`, ...regions.map((one) => `https://${one.name}.${zone}`)];
+        const have = edgeConfig(r).origins;
+        return unless([...have].sort().join() === want.sort().join() && have[1] === `https://${r.name}.${zone}`, `edges answer ${have}`);
     },
     'alarms-wake-somebody': (r) => r.of('aws_cloudwatch_metric_alarm').flatMap((a) => unless(a.values.alarm_actions === undefined || a.values.alarm_actions === null || a.values.alarm_actions.length > 0, `${a.address} has no action`)),
     'user-data-fits': (r) => [...r.of('aws_instance'), ...r.of('aws_launch_template')].flatMap((h) => unless(documentSize(h.values) <= 16384, `${h.address}: ${documentSize(h.values)} bytes`)),
