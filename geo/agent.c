@@ -29,12 +29,13 @@
 
 enum { TICK_MS = 1000, STATE_APART_MS = 1500 };
 
-enum { A_OUT, A_SHEDDING, A_STUCK, A_GUARDED, A_ALL_OUT, A_WRITTEN, A_WRITE_FAILED, A_STATE_AGE, A_COUNT };
+enum { A_OUT, A_SHEDDING, A_STUCK, A_GUARDED, A_WISHED, A_ALL_OUT, A_WRITTEN, A_WRITE_FAILED, A_STATE_AGE, A_COUNT };
 static const struct mer_metric_def defs[A_COUNT] = {
     [A_OUT] = {"meridian_geo_regions_out", "regions that DNS does not name", MER_GAUGE},
     [A_SHEDDING] = {"meridian_geo_regions_shedding", "regions that send a share of their new players elsewhere", MER_GAUGE},
     [A_STUCK] = {"meridian_geo_regions_stuck", "regions that should shed, and nobody has room", MER_GAUGE},
     [A_GUARDED] = {"meridian_geo_regions_guarded", "regions that look dead and stay in, because too many do", MER_GAUGE},
+    [A_WISHED] = {"meridian_geo_regions_wished", "regions that an operator drains or keeps in", MER_GAUGE},
     [A_ALL_OUT] = {"meridian_geo_all_out", "1: by the rules nobody would be left, so everybody is named", MER_GAUGE},
     [A_WRITTEN] = {"meridian_geo_state_writes_total", "state files written"},
     [A_WRITE_FAILED] = {"meridian_geo_state_write_failures_total", "state files that could not be written"},
@@ -201,6 +202,7 @@ static void refresh(struct mer_metric_set *set)
         a->values[A_SHEDDING] += s->share > 0;
         a->values[A_STUCK] += s->stuck;
         a->values[A_GUARDED] += s->guarded;
+        a->values[A_WISHED] += a->wished[i].kind != GEO_WISH_NOTHING;
     }
     a->values[A_ALL_OUT] = a->policy.all_out;
     a->values[A_STATE_AGE] = a->pending ? (a->loop.now_ms - a->written_ms) / 1000 : 0;

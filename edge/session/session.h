@@ -91,7 +91,8 @@ struct edge_sessions {
     struct mer_timer sweep;        /* every second: what is too old to replay */
     struct mer_bucket_rate rate;
     uint64_t *values;
-    struct mer_metric_set metric_set;
+    struct mer_metric_set metric_set, away_set;
+    struct mer_hist away; /* how long those who came back had been away (R36) */
     bool stopping;
 };
 
@@ -114,6 +115,8 @@ void edge__session_number(struct edge_session *s, Meridian__Client__V1__ServerMe
 void edge__session_adopt(struct edge_session *old, struct edge_session *fresh);
 /* The connection is gone (or goes to a newer one): LIVE -> DETACHED, AUTH -> destroyed. */
 void edge__session_detach(struct edge_session *s);
+/* Its player is back, here or at another edge: counts for how long a DETACHED one was away. Before its timer is armed anew. */
+void edge__session_back(struct edge_session *s);
 void edge__session_destroy(struct edge_session *s);
 void edge__session_send(struct edge_session *s, const Meridian__Client__V1__ServerMessage *m);
 void edge__session_replay(struct edge_session *s, uint64_t after);

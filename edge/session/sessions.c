@@ -48,6 +48,9 @@ static const struct mer_metric_def defs[M_COUNT] = {
     [M_REGISTRY_RETRIES] = {"meridian_edge_registry_retries_total", "registry writes repeated (R13)", MER_COUNTER, NULL},
 };
 
+static const struct mer_metric_def away_def = {"meridian_edge_session_away_seconds",
+                                               "sessions whose client came back: from the end of its connection (R36)", MER_COUNTER, NULL};
+
 static struct mer_key serial_key(const void *entry)
 {
     return (struct mer_key){&((const struct edge_session *)entry)->serial, sizeof(uint64_t)};
@@ -89,6 +92,7 @@ enum mer_err edge_sessions_create(struct edge_sessions **out, struct edge_app *a
     all->values = mer_xcalloc(M_COUNT, sizeof(uint64_t));
     mer_metrics_add(&app->metrics, &all->metric_set, defs, M_COUNT, all->values);
     all->metric_set.refresh = refresh_metrics;
+    mer_metrics_add_hist(&app->metrics, &all->away_set, &away_def, &all->away);
     mer_list_init(&all->registrations);
     mer_timer_init(&all->sweep, sweep);
     mer_loop_arm(&app->loop, &all->sweep, 1000);
@@ -117,6 +121,7 @@ void edge_sessions_destroy(struct edge_sessions *all)
     edge__registry_drop(all);
     mer_loop_disarm(&all->app->loop, &all->sweep);
     mer_metrics_remove(&all->metric_set);
+    mer_metrics_remove(&all->away_set);
     mer_map_deinit(&all->users);
     mer_map_deinit(&all->by_serial);
     mer_slab_deinit(&all->slab);
@@ -423,6 +428,15 @@ void edge__session_detach(struct edge_session *s)
     mer_loop_arm(&s->all->app->loop, &s->timer, s->expected ? EDGE_DRAIN_BACK_MS : EDGE_SESSION_LINGER_MS);
 }
 
+/* The timer of a DETACHED session says it: no field of its own in something there are millions of. */
+void edge__session_back(struct edge_session *s)
+{
+    uint64_t now_ms = s->all->app->loop.now_ms, left_ms = s->timer.due_ms > now_ms ? s->timer.due_ms - now_ms : 0;
+    uint64_t lasts_ms = s->expected ? EDGE_DRAIN_BACK_MS : EDGE_SESSION_LINGER_MS;
+    if (s->state == EDGE_SESSION_DETACHED && !s->taken && left_ms <= lasts_ms)
+        mer_hist_add_us(&s->all->away, (lasts_ms - left_ms) * 1000);
+}
+
 void edge__session_destroy(struct edge_session *s)
 {
     struct edge_sessions *all = s->all;
@@ -454,6 +468,7 @@ void edge__session_destroy(struct edge_session *s)
 void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
 {
     struct edge_conn *c = fresh->conn;
+    edge__session_back(old);
     if (old->conn != NULL) {
         edge_conn_close(old->conn, EDGE_CLOSE_REPLACED, "replaced");
         edge__session_detach(old);

@@ -427,6 +427,7 @@ static void on_take(void *ctx, const IM(BusMessage) * m)
     if (!t.found || err != MER_OK)
         return; /* not given: it waits here for another try */
     app->sessions->values[M_TAKEN]++;
+    edge__session_back(s);
     if (s->conn != NULL)
         edge_conn_close(s->conn, EDGE_CLOSE_REPLACED, "replaced");
     s->taken = true;
