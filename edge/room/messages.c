@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <meridian/id.h>
 #include <meridian/mem.h>
@@ -262,6 +263,14 @@ static struct sending *sending_new(struct edge_messages *ms, const struct edge_m
     q->event = (uint8_t *)at;
     q->event_len = meridian__state__v1__event__pack(&e, q->event);
     return q;
+}
+
+bool edge_messages_has_region(const struct edge_messages *ms, const char *region)
+{
+    bool known = !ms->regions_known || strcasecmp(ms->app->conf.region, region) == 0;
+    for (size_t i = 0; i < ms->region_count && !known; i++)
+        known = strcasecmp(ms->region[i], region) == 0;
+    return known;
 }
 
 static bool region_known(const struct edge_messages *ms, const char *region)

@@ -19,5 +19,7 @@ void edge_messages_send(struct edge_messages *ms, const struct edge_message_send
 void edge_messages_ack(struct edge_messages *ms, const struct edge_message_sender *from, uint64_t seq, bool rest);
 /* What is in the user's inbox, to this session. */
 void edge_messages_sync(struct edge_messages *ms, const char *user, const char *session);
+/* Our own, or one of the others; any while they are not known. The case of letters does not count. */
+bool edge_messages_has_region(const struct edge_messages *ms, const char *region);
 /* After the store's last callback. */
 void edge_messages_destroy(struct edge_messages *ms);

@@ -45,6 +45,7 @@ struct edge_user {
     uint16_t count;             /* sessions */
     uint8_t live, expected;     /* of these: with a connection; without one for a moment only, by a drain */
     struct mer_bucket rate;     /* over all devices */
+    struct mer_bucket codes;    /* of invitations that he names */
     char inside[EDGE_USER_INSIDE];
 };
 
@@ -76,7 +77,7 @@ struct edge_session {
     char device_inside[EDGE_DEVICE_INSIDE]; /* where `device` points when it fits */
 };
 _Static_assert(sizeof(struct edge_session) <= 168,
-               "with its connection (128), its user (104) and their places in the indexes well below 512 bytes a player");
+               "with its connection (128), its user (112) and their places in the indexes well below 512 bytes a player");
 
 enum { EDGE_SESSION_ID_BYTES = 96 };
 
@@ -150,6 +151,11 @@ void edge__take_init(struct edge_app *app);
 
 /* dispatch.c */
 void edge__dispatch(struct edge_session *s, enum edge_opcode op, uint8_t *data, size_t len);
+
+/* invites.c */
+void edge__invites_init(struct edge_user *u, uint64_t now_ms);
+/* What a find_match says of codes; answered where it is false. */
+bool edge__invite_ok(struct edge_session *s, const Meridian__Client__V1__FindMatch *f);
 
 /* registry.c */
 /* quiet: a replayed session needs no snapshot. */

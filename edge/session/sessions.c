@@ -331,6 +331,7 @@ static struct edge_user *user_create(struct edge_sessions *all, const char *id)
         return NULL;
     mer_list_init(&u->sessions);
     mer_bucket_init(&u->rate, all->rate, all->app->loop.now_ms);
+    edge__invites_init(u, all->app->loop.now_ms);
     u->id = len <= EDGE_USER_INSIDE ? u->inside : mer_try_malloc(len);
     if (u->id == NULL) {
         mer_slab_free(&all->user_slab, u);

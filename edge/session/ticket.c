@@ -80,6 +80,12 @@ static void fill(const struct edge_ticket *t, CM(TicketState) state, CM(ServerMe
         body->has_next_step_at_ms = t->next_step_at_ms != 0;
         body->next_step_at_ms = t->next_step_at_ms;
     }
+    if (t->code[0] != 0) {
+        uint64_t waited = t->all->app->loop.now_ms - t->opened_ms;
+        body->code = (char *)t->code;
+        body->has_expires_at_ms = true;
+        body->expires_at_ms = mer_clock_wall_ms(&t->all->app->clock) + (waited < EDGE_INVITE_MS ? EDGE_INVITE_MS - waited : 0);
+    }
     m->body_case = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_TICKET;
     m->ticket = body;
 }
@@ -165,6 +171,9 @@ void edge__ticket_send_open(struct edge_ticket *t)
         entries[i] = &entry[i];
     }
     o.latency_ms = entries;
+    o.code = t->code[0] != 0 ? t->code : NULL;
+    o.has_hosts = t->hosts;
+    o.hosts = t->hosts;
     m.body_case = ROUTER(TICKET_OPEN);
     m.ticket_open = &o;
     if (edge_routers_send(app->routers, &m) != MER_OK) /* handed in when there is a leader again */
@@ -429,7 +438,7 @@ static enum mer_err call_open(struct edge_ticket *t)
     case TICKET_STALE:
         return edge_store_ticket_close(st, t->user->id, t->other, on_cleared, t);
     default:
-        return edge_store_ticket_open(st, t->user->id, t->id, EDGE_TICKET_LIFE_MS, on_opened, t);
+        return edge_store_ticket_open(st, t->user->id, t->id, EDGE_TICKET_LIFE_MS + (t->code[0] != 0 ? EDGE_INVITE_MS : 0), on_opened, t);
     }
 }
 

@@ -2,6 +2,8 @@
  * ticket.h - one ticket, for tickets.c (who asks for what) and ticket.c (its states) only. */
 #pragma once
 
+#include <meridian/invite.h>
+
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
 
@@ -31,6 +33,8 @@ struct edge_ticket {
     enum obstacle obstacle;       /* OPENING, REOPENING: what stands in the way in the player's record */
     char other[EDGE_ID_MAX];      /* that game or ticket */
     char other_edge[EDGE_ID_MAX]; /* where that ticket is */
+    char code[MER_INVITE_BYTES];  /* for friends only: this one; "": for anybody */
+    bool hosts;                   /* with code: the table is his */
     char reason[REASON_BYTES];
     uint64_t next_step_at_ms; /* wall clock; 0: none */
     uint64_t opened_ms;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tickets.c - who asks for what: players, other edges for their devices, the router. The states are ticket.c's.
  *
- * Timer `gone`: 30 s after the user's last connection the ticket is cancelled.
+ * Timer `gone`: 30 s after the user's last connection the ticket is cancelled, with a code 120 s.
  * Owner: the app; a user points to his ticket. Next: ticket.c. */
 #include "edge/session/tickets.h"
 
@@ -58,10 +58,40 @@ static CM(FindMatch) * copy_ask(const CM(FindMatch) * m)
     return copy;
 }
 
+/* NULL: no memory, or a region whose name fits no code. */
+static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *session, const CM(FindMatch) * m)
+{
+    struct edge_app *app = all->app;
+    struct edge_ticket *t = mer_try_calloc(1, sizeof(*t));
+    struct mer_invite code = {.text = ""};
+    enum mer_err err = MER_OK;
+    if (t == NULL)
+        return NULL;
+    t->all = all;
+    mer_id_make(&app->rng, "t-", 10, t->id, sizeof(t->id));
+    snprintf(t->asked_by, sizeof(t->asked_by), "%s", session);
+    t->opened_ms = app->loop.now_ms;
+    t->ask = copy_ask(m);
+    mer_timer_init(&t->timer, edge__ticket_timer);
+    mer_timer_init(&t->gone, on_gone);
+    t->hosts = m->has_invite && m->invite;
+    if (m->code != NULL)
+        err = mer_invite_read(&code, m->code);
+    else if (t->hosts)
+        err = mer_invite_make(&code, app->conf.region, &app->rng);
+    memcpy(t->code, code.text, sizeof(t->code));
+    snprintf(t->reason, sizeof(t->reason), "%s", t->code[0] != 0 ? "looking for your friends" : "looking for players");
+    if (err == MER_OK && t->ask != NULL && mer_map_put(&all->by_id, t) == MER_OK)
+        return t;
+    if (t->ask != NULL)
+        meridian__client__v1__find_match__free_unpacked(t->ask, NULL);
+    mer_free(&t);
+    return NULL;
+}
+
 void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m)
 {
     struct edge_app *app = s->all->app;
-    struct edge_tickets *all = app->tickets;
     char session[EDGE_SESSION_ID_BYTES];
     edge__session_id(s, session);
     if (s->user->ticket != NULL) {
@@ -74,22 +104,7 @@ void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m)
         edge_seats_join(app->seats, s->user->id, session, game);
         return;
     }
-    struct edge_ticket *t = mer_try_calloc(1, sizeof(*t));
-    if (t != NULL) {
-        t->all = all;
-        mer_id_make(&app->rng, "t-", 10, t->id, sizeof(t->id));
-        memcpy(t->asked_by, session, sizeof(t->asked_by));
-        snprintf(t->reason, sizeof(t->reason), "looking for players");
-        t->opened_ms = app->loop.now_ms;
-        t->ask = copy_ask(m);
-        mer_timer_init(&t->timer, edge__ticket_timer);
-        mer_timer_init(&t->gone, on_gone);
-        if (t->ask == NULL || mer_map_put(&all->by_id, t) != MER_OK) {
-            if (t->ask != NULL)
-                meridian__client__v1__find_match__free_unpacked(t->ask, NULL);
-            mer_free(&t);
-        }
-    }
+    struct edge_ticket *t = ticket_new(app->tickets, session, m);
     if (t == NULL) {
         edge__session_error(s, CODE(OVERLOADED), "out of memory", "find_match", 1000);
         return;
@@ -319,7 +334,7 @@ void edge_tickets_seated(struct edge_tickets *all, const char *user, const char 
 void edge_tickets_user_gone(struct edge_tickets *all, struct edge_user *u)
 {
     if (u->ticket != NULL)
-        mer_loop_arm(&all->app->loop, &u->ticket->gone, EDGE_TICKET_LINGER_MS);
+        mer_loop_arm(&all->app->loop, &u->ticket->gone, u->ticket->code[0] != 0 ? EDGE_INVITE_LINGER_MS : EDGE_TICKET_LINGER_MS);
 }
 
 void edge_tickets_user_back(struct edge_tickets *all, struct edge_user *u)
