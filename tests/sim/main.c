@@ -3,6 +3,7 @@
  *
  *   sim [--seeds N] [--from S] [--jobs J]    N seeds from S on
  *       [--twice]                            each of them two times, and the same both times
+ *       [--regions N]                        of several regions, joined (sim_check_far.c)
  *       [--unmanaged]                        the router's leader leaves the electable set alone
  *       [--plant BUG]                        with a bug on purpose; --list-plants
  *   sim --seed S [--trace]                   one seed; --trace: everything that happens, on stdout
@@ -29,6 +30,10 @@
 
 enum {
     STEP_MS = 250,
+    SEATS_MS = 1000,
+    FAR_GAMES_MIN = 3, /* of a seed of several regions */
+    FAR_MOVES_MIN = 20,
+    MAILS_MIN = 60,
     PLAY_MIN_MS = 30 * 1000,
     DRAIN_MS = 600 * 1000, /* three lost turns of each player of a game nobody plays any more, and the pauses between */
     SEED_SECONDS = 60,     /* of CPU, for a machine may be busy: beyond, it hangs */
@@ -38,7 +43,7 @@ enum {
 
 struct options {
     uint64_t seeds, from;
-    unsigned jobs;
+    unsigned jobs, regions;
     bool trace, twice, one, unmanaged;
     unsigned players; /* 0: seeds; else a crowd of so many */
     const char *plant;
@@ -61,6 +66,11 @@ static void run_until(uint64_t ms, bool (*done)(void))
         sim_world_run(sim.now_us + STEP_MS * 1000);
         if (!sim.failed)
             sim_check_owners();
+        if (!sim.failed && sim_region_count > 1) {
+            sim_check_troubles();
+            if (sim_now_ms() % SEATS_MS < STEP_MS)
+                sim_check_seats();
+        }
         for (unsigned k = 0; k < sim_region_count && !sim.failed && sim.managed; k++)
             sim_check_electable(sim_regions[k].redis);
     }
@@ -71,7 +81,7 @@ static bool all_done(void)
     for (unsigned k = 0; k < sim_region_count; k++)
         if (!sim_cluster_well(sim_regions[k].redis))
             return false;
-    return sim_players_done() && sim_check_all_over();
+    return sim_players_done() && sim_check_all_over() && sim_mail_all_came();
 }
 
 static void run_seed(struct result *r, uint64_t seed, const struct options *o)
@@ -80,9 +90,15 @@ static void run_seed(struct result *r, uint64_t seed, const struct options *o)
     sim.managed = !o->unmanaged;
     sim.hashing = o->twice;
     sim_check_init();
-    sim_region_init(sim_between(2, SIM_EDGES_FEW));
-    sim_players_init(sim_between(20, 30), 2);
-    sim_faults_start(sim_between(5, 9));
+    if (o->regions > 1) {
+        sim_regions_init(o->regions, sim_between(1, 2));
+        sim_players_init(sim_between(4, 5), 2);
+        sim_faults_start(sim_between(5, 10));
+    } else {
+        sim_region_init(sim_between(2, SIM_EDGES_FEW));
+        sim_players_init(sim_between(20, 30), 2);
+        sim_faults_start(sim_between(5, 9));
+    }
     run_until(PLAY_MIN_MS, NULL);
     run_until(DRAIN_MS, sim_faults_over);
     run_until(sim_now_ms() + PLAY_MIN_MS / 2, NULL);
@@ -90,6 +106,8 @@ static void run_seed(struct result *r, uint64_t seed, const struct options *o)
     run_until(sim_now_ms() + DRAIN_MS, all_done);
     if (!sim.failed)
         sim_check_end();
+    if (!sim.failed)
+        sim_mail_check_end();
     char text[400];
     if (!sim.failed && !sim_players_done()) {
         sim_players_explain(text, sizeof(text));
@@ -158,18 +176,27 @@ static void finish(struct job *j, int status, struct result *r)
 
 struct totals {
     uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone, adopted;
+    uint64_t far_games, far_moves, mails, mails_came, paced;
 };
 
 /* The least that a seed had of each: a simulation that does little finds little. */
 static struct {
-    uint64_t games, moves;
+    uint64_t games, moves, far_games, far_moves, mails;
     unsigned faults;
-} least = {UINT64_MAX, UINT64_MAX, UINT_MAX};
+} least = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT_MAX};
+
+static void note(uint64_t *least_of, uint64_t n)
+{
+    *least_of = n < *least_of ? n : *least_of;
+}
 
 static void note_least(const struct sim_counts *c, unsigned faults)
 {
-    least.games = c->games < least.games ? c->games : least.games;
-    least.moves = c->moves < least.moves ? c->moves : least.moves;
+    note(&least.games, c->games);
+    note(&least.moves, c->moves);
+    note(&least.far_games, c->far_games);
+    note(&least.far_moves, c->far_moves);
+    note(&least.mails, c->mails_came);
     least.faults = faults < least.faults ? faults : least.faults;
 }
 
@@ -190,11 +217,19 @@ static void add(struct totals *t, const struct result *r, const struct options *
     t->replayed += r->counts.resumed[1];
     t->gone += r->counts.resumed[3];
     t->adopted += r->counts.adopted;
+    t->far_games += r->counts.far_games;
+    t->far_moves += r->counts.far_moves;
+    t->mails += r->counts.mails;
+    t->mails_came += r->counts.mails_came;
+    t->paced += r->counts.paced;
     if (!r->failed)
         return;
     t->failed++;
-    printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s%s\n", (unsigned long long)r->seed, r->why, (unsigned long long)r->seed,
-           o->unmanaged ? " --unmanaged" : "", o->plant[0] ? " --plant " : "", o->plant);
+    char regions[24] = "";
+    if (o->regions > 1)
+        snprintf(regions, sizeof(regions), " --regions %u", o->regions);
+    printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s%s%s\n", (unsigned long long)r->seed, r->why, (unsigned long long)r->seed,
+           regions, o->unmanaged ? " --unmanaged" : "", o->plant[0] ? " --plant " : "", o->plant);
     fflush(stdout);
 }
 
@@ -263,6 +298,18 @@ static int run_all(const struct options *o)
            (unsigned long long)t.seeds, (unsigned long long)t.failed, (unsigned long long)t.games, (unsigned long long)t.adopted,
            (unsigned long long)t.moves, (unsigned long long)t.shown, (unsigned long long)t.faults, (unsigned long long)t.replayed,
            (unsigned long long)t.gone, (double)t.virtual_ms / 1000, (unsigned long long)t.steps, seconds() - from);
+    if (o->regions > 1)
+        printf("across regions: %llu games, %llu moves; %llu messages accepted, %llu came; %llu moves at home at their usual pace; each "
+               "seed at least %llu games, %llu moves, %llu messages\n",
+               (unsigned long long)t.far_games, (unsigned long long)t.far_moves, (unsigned long long)t.mails,
+               (unsigned long long)t.mails_came, (unsigned long long)t.paced, (unsigned long long)least.far_games,
+               (unsigned long long)least.far_moves, (unsigned long long)least.mails);
+    if (o->regions > 1 && !o->plant[0] && t.failed == 0 && t.seeds > 0 &&
+        (least.far_games < FAR_GAMES_MIN || least.far_moves < FAR_MOVES_MIN || least.mails < MAILS_MIN)) {
+        printf("a seed did too little to mean anything: %d games, %d moves and %d messages are the least\n", FAR_GAMES_MIN, FAR_MOVES_MIN,
+               MAILS_MIN);
+        same = false;
+    }
     if (o->plant[0])
         printf("planted %s: %s\n", o->plant, t.failed ? "found" : "NOT found");
     return same && (o->plant[0] ? t.failed > 0 : t.failed == 0) ? 0 : 1;
@@ -303,6 +350,8 @@ int main(int argc, char **argv)
             o.from = number(argv[++i]), o.seeds = 1, o.one = true;
         else if (strcmp(argv[i], "--players") == 0)
             o.players = (unsigned)number(argv[++i]);
+        else if (strcmp(argv[i], "--regions") == 0)
+            o.regions = (unsigned)number(argv[++i]);
         else if (strcmp(argv[i], "--trace") == 0)
             o.trace = true;
         else if (strcmp(argv[i], "--twice") == 0)
@@ -313,11 +362,16 @@ int main(int argc, char **argv)
             o.plant = argv[++i];
         else {
             bool list = strcmp(argv[i], "--list-plants") == 0;
-            fprintf(list ? stdout : stderr, "sim [--seeds N] [--from S] [--jobs J] [--twice] [--unmanaged] [--plant BUG] | --seed S "
-                                            "[--trace] | --players N [--seed S]\n");
+            fprintf(list ? stdout : stderr,
+                    "sim [--seeds N] [--from S] [--jobs J] [--regions N] [--twice] [--unmanaged] [--plant BUG] | --seed S "
+                    "[--trace] | --players N [--seed S]\n");
             sim_plant_list(list ? stdout : stderr);
             return list ? 0 : 2;
         }
+    }
+    if (o.regions > SIM_REGIONS) {
+        fprintf(stderr, "sim: at most %d regions\n", SIM_REGIONS);
+        return 2;
     }
     if (o.jobs < 1 || o.jobs > JOBS_MAX)
         o.jobs = 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sim.h - a whole region, or several, in one process under virtual time: the real object code of edges and routers between a simulated network, a
- * simulated Redis Cluster and simulated players. One seed decides everything.
+ * sim.h - a whole region, or several, in one process under virtual time: the real object code of edges and routers between a simulated
+ * network, a simulated Redis Cluster and simulated players. One seed decides everything.
  *
  * The seam is the lowest there is: sim_loop.c and sim_stream.c stand in at link time for the platform's loop, clock, process and streams,
  * sim_conn.c for the edge's player port. Everything above is linked from the product's own libraries, main.c excepted.
@@ -27,7 +27,7 @@ enum {
     SIM_NODES = SIM_SHARDS * SIM_COPIES,
     SIM_PROCS = SIM_EDGES + SIM_ROUTERS + SIM_NODES + 1, /* of one region with a crowd, or of several with few edges each */
 };
-_Static_assert(SIM_REGIONS * (SIM_EDGES_FEW + SIM_ROUTERS + SIM_NODES + 1) <= SIM_PROCS, "regions have room");
+_Static_assert(SIM_REGIONS *(SIM_EDGES_FEW + SIM_ROUTERS + SIM_NODES + 1) <= SIM_PROCS, "regions have room");
 
 typedef void (*sim_cb)(void *ctx, uint64_t arg);
 
@@ -170,6 +170,7 @@ void sim_net_cut(struct sim_proc *from, struct sim_proc *to, bool cut);
 bool sim_net_passes(const struct sim_proc *from, const struct sim_proc *to);
 void sim_net_slow(struct sim_proc *a, struct sim_proc *b, uint32_t extra_us);
 /* They are so far from each other, one way; before they are connected. */
+uint32_t sim_net_ms(const struct sim_proc *a, const struct sim_proc *b); /* there and back */
 void sim_net_distance(struct sim_proc *a, struct sim_proc *b, uint32_t us);
 void sim_net_died(struct sim_proc *p, bool silent);
 /* Breaks every connection between the two. */
@@ -189,6 +190,8 @@ struct sim_region {
     uint32_t connections;        /* max_connections of an edge */
     struct sim_proc *edge[SIM_EDGES], *router[SIM_ROUTERS], *node[SIM_NODES], *players;
     struct sim_cluster *redis;
+    unsigned troubles;    /* faults inside it that its games may feel */
+    uint64_t troubled_ms; /* when it last had any */
 };
 extern struct sim_region sim_regions[SIM_REGIONS];
 extern unsigned sim_region_count;
@@ -198,8 +201,8 @@ void sim_region_init(unsigned edges);
 /* The first so many of geo/footprint.yaml, as far from each other as it says, their routers joined to a mesh. */
 void sim_regions_init(unsigned count, unsigned edges);
 struct sim_region *sim_region_named(const char *name, size_t len); /* NULL: none */
-void sim_region_start(struct sim_proc *p);               /* an edge, a router or a node: a new life */
-struct edge_app *sim_edge_app(const struct sim_proc *p); /* NULL when dead */
+void sim_region_start(struct sim_proc *p);                         /* an edge, a router or a node: a new life */
+struct edge_app *sim_edge_app(const struct sim_proc *p);           /* NULL when dead */
 const char *sim_token(const char *user);
 
 /* --- sim_conn.c ---------------------------------------------------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@
 #define CM(x) Meridian__Client__V1__##x
 #define FROM(x) MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_##x
 
+enum { TICKET_MAX_MS = 300 * 1000 }; /* 120 s, and as long as a far region may keep a seat of his reserved (decision 19) */
+
 struct sim_counts sim_counts;
 struct sim_log sim_log;
 
@@ -20,6 +22,7 @@ void sim_check_init(void)
 {
     memset(&sim_log, 0, sizeof(sim_log));
     memset(&sim_counts, 0, sizeof(sim_counts));
+    sim_mail_init();
 }
 
 void sim_check_sample(unsigned every)
@@ -82,6 +85,7 @@ void sim_check_acked(const char *user, const char *game, const char *move, uint6
     m->acked = true;
     m->version = version;
     sim_counts.moves++;
+    sim_counts.far_moves += strchr(game, '.') != NULL;
 }
 
 void sim_check_refused(const char *user, const char *game, const char *re)
@@ -119,6 +123,10 @@ void sim_check_ticket(const char *ticket, int state)
         sim_copy(t->id, sizeof(t->id), ticket);
     }
     sim_trace("ticket %s state %d", ticket, state);
+    if (t->seen == 0)
+        t->first_ms = sim_now_ms();
+    if (state == MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_WAITING && sim_now_ms() - t->first_ms > TICKET_MAX_MS)
+        sim_fail("ticket %s waits for more than %d s", ticket, TICKET_MAX_MS / 1000);
     t->seen |= 1u << state;
     unsigned ended =
         1u << MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_CANCELLED | 1u << MERIDIAN__CLIENT__V1__TICKET_STATE__TICKET_STATE_EXPIRED;

@@ -14,6 +14,7 @@
 
 struct sim_counts {
     uint64_t games, moves, shown, resumed[4], adopted, verified;
+    uint64_t far_games, far_moves, mails, mails_came, paced; /* where there are several regions */
 };
 extern struct sim_counts sim_counts;
 
@@ -39,3 +40,24 @@ void sim_check_electable(struct sim_cluster *c);
 /* No stored game is unfinished. */
 bool sim_check_all_over(void);
 void sim_check_end(void);
+
+/* --- sim_check_far.c: with several regions -------------------------------------------------------------------------------------------- */
+
+/* Nobody sits in two games that are not over. From time to time. */
+void sim_check_seats(void);
+/* Four times a second: whether something goes wrong inside a region now. */
+void sim_check_troubles(void);
+/* A move was acknowledged that had been sent then over a connection that lasted: at home, and while nothing is wrong inside the region, as
+ * quickly as ever, whatever becomes of the lines between regions. */
+void sim_check_pace(struct sim_region *at, const char *game, uint64_t sent_ms);
+
+/* --- sim_check_mail.c: messages of players to players --------------------------------------------------------------------------------- */
+
+void sim_mail_init(void);
+void sim_mail_sent(const char *from, const char *region_name, const char *to, const char *id);
+void sim_mail_accepted(const char *from, const char *to, const char *id);
+void sim_mail_came(const char *to, const Meridian__Client__V1__DirectMessage *c);
+void sim_mail_undelivered(const char *from, const Meridian__Client__V1__MessageUndelivered *u);
+/* All that was accepted has come. */
+bool sim_mail_all_came(void);
+void sim_mail_check_end(void);

@@ -19,6 +19,7 @@ struct sim_gone {
 struct sim_ticket {
     char id[40];
     unsigned seen;
+    uint64_t first_ms;
 };
 /* One thing shown at one version of a game; from `kind` on compared as bytes. */
 struct sim_shown {

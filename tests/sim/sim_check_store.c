@@ -294,6 +294,7 @@ static void check_game(const char *id)
         return;
     }
     sim_counts.games++;
+    sim_counts.far_games += strchr(id, '.') != NULL;
     check_shown(&h);
     check_acked(&h);
     check_gone(&h);

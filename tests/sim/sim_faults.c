@@ -21,7 +21,7 @@ static struct {
 struct fault {
     const char *name;
     unsigned weight[2]; /* in a region alone; in one of several */
-    bool redis;
+    bool redis, quiet;  /* quiet: games inside the region do not feel it */
     uint32_t min_ms, max_ms;
     bool (*begin)(struct running *r); /* false: not possible now */
     void (*end)(struct running *r);
@@ -308,37 +308,37 @@ static void nothing(struct running *r)
  * ------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct fault rows[] = {
-    {"kill edge", {8, 8}, false, 300, 8000, kill_edge, start_again},
-    {"pause edge", {6, 5}, false, 1000, 30000, pause_edge, go_on},
-    {"kill router", {3, 4}, false, 300, 8000, kill_router, start_again},
-    {"pause router", {3, 2}, false, 1000, 30000, pause_router, go_on},
-    {"kill primary", {6, 6}, true, 300, 12000, kill_primary, start_again},
-    {"pause primary", {6, 3}, true, 500, 12000, pause_primary, go_on},
-    {"partition", {10, 4}, true, 500, 14000, partition, unite},
-    {"kill replica", {3, 1}, true, 300, 8000, kill_replica, start_again},
-    {"pause replica", {3, 1}, true, 500, 8000, pause_replica, go_on},
-    {"cut edge from Redis one way", {4, 2}, false, 500, 10000, cut_edge_redis, join_router_redis},
-    {"cut edges", {4, 2}, false, 500, 12000, cut_edges, join},
-    {"cut edge from router", {2, 3}, false, 500, 12000, cut_edge_router, join},
-    {"cut router from edges", {2, 3}, false, 500, 15000, cut_router_off, join_router},
-    {"cut routers", {2, 3}, false, 500, 12000, cut_routers, join},
-    {"cut router from Redis", {2, 3}, false, 500, 15000, cut_router_redis, join_router_redis},
-    {"drop players", {5, 3}, false, 10, 10, drop_players, nothing},
-    {"break links", {4, 4}, false, 10, 10, break_links, nothing},
-    {"slow down", {3, 1}, false, 1000, 10000, slow_down, speed_up},
-    {"kill a shard", {2, 2}, true, 300, 6000, kill_shard, start_shard},
-    {"drain edge", {6, 4}, false, 10, 4000, sim_begin_drain, start_again, sim_still_drains},
-    {"rolling restart", {2, 1}, false, 10, 10, sim_begin_rolling, nothing, sim_still_rolling},
-    {"stop router", {2, 3}, false, 10, 4000, sim_begin_router_stop, start_again, sim_still_drains},
-    {"manual failover", {3, 3}, true, 5500, 6000, sim_begin_failover, nothing},
-    {"move slots", {3, 2}, true, 10, 10, sim_begin_slots, nothing, sim_still_slots},
-    {"cut two regions", {0, 14}, false, 500, 20000, sim_begin_far_cut, sim_end_far_cut},
-    {"cut two regions one way", {0, 8}, false, 500, 20000, sim_begin_far_one_way, sim_end_far_cut},
-    {"cut a region from the world", {0, 7}, false, 500, 20000, sim_begin_far_alone, sim_end_far_cut},
-    {"cut two routers of two regions", {0, 5}, false, 500, 20000, sim_begin_far_routers, sim_end_far_cut},
-    {"a leader sleeps", {0, 8}, false, 3600, 14000, sim_begin_leader_sleeps, go_on},
-    {"a leader dies", {0, 10}, false, 300, 14000, sim_begin_leader_dies, start_again},
-    {"a region dies", {0, 6}, true, 2000, 40000, sim_begin_region_dies, sim_end_region_dies},
+    {"kill edge", {8, 8}, false, false, 300, 8000, kill_edge, start_again},
+    {"pause edge", {6, 5}, false, false, 1000, 30000, pause_edge, go_on},
+    {"kill router", {3, 4}, false, true, 300, 8000, kill_router, start_again},
+    {"pause router", {3, 2}, false, true, 1000, 30000, pause_router, go_on},
+    {"kill primary", {6, 6}, true, false, 300, 12000, kill_primary, start_again},
+    {"pause primary", {6, 3}, true, false, 500, 12000, pause_primary, go_on},
+    {"partition", {10, 4}, true, false, 500, 14000, partition, unite},
+    {"kill replica", {3, 1}, true, false, 300, 8000, kill_replica, start_again},
+    {"pause replica", {3, 1}, true, false, 500, 8000, pause_replica, go_on},
+    {"cut edge from Redis one way", {4, 2}, false, false, 500, 10000, cut_edge_redis, join_router_redis},
+    {"cut edges", {4, 2}, false, false, 500, 12000, cut_edges, join},
+    {"cut edge from router", {2, 3}, false, false, 500, 12000, cut_edge_router, join},
+    {"cut router from edges", {2, 3}, false, false, 500, 15000, cut_router_off, join_router},
+    {"cut routers", {2, 3}, false, true, 500, 12000, cut_routers, join},
+    {"cut router from Redis", {2, 3}, false, true, 500, 15000, cut_router_redis, join_router_redis},
+    {"drop players", {5, 3}, false, false, 10, 10, drop_players, nothing},
+    {"break links", {4, 4}, false, false, 10, 10, break_links, nothing},
+    {"slow down", {3, 1}, false, false, 1000, 10000, slow_down, speed_up},
+    {"kill a shard", {2, 2}, true, false, 300, 6000, kill_shard, start_shard},
+    {"drain edge", {6, 4}, false, false, 10, 4000, sim_begin_drain, start_again, sim_still_drains},
+    {"rolling restart", {2, 1}, false, false, 10, 10, sim_begin_rolling, nothing, sim_still_rolling},
+    {"stop router", {2, 3}, false, true, 10, 4000, sim_begin_router_stop, start_again, sim_still_drains},
+    {"manual failover", {3, 3}, true, false, 5500, 6000, sim_begin_failover, nothing},
+    {"move slots", {3, 2}, true, false, 10, 10, sim_begin_slots, nothing, sim_still_slots},
+    {"cut two regions", {0, 14}, false, true, 500, 20000, sim_begin_far_cut, sim_end_far_cut},
+    {"cut two regions one way", {0, 8}, false, true, 500, 20000, sim_begin_far_one_way, sim_end_far_cut},
+    {"cut a region from the world", {0, 7}, false, true, 500, 20000, sim_begin_far_alone, sim_end_far_cut},
+    {"cut two routers of two regions", {0, 5}, false, true, 500, 20000, sim_begin_far_routers, sim_end_far_cut},
+    {"a leader sleeps", {0, 8}, false, true, 3600, 14000, sim_begin_leader_sleeps, go_on},
+    {"a leader dies", {0, 10}, false, true, 300, 14000, sim_begin_leader_dies, start_again},
+    {"a region dies", {0, 6}, true, false, 2000, 40000, sim_begin_region_dies, sim_end_region_dies},
 };
 
 static const struct fault *draw(void)
@@ -365,6 +365,7 @@ static void on_end(void *ctx, uint64_t arg)
     sim_trace("end of fault: %s (%s)", r->fault->name, r->at->name);
     r->fault->end(r);
     faults.active--;
+    r->at->troubles -= !r->fault->quiet;
     if (r->fault->redis) {
         faults.redis_active[r->at->index] = false;
         sim_cluster_wake(r->at->redis);
@@ -390,6 +391,7 @@ static void on_next(void *ctx, uint64_t arg)
         faults.left--;
         faults.done++;
         faults.active++;
+        r->at->troubles += !f->quiet;
         if (f->redis) {
             faults.redis_active[r->at->index] = true;
             sim_cluster_wake(r->at->redis);

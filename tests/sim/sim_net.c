@@ -380,6 +380,11 @@ void sim_net_slow(struct sim_proc *a, struct sim_proc *b, uint32_t extra_us)
     net.extra_us[a->index][b->index] = net.extra_us[b->index][a->index] = extra_us;
 }
 
+uint32_t sim_net_ms(const struct sim_proc *a, const struct sim_proc *b)
+{
+    return net.base_us[a->index][b->index] / 500;
+}
+
 void sim_net_distance(struct sim_proc *a, struct sim_proc *b, uint32_t us)
 {
     net.base_us[a->index][b->index] = net.base_us[b->index][a->index] = us;

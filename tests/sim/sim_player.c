@@ -12,7 +12,7 @@
 
 #include "tests/sim/sim_player_private.h"
 
-enum { SILENCE_MS = 10000 };
+enum { SILENCE_MS = 10000, MAILS = 10 /* a player writes; where there are other regions */ };
 
 struct sim_everybody sim_everybody;
 
@@ -125,6 +125,7 @@ static void arrive(unsigned i, struct sim_region *at, unsigned devices, unsigned
     p->at = at;
     p->devices = devices;
     p->games_left = games;
+    p->mails_left = MAILS;
     for (unsigned k = 0; k < p->devices; k++) {
         struct device *d = &p->device[k];
         d->player = p;
@@ -144,6 +145,7 @@ static void init(unsigned players)
 void sim_players_init(unsigned players, unsigned games_each)
 {
     init(players * sim_region_count);
+    sim_everybody.each = players;
     sim_everybody.absences = sim_chance(60) ? sim_below(8) : 0;
     for (unsigned i = 0; i < sim_everybody.count; i++)
         arrive(i, &sim_regions[i / players], sim_chance(20) ? 2 : 1, games_each, sim_between(1500, 6000));
@@ -178,7 +180,7 @@ void sim_players_finish(void)
 bool sim_players_done(void)
 {
     for (unsigned i = 0; i < sim_everybody.count; i++)
-        if (sim_everybody.player[i].game[0] || sim_everybody.player[i].ticket[0] ||
+        if (sim_everybody.player[i].game[0] || sim_everybody.player[i].ticket[0] || sim_everybody.player[i].mail[0] ||
             (!sim_everybody.finishing && sim_everybody.player[i].games_left > 0))
             return false;
     return true;
@@ -190,8 +192,8 @@ void sim_players_explain(char *out, size_t bytes)
     for (unsigned i = 0; i < sim_everybody.count; i++) {
         struct player *p = &sim_everybody.player[i];
         size_t n = strlen(out);
-        if (p->game[0] || p->ticket[0])
-            snprintf(out + n, bytes - n, " %s: game %s ticket %s move %s;", p->user, p->game, p->ticket, p->move);
+        if (p->game[0] || p->ticket[0] || p->mail[0])
+            snprintf(out + n, bytes - n, " %s: game %s ticket %s move %s message %s;", p->user, p->game, p->ticket, p->move, p->mail);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sim_player_private.h - what the parts of a player share: sim_player.c (who there is, and their connections), sim_player_talk.c (what is
- * said and heard), sim_player_think.c (what they decide). */
+ * said and heard), sim_player_mail.c (messages to each other), sim_player_think.c (what they decide). */
 #pragma once
 
 #include "meridian/client/v1/client.pb-c.h"
@@ -29,7 +29,8 @@ struct device {
     bool proto;
     unsigned edge;
     uint64_t next_ms, heard_ms, pinged_ms;
-    uint64_t told_us; /* first word of the game in `view` over this connection; 0: none yet */
+    uint64_t ready_ms; /* since when */
+    uint64_t told_us;  /* first word of the game in `view` over this connection; 0: none yet */
     char session[SIM_PLAYER_ID], old_session[SIM_PLAYER_ID];
     uint64_t epoch, offset, old_epoch, old_offset, lost_ms;
     bool had_session;
@@ -50,12 +51,17 @@ struct player {
     char last_move[48];
     uint32_t move_card, last_card;
     uint64_t sent_ms, hold_ms, away_ms; /* away: does not dial before */
+    uint64_t moved_ms;                  /* when the move under way was sent first */
+    bool asked_far;                     /* he has asked once for a game that needs other regions */
+    char mail[48];                      /* under way; "": none */
+    unsigned mail_to, mails, mails_left;
+    uint64_t mail_again_ms, inbox, rest_ms; /* inbox: what he has, without a gap; rest: when he last asked for what is behind */
 };
 
 struct sim_everybody {
     struct player *player;
-    bool crowd;               /* who has played enough sits still */
-    unsigned count, absences; /* absences: in a thousand thoughts */
+    bool crowd;                     /* who has played enough sits still */
+    unsigned count, each, absences; /* each: in a region; absences: in a thousand thoughts */
     bool finishing;
 };
 extern struct sim_everybody sim_everybody;
@@ -69,6 +75,8 @@ void sim_device_look_after(struct device *d);
 
 /* --- sim_player_talk.c --------------------------------------------------------------------------------------------------------------- */
 
+/* body: of this kind. */
+void sim_say(struct device *d, CM(ClientMessage__BodyCase) kind, void *body);
 void sim_say_find(struct device *d);
 void sim_say_move(struct device *d, const char *id, uint32_t card);
 void sim_say_get_game(struct device *d);
@@ -76,6 +84,16 @@ void sim_say_leave(struct device *d);
 void sim_say_cancel(struct device *d);
 void sim_say_ping(struct device *d);
 void sim_player_hear(struct device *d, const Meridian__Client__V1__ServerMessage *m);
+
+/* --- sim_player_mail.c --------------------------------------------------------------------------------------------------------------- */
+
+/* Now and then, while he is connected. */
+void sim_player_writes(struct device *d);
+void sim_player_gets(struct device *d, const CM(DirectMessage) * m);
+void sim_player_undelivered(struct device *d, const CM(MessageUndelivered) * m);
+void sim_player_accepted(struct device *d, const CM(MessageOk) * m);
+/* true: it was about a message of his or about presence, and he tries again. */
+bool sim_player_mail_failed(struct device *d, const CM(Error) * e);
 
 /* --- sim_player_think.c -------------------------------------------------------------------------------------------------------------- */
 

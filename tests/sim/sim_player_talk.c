@@ -15,7 +15,7 @@
 /* --- sending -----------------------------------------------------------------------------------------------------------------------------
  */
 
-static void say(struct device *d, CM(ClientMessage__BodyCase) kind, void *body)
+void sim_say(struct device *d, CM(ClientMessage__BodyCase) kind, void *body)
 {
     CM(ClientMessage) m = MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__INIT;
     struct mer_buf b;
@@ -40,13 +40,39 @@ static void send_resume(struct device *d)
     r.epoch = d->old_epoch;
     r.offset = d->old_offset;
     d->state = RESUMING;
-    say(d, TO(RESUME), &r);
+    sim_say(d, TO(RESUME), &r);
+}
+
+/* A board that one player in each region wants, and no bots. */
+static void want_far(const struct player *p, CM(FindMatch) * f)
+{
+    static const struct {
+        unsigned rows, cols, players;
+    } boards[] = {{2, 3, 2}, {3, 2, 2}, {4, 2, 2}, {2, 2, 3}, {3, 4, 2}, {4, 3, 3}};
+    size_t i = (size_t)(p - sim_everybody.player) % sim_everybody.each % MER_COUNT(boards);
+    f->players = boards[i].players;
+    f->rows = boards[i].rows;
+    f->cols = boards[i].cols;
+    f->bots = MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE;
+}
+
+/* What he has measured to each region, a little different each time. */
+static void measure(const struct player *p, CM(FindMatch) * f, CM(FindMatch__LatencyMsEntry) * entry)
+{
+    for (unsigned k = 0; k < sim_region_count; k++) {
+        entry[k] = (CM(FindMatch__LatencyMsEntry))MERIDIAN__CLIENT__V1__FIND_MATCH__LATENCY_MS_ENTRY__INIT;
+        entry[k].key = sim_regions[k].name;
+        entry[k].has_value = true;
+        entry[k].value = sim_net_ms(p->at->players, sim_regions[k].players) + sim_below(15);
+        f->latency_ms[f->n_latency_ms++] = &entry[k];
+    }
 }
 
 void sim_say_find(struct device *d)
 {
     struct player *p = d->player;
     CM(FindMatch) f = MERIDIAN__CLIENT__V1__FIND_MATCH__INIT;
+    CM(FindMatch__LatencyMsEntry) entry[SIM_REGIONS], *entries[SIM_REGIONS];
     unsigned kind = sim_below(10);
     f.game = (char *)"memory";
     f.has_players = f.has_rows = f.has_cols = f.has_bots = true;
@@ -54,9 +80,16 @@ void sim_say_find(struct device *d)
     f.rows = 2;
     f.cols = sim_chance(50) ? 4 : 5;
     f.bots = kind < 2 ? MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW : MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL;
+    if (sim_region_count > 1 && (!p->asked_far || sim_chance(50)))
+        want_far(p, &f);
+    if (sim_region_count > 1 && sim_chance(50)) {
+        f.latency_ms = entries;
+        measure(p, &f, entry);
+    }
+    p->asked_far = true;
     p->found_ms = sim_now_ms();
-    sim_trace("%s.%s finds a match", p->user, d->name);
-    say(d, TO(FIND_MATCH), &f);
+    sim_trace("%s.%s finds a match: %u x %u for %u", p->user, d->name, f.rows, f.cols, f.players);
+    sim_say(d, TO(FIND_MATCH), &f);
 }
 
 void sim_say_move(struct device *d, const char *id, uint32_t card)
@@ -70,7 +103,7 @@ void sim_say_move(struct device *d, const char *id, uint32_t card)
     m.action_case = MERIDIAN__CLIENT__V1__MOVE__ACTION_FLIP;
     m.flip = &f;
     sim_trace("%s.%s move %s card %u in %s at edge%u", p->user, d->name, id, card, p->game, d->edge);
-    say(d, TO(MOVE), &m);
+    sim_say(d, TO(MOVE), &m);
 }
 
 void sim_say_get_game(struct device *d)
@@ -78,7 +111,7 @@ void sim_say_get_game(struct device *d)
     CM(GetGame) g = MERIDIAN__CLIENT__V1__GET_GAME__INIT;
     g.game_id = d->player->game;
     d->view.waiting = true;
-    say(d, TO(GET_GAME), &g);
+    sim_say(d, TO(GET_GAME), &g);
 }
 
 void sim_say_leave(struct device *d)
@@ -86,7 +119,7 @@ void sim_say_leave(struct device *d)
     CM(LeaveGame) l = MERIDIAN__CLIENT__V1__LEAVE_GAME__INIT;
     l.game_id = d->player->game;
     sim_trace("%s leaves %s", d->player->user, d->player->game);
-    say(d, TO(LEAVE_GAME), &l);
+    sim_say(d, TO(LEAVE_GAME), &l);
 }
 
 void sim_say_cancel(struct device *d)
@@ -94,13 +127,13 @@ void sim_say_cancel(struct device *d)
     CM(CancelMatch) c = MERIDIAN__CLIENT__V1__CANCEL_MATCH__INIT;
     c.ticket_id = d->player->ticket;
     sim_trace("%s cancels %s", d->player->user, d->player->ticket);
-    say(d, TO(CANCEL_MATCH), &c);
+    sim_say(d, TO(CANCEL_MATCH), &c);
 }
 
 void sim_say_ping(struct device *d)
 {
     CM(Ping) ping = MERIDIAN__CLIENT__V1__PING__INIT;
-    say(d, TO(PING), &ping);
+    sim_say(d, TO(PING), &ping);
 }
 
 /* --- receiving ---------------------------------------------------------------------------------------------------------------------------
@@ -139,6 +172,7 @@ static void on_connected(struct device *d, const CM(Connected) * c)
     d->epoch = c->epoch;
     d->offset = replayed ? d->old_offset : c->offset;
     d->state = READY;
+    d->ready_ms = sim_now_ms();
     d->told_us = 0;
     d->player->sent_ms = 0; /* what was not answered is sent again at once */
     if (first && d->had_session && sim_chance(80))
@@ -230,6 +264,8 @@ static void on_error(struct device *d, const CM(Error) * e)
     struct player *p = d->player;
     bool mine = e->re && p->move[0] && strcmp(e->re, p->move) == 0;
     sim_trace("%s.%s error %d re %s: %s", p->user, d->name, e->code, e->re ? e->re : "", e->message);
+    if (sim_player_mail_failed(d, e))
+        return;
     switch (e->code) {
     case CODE(TRY_AGAIN):
     case CODE(RATE_LIMITED):
@@ -267,7 +303,7 @@ static void on_error(struct device *d, const CM(Error) * e)
 static bool is_numbered(CM(ServerMessage__BodyCase) kind)
 {
     return kind != FROM(CONNECTED) && kind != FROM(PONG) && kind != FROM(ERROR) && kind != FROM(MOVE_OK) && kind != FROM(BATCH) &&
-           kind != FROM(SERVER_MAINTENANCE);
+           kind != FROM(SERVER_MAINTENANCE) && kind != FROM(MESSAGE_OK) && kind != FROM(PRESENCE);
 }
 
 void sim_player_hear(struct device *d, const CM(ServerMessage) * m)
@@ -340,8 +376,20 @@ void sim_player_hear(struct device *d, const CM(ServerMessage) * m)
         break;
     case FROM(MOVE_OK):
         sim_check_acked(p->user, m->move_ok->game_id, m->move_ok->move_id, m->move_ok->version);
-        if (strcmp(m->move_ok->move_id, p->move) == 0)
+        if (strcmp(m->move_ok->move_id, p->move) == 0) {
+            if (d->ready_ms < p->moved_ms)
+                sim_check_pace(p->at, m->move_ok->game_id, p->moved_ms);
             move_over(p);
+        }
+        break;
+    case FROM(MESSAGE):
+        sim_player_gets(d, m->message);
+        break;
+    case FROM(MESSAGE_UNDELIVERED):
+        sim_player_undelivered(d, m->message_undelivered);
+        break;
+    case FROM(MESSAGE_OK):
+        sim_player_accepted(d, m->message_ok);
         break;
     case FROM(ERROR):
         on_error(d, m->error);

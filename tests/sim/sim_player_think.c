@@ -13,6 +13,7 @@ enum {
     STILL_MAX_MS = 40000,
     ANSWER_MS = 4000, /* then the move is sent again */
     FIND_MS = 4000,
+    TICKET_MS = 90000, /* with other regions a player is more patient: some wait until theirs can be seen again */
     KERNEL_MS = 10000, /* TCP_USER_TIMEOUT */
     MOMENT_MS = 60,
 };
@@ -84,7 +85,7 @@ static void play(struct player *p, struct device *d)
     p->move_card = choose(p, v);
     snprintf(p->move, sizeof(p->move), "%s-%u", p->user, ++p->moves);
     sim_check_sent(p->user, p->game, p->move, p->move_card);
-    p->sent_ms = sim_now_ms();
+    p->sent_ms = p->moved_ms = sim_now_ms();
     sim_say_move(d, p->move, p->move_card);
     if (sim_chance(15))
         sim_say_move(d, p->move, p->move_card);
@@ -98,7 +99,7 @@ static void seek(struct player *p, struct device *d)
         sim_say_cancel(d);
     } else if (!p->ticket[0] && !sim_everybody.finishing && p->games_left > 0 && now - p->found_ms >= FIND_MS)
         sim_say_find(d);
-    else if (p->ticket[0] && now - p->ticket_ms > 30000) { /* does anybody still know of it? */
+    else if (p->ticket[0] && now - p->ticket_ms > (sim_region_count > 1 ? TICKET_MS : 30000)) { /* does anybody still know of it? */
         p->ticket[0] = 0;
         if (sim_everybody.finishing) {
             p->found_ms = now;
@@ -168,6 +169,8 @@ void sim_player_think(void *player, uint64_t arg)
             play(p, d);
         else
             seek(p, d);
+        if (sim_region_count > 1 && d->end)
+            sim_player_writes(d);
         if (p->game[0] && !sim_everybody.finishing && sim_below(1000) < sim_everybody.absences)
             go_away(p);
         if (sim_below(1000) < 4 && d->end) {
