@@ -3,6 +3,7 @@
 #   keys/ tls/      made once, kept by down            run/   pids, options, unix sockets; gone after down
 #   config/         one YAML file a process            log/   one file a process, of the last run
 #   redis/          the cluster's (infra/local/redis-cluster)
+#   observe/        Prometheus and Alertmanager (up --observe), gone after down
 #   regions/ dns/   of several regions: each one's own state folder; geo-DNS
 #   endpoints.json  for whoever wants to connect (PROTOCOL.md, "The local footprint")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -18,6 +19,7 @@ edge_count=2
 router_count=2
 replica_count=2
 tls=0
+observe=0
 binaries=
 edge_sets=()
 router_sets=()

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules as data: every alert fires on the series that mean it and not just below (promtool), has words, a page and a route (amtool), and
+// R36's thresholds are those of the requirements. Without promtool and amtool (infra/local/install test) these tests are skipped, loudly.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { cases } from "./cases.mjs";
+import { alertsOf, excerpt, folder, groups, pages, root } from "./rules.mjs";
+
+const has = (program) => spawnSync(program, ["--version"]).status === 0;
+const missing = ["promtool", "amtool"].filter((program) => !has(program));
+const skip = missing.length > 0 && `${missing.join(" and ")} missing: infra/local/install test brings them`;
+if (skip) console.error(`SKIPPED: ${skip}`);
+const work = mkdtempSync(path.join(os.tmpdir(), "rules"));
+after(() => rmSync(work, { recursive: true, force: true }));
+
+function tool(program, ...options) {
+    const done = spawnSync(program, options, { encoding: "utf8", cwd: work });
+    return { code: done.status, said: done.stdout + done.stderr };
+}
+const seriesText = (metric, labels) => `${metric}{${Object.entries(labels).map(([k, v]) => `${k}=${JSON.stringify(v)}`).join(", ")}}`;
+
+// One test of promtool, which reads JSON as the YAML it is: is ALERTS of this alert in the state firing at that time, and with which labels?
+function unit(name, labels, at, series, fires) {
+    const alert = { alertname: name, alertstate: "firing" };
+    return {
+        name: `${name} ${fires ? "fires" : "stays silent just below"}`,
+        interval: "15s",
+        input_series: series.map((one) => ({ series: seriesText(one.metric, one.labels), values: one.values.replace(/(^| )([\d.]+)x/g, "$1$2+0x") })),
+        promql_expr_test: [{
+            expr: seriesText("ALERTS", alert),
+            eval_time: at,
+            exp_samples: fires ? [{ labels: seriesText("ALERTS", { ...alert, ...labels }), value: 1 }] : [],
+        }],
+    };
+}
+// [[alert, [unit, ...]], ...]: each alert with the rules it needs and no others, which is 50 times as fast as all rules for each.
+function promtool(all) {
+    const files = all.map(([name, tests]) => {
+        writeFileSync(path.join(work, `${name}.rules.yml`), excerpt(name));
+        writeFileSync(path.join(work, `${name}.yml`), JSON.stringify({ rule_files: [`${name}.rules.yml`], evaluation_interval: "15s", tests }));
+        return `${name}.yml`;
+    });
+    return tool("promtool", "test", "rules", ...files);
+}
+
+describe("rules", { skip }, () => {
+    const alerts = alertsOf(groups());
+    const severity = Object.fromEntries(alerts.map((alert) => [alert.name, alert.severity]));
+
+    test("Prometheus takes them, and its configuration", () => {
+        const config = spawnSync("promtool", ["check", "config", "prometheus.yml"], { encoding: "utf8", cwd: folder });
+        assert.equal(config.status, 0, config.stderr);
+        assert.equal(spawnSync("promtool", ["check", "config", "--agent", "agent.yml"], { encoding: "utf8", cwd: folder }).status, 0);
+    });
+
+    test("every alert has a case", () => {
+        assert.deepEqual(alerts.map((alert) => alert.name).sort(), cases.map(([name]) => name).sort());
+    });
+
+    test("every alert fires, and none just below", () => {
+        const { code, said } = promtool(cases.map(([name, labels, at, fire, quiet]) => {
+            const all = { severity: severity[name], ...labels };
+            return [name, [unit(name, all, at, fire, true), ...(quiet ? [unit(name, all, at, quiet, false)] : [])]];
+        }));
+        assert.equal(code, 0, said);
+    });
+
+    test("a case that does not hold is told", () => {
+        const [name, labels, at, , quiet] = cases[0];
+        const { code, said } = promtool([[name, [unit(name, { severity: severity[name], ...labels }, at, quiet, true)]]]);
+        assert.notEqual(code, 0);
+        assert.match(said, /HostConnectionsHigh/);
+    });
+
+    test("R36's thresholds, word for word", () => {
+        const r36 = {
+            HostConnectionsHigh: /> 600000$/, ThunderingHerd: /:rate1m > 10000$/, HeartbeatFailures: /> 0\.01$/, MoveLatencyHigh: /:p99 > 2$/,
+            MemoryHigh: /> 0\.85$/, DescriptorsHigh: /> 800000$/, ReconnectionSlow: /:mean5m > 30$/,
+        };
+        for (const [name, threshold] of Object.entries(r36)) assert.match(alerts.find((alert) => alert.name === name).expr, threshold, name);
+    });
+
+    test("every alert has words and a page, and every page an alert", () => {
+        const headings = ["Meaning", "Impact", "Verify", "Do now", "Diagnose", "Undo", "Escalate", "After"];
+        for (const alert of alerts) {
+            assert.ok(["page", "ticket", "watchdog"].includes(alert.severity), alert.name);
+            for (const text of [alert.summary, alert.description]) assert.ok(text?.length > 10 && text.length < 160, `${alert.name}: ${text}`);
+            assert.equal(alert.runbook, `runbooks/alerts/${alert.name}.md`);
+            const page = readFileSync(path.join(root, alert.runbook), "utf8");
+            assert.match(page, new RegExp(`^# ${alert.name}\n`));
+            assert.deepEqual([...page.matchAll(/^## (.*)$/gm)].map((match) => match[1]), headings, alert.name);
+            assert.ok(page.split("\n").indexOf("## Do now") < 25, `${alert.name}: what to do is not on the first screen`);
+        }
+        assert.deepEqual(pages(), alerts.map((alert) => alert.name).sort());
+    });
+
+    test("agents scrape what Prometheus scrapes", () => {
+        const scrape = (file) => readFileSync(path.join(folder, file), "utf8").split(/^scrape_configs:\n/m)[1];
+        assert.equal(scrape("agent.yml"), scrape("prometheus.yml"));
+    });
+
+    test("Alertmanager sends each severity where it belongs", () => {
+        const config = path.join(folder, "alertmanager.yml");
+        assert.equal(tool("amtool", "check-config", config).code, 0);
+        const receiver = { page: "pager", ticket: "tickets", watchdog: "watchdog" };
+        for (const one of [alerts.find((a) => a.severity === "page"), alerts.find((a) => a.severity === "ticket"), alerts.find((a) => a.name === "Watchdog")]) {
+            const { code, said } = tool("amtool", "config", "routes", "test", `--config.file=${config}`, `alertname=${one.name}`, `severity=${one.severity}`, "region=eu");
+            assert.equal(code, 0, said);
+            assert.equal(said.split("\n")[0], receiver[one.severity], one.name);
+        }
+    });
+
+    test("what silences others, and what is silenced, exists", () => {
+        const text = readFileSync(path.join(folder, "alertmanager.yml"), "utf8");
+        const named = [...text.matchAll(/alertname =~? "?([A-Za-z|]+)/g)].flatMap((match) => match[1].split("|"));
+        assert.ok(named.length > 10);
+        for (const name of named) assert.ok(severity[name], `${name} is no alert`);
+    });
+});
