@@ -423,6 +423,23 @@ const struct mer_link_peer *mer_link_peer(const struct mer_link *l)
     return l->state == LINK_UP ? &l->peer : NULL;
 }
 
+void mer_link_who(const struct mer_link *l, char *out, size_t size)
+{
+    char name[65] = "";
+    uint32_t uid;
+    X509 *cert = l->stream != NULL ? mer_stream_peer_cert(l->stream) : NULL;
+    out[0] = '\0';
+    if (cert != NULL) {
+        X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name, sizeof name);
+        for (char *c = name; *c != '\0'; c++)
+            *c = *c < ' ' || *c > '~' ? '?' : *c; /* only our own authority signs, but it goes into logs and terminals */
+        snprintf(out, size, "certificate %s", name);
+        X509_free(cert);
+    } else if (l->stream != NULL && mer_stream_peer_uid(l->stream, &uid)) {
+        snprintf(out, size, "uid %u", uid);
+    }
+}
+
 size_t mer_link_queued(const struct mer_link *l)
 {
     return l->state == LINK_UP ? l->waiting.len + mer_stream_unsent(l->stream) : 0;

@@ -370,6 +370,17 @@ const char *mer_stream_peer(const struct mer_stream *s)
     return s->host;
 }
 
+bool mer_stream_peer_uid(const struct mer_stream *s, uint32_t *uid)
+{
+    struct ucred who;
+    socklen_t len = sizeof(who);
+    uv_os_fd_t fd;
+    if (!s->is_unix || uv_fileno(&s->h.handle, &fd) != 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+        return false;
+    *uid = who.uid;
+    return true;
+}
+
 void mer_stream_set_ctx(struct mer_stream *s, const struct mer_stream_cbs *cbs, void *ctx)
 {
     s->cbs = cbs;

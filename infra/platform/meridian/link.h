@@ -90,6 +90,9 @@ bool mer_link_absent(const struct mer_link *l);
 void *mer_link_user(const struct mer_link *l);
 void mer_link_set_user(struct mer_link *l, void *user);
 const struct mer_link_peer *mer_link_peer(const struct mer_link *l); /* NULL when not up */
+/* Who is at the other end, by what he cannot choose himself, as text: "certificate NAME" (the subject's common name), "uid N" of who
+ * connected to a unix socket, "" for neither. Printable ASCII, cut at size. */
+void mer_link_who(const struct mer_link *l, char *out, size_t size);
 /* Bytes that wait for credit or for the kernel; 0 when not up. */
 size_t mer_link_queued(const struct mer_link *l);
 /* Round trip, smoothed, asked once a second on links between regions; 0: not known (yet). */

@@ -46,6 +46,8 @@ void mer_stream_reset(struct mer_stream *s);
 X509 *mer_stream_peer_cert(const struct mer_stream *s);
 /* The address of who connected to us, or that was dialled, for logs; never NULL. */
 const char *mer_stream_peer(const struct mer_stream *s);
+/* Who connected to our unix socket, by the kernel's word; false: it is none, or not known. */
+bool mer_stream_peer_uid(const struct mer_stream *s, uint32_t *uid);
 /* For callers that set their own context after accept. */
 void mer_stream_set_ctx(struct mer_stream *s, const struct mer_stream_cbs *cbs, void *ctx);
 
