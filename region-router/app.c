@@ -263,6 +263,7 @@ enum mer_err router_app_create(struct router_app **out, struct router_config *co
     mer_metrics_add_process(&app->metrics, &app->loop);
     router_edges_init(&app->edges, app);
     router_region_report_init(&app->region_report, app);
+    router_region_life_init(&app->region_life, app);
     router__lead_init(app);
     router_claimer_init(&app->claimer, app);
     enum mer_err err = create_parts(app, msg);
@@ -295,6 +296,7 @@ void router_app_destroy(struct router_app *app)
     mer_redis_destroy(app->redis);
     router__lead_stop(app);
     router_region_report_deinit(&app->region_report);
+    router_region_life_deinit(&app->region_life);
     router_newsroom_deinit(&app->newsroom);
     router_edges_close(&app->edges);
     router_control_destroy(app->control);

@@ -16,6 +16,7 @@
 #include "region-router/match.h"
 #include "region-router/mesh.h"
 #include "region-router/news_shell.h"
+#include "region-router/region_life.h"
 #include "region-router/region_report.h"
 #include "region-router/relay_shell.h"
 #include "region-router/standby.h"
@@ -41,6 +42,7 @@ struct router_app {
     struct router_claimer claimer;
     struct router_edges edges;
     struct router_region_report region_report;
+    struct router_region_life region_life;
     struct router_newsroom newsroom;
     struct mer_link *to_leader; /* dialled to the holder of the lease; NULL: none, or we are it */
     char leader[ROUTER_HOLDER_BYTES];

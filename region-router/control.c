@@ -13,6 +13,10 @@ static const struct mer_metric_def metrics[ROUTER_CONTROL_COUNT] = {
     [ROUTER_CONTROL_ASKED] = {"meridian_router_control_asks_total", "questions and orders of operators"},
     [ROUTER_CONTROL_BAD] = {"meridian_router_control_bad_messages_total", "control links closed because of a message that is none"},
     [ROUTER_CONTROL_REFUSED] = {"meridian_router_control_refused_total", "asks of operators that were not answered with OK"},
+    [ROUTER_CONTROL_DONE] = {"meridian_router_control_orders_total", "orders of operators, by what became of them", MER_COUNTER,
+                             "how=\"done\""},
+    [ROUTER_CONTROL_FAILED] = {"meridian_router_control_orders_total", "orders of operators, by what became of them", MER_COUNTER,
+                               "how=\"failed\""},
 };
 
 void router__control_answer(struct router_control *c, struct mer_link *l, CV1(Answer) * answer)
@@ -63,8 +67,24 @@ static void take(struct router_control *c, struct mer_link *l, const CV1(Ask) * 
     case ASK(GAME):
         router__control_store_ask(c, l, ask->id, true, ask->game->game_id);
         break;
+    case ASK(REGIONS):
+        router__control_tell_regions(c, l, ask);
+        break;
+    case ASK(OUTBOX):
+        router__control_tell_outbox(c, l, ask);
+        break;
+    case ASK(JOURNAL):
+        router__control_store_journal(c, l, ask->id);
+        break;
+    case ASK(GEO):
+    case ASK(GEO_OVERRIDE):
+        router__control_say(c, l, ask->id, CODE(INVALID), "that is for a geo agent, and this is a router");
+        break;
     case ASK(DRAIN_EDGE):
-        router__control_drain_edge(c, l, ask);
+    case ASK(UNDRAIN_EDGE):
+    case ASK(DRAIN_REGION):
+    case ASK(UNDRAIN_REGION):
+        router__control_order(c, l, ask);
         break;
     default:
         router__control_say(c, l, ask->id, CODE(INVALID), "this router does not know such a question: it is older than the one who asks");
@@ -104,6 +124,7 @@ static void on_down(void *ctx, struct mer_link *l, const char *why)
         return;
     }
     router__control_store_gone(c, l);
+    router__control_orders_gone(c, l);
 }
 
 static const struct mer_link_cbs cbs = {on_up, on_message, on_down};
@@ -126,6 +147,7 @@ enum mer_err router_control_create(struct router_control **out, struct router_ap
     c->app = app;
     c->scratch = mer_xmalloc(MER_LINK_PAYLOAD_MAX);
     mer_list_init(&c->waiting);
+    mer_list_init(&c->orders);
     mer_metrics_add(&app->metrics, &c->set, metrics, ROUTER_CONTROL_COUNT, c->values);
     struct mer_links_conf lc = {.loop = &app->loop,
                                 .log = &app->log,
@@ -155,6 +177,7 @@ void router_control_destroy(struct router_control *c)
 {
     if (c == NULL)
         return;
+    router__control_orders_drop(c);
     if (c->links != NULL)
         mer_links_destroy(c->links);
     mer_metrics_remove(&c->set);

@@ -2,7 +2,7 @@
  * control_ask.c - see control_ask.h. Operators are known, what they paste is not: every text is bounded here, once. */
 #include "region-router/control_ask.h"
 
-#include <string.h>
+#include "region-router/region_drain.h"
 
 #define CV1(x) Meridian__Control__V1__##x
 #define ASK(x) MERIDIAN__CONTROL__V1__ASK__BODY_##x
@@ -16,19 +16,56 @@ CV1(ControlMessage) * router_ask_read(const void *payload, size_t len)
     return NULL;
 }
 
-static bool changes(const CV1(Ask) * ask)
+bool router_ask_changes(const CV1(Ask) * ask)
 {
-    return ask->body_case == ASK(DRAIN_EDGE);
+    return ask->body_case == ASK(DRAIN_EDGE) || ask->body_case == ASK(UNDRAIN_EDGE) || ask->body_case == ASK(DRAIN_REGION) ||
+           ask->body_case == ASK(UNDRAIN_REGION);
+}
+
+const char *router_ask_target(const CV1(Ask) * ask)
+{
+    switch (ask->body_case) {
+    case ASK(DRAIN_EDGE):
+        return ask->drain_edge->edge;
+    case ASK(UNDRAIN_EDGE):
+        return ask->undrain_edge->edge;
+    case ASK(DRAIN_REGION):
+        return ask->drain_region->region;
+    case ASK(UNDRAIN_REGION):
+        return ask->undrain_region->region;
+    default:
+        return NULL;
+    }
+}
+
+const char *router_ask_what(const CV1(Ask) * ask)
+{
+    switch (ask->body_case) {
+    case ASK(DRAIN_EDGE):
+        return "drain edge";
+    case ASK(UNDRAIN_EDGE):
+        return "undrain edge";
+    case ASK(DRAIN_REGION):
+        return "drain region";
+    case ASK(UNDRAIN_REGION):
+        return "undrain region";
+    default:
+        return "ask";
+    }
 }
 
 const char *router_ask_objection(const CV1(Ask) * ask)
 {
-    size_t by = strlen(ask->by);
-    if (by == 0 || by > ROUTER_ASK_BY_MAX)
-        return "say who asks: 1 to 64 bytes";
-    if (ask->reason != NULL && strlen(ask->reason) > ROUTER_ASK_REASON_MAX)
-        return "a reason has at most 255 bytes";
-    if (changes(ask) && (ask->reason == NULL || ask->reason[0] == 0))
+    const char *target = router_ask_target(ask);
+    if (!router_text_is_clean(ask->by, ROUTER_ASK_BY_MAX))
+        return "say who asks: 1 to 64 bytes, no control characters";
+    if (ask->reason != NULL && ask->reason[0] != 0 && !router_text_is_clean(ask->reason, ROUTER_ASK_REASON_MAX))
+        return "a reason has at most 255 bytes and no control characters";
+    if (router_ask_changes(ask) && (ask->reason == NULL || ask->reason[0] == 0))
         return "what changes something needs a reason";
+    if (target != NULL && !router_text_is_clean(target, ROUTER_ASK_TARGET_MAX))
+        return "a name has 1 to 96 bytes and no control characters";
+    if (ask->body_case == ASK(DRAIN_REGION) && ask->drain_region->over_ms > ROUTER_DRAIN_OVER_MAX_MS)
+        return "a drain takes at most a day";
     return NULL;
 }

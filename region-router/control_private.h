@@ -13,13 +13,16 @@
 #define ANSWER(x) MERIDIAN__CONTROL__V1__ANSWER__BODY_##x
 #define CODE(x) MERIDIAN__CONTROL__V1__ANSWER_CODE__ANSWER_CODE_##x
 
-enum { ROUTER_CONTROL_ASKED, ROUTER_CONTROL_BAD, ROUTER_CONTROL_REFUSED, ROUTER_CONTROL_COUNT };
+enum { ROUTER_CONTROL_ASKED, ROUTER_CONTROL_BAD, ROUTER_CONTROL_REFUSED, ROUTER_CONTROL_DONE, ROUTER_CONTROL_FAILED, ROUTER_CONTROL_COUNT };
 
 struct router_control {
     struct router_app *app;
     struct mer_links *links;
     struct mer_list waiting; /* for Redis: control_store.c */
     uint32_t waiting_count;
+    struct mer_list orders; /* being done: control_order.c */
+    uint32_t order_count;
+    uint64_t journal_last; /* number that was given out, or seen */
     uint8_t *scratch;
     uint64_t values[ROUTER_CONTROL_COUNT];
     struct mer_metric_set set;
@@ -32,10 +35,16 @@ void router__control_say(struct router_control *c, struct mer_link *l, uint64_t 
 /* control_tell.c */
 void router__control_tell_router(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
 void router__control_tell_ticket(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
+void router__control_tell_regions(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
+void router__control_tell_outbox(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
 
 /* control_store.c: answered later, unless the link is gone by then. */
 void router__control_store_ask(struct router_control *c, struct mer_link *l, uint64_t id, bool game, const char *name);
 void router__control_store_gone(struct router_control *c, const struct mer_link *l);
 
-/* control_order.c */
-void router__control_drain_edge(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
+void router__control_store_journal(struct router_control *c, struct mer_link *l, uint64_t id);
+
+/* control_order.c: `ask` changes something (router_ask_changes). Answered when it is done, or refused. */
+void router__control_order(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
+void router__control_orders_gone(struct router_control *c, const struct mer_link *l);
+void router__control_orders_drop(struct router_control *c);

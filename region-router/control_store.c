@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * control_store.c - players and games, as Redis has them (control.h). Answered when Redis answered, unless the link went meanwhile. */
+ * control_store.c - players, games and the journal, as Redis has them (control.h). Answered when Redis answered, unless the link went
+ * meanwhile. */
 #include "region-router/control_private.h"
 
 #include <stdio.h>
@@ -8,6 +9,8 @@
 
 #include <meridian/mem.h>
 #include <meridian/shared_keys.h>
+
+#include "region-router/journal_shell.h"
 
 enum {
     DEVICES_MAX = 32, /* as many as the store keeps of a player */
@@ -137,6 +140,45 @@ void router__control_store_ask(struct router_control *c, struct mer_link *l, uin
     }
     bool bad = name[0] == 0 || strlen(name) > MER_KEY_ID_MAX;
     router__control_say(c, l, id, bad ? CODE(INVALID) : CODE(UNAVAILABLE), bad ? "an id has 1 to 256 bytes" : "too much waits for Redis");
+}
+
+/* ---- the journal ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_journal(void *ctx, enum mer_err err, struct router_journal_page *page)
+{
+    struct waiting *w = ctx;
+    CV1(JournalState) j = MERIDIAN__CONTROL__V1__JOURNAL_STATE__INIT;
+    CV1(Answer) a = MERIDIAN__CONTROL__V1__ANSWER__INIT;
+    j.n_entries = page->count;
+    j.entries = page->entry;
+    a.id = w->id;
+    a.code = CODE(OK);
+    a.body_case = ANSWER(JOURNAL);
+    a.journal = &j;
+    if (w->link != NULL && err == MER_OK)
+        router__control_answer(w->control, w->link, &a);
+    else if (w->link != NULL)
+        router__control_say(w->control, w->link, w->id, CODE(UNAVAILABLE), "Redis did not answer");
+    mer_list_remove(&w->node);
+    w->control->waiting_count--;
+    free(w);
+}
+
+void router__control_store_journal(struct router_control *c, struct mer_link *l, uint64_t id)
+{
+    struct waiting *w = c->waiting_count < WAITING_MAX ? mer_try_calloc(1, sizeof *w) : NULL;
+    if (w != NULL) {
+        *w = (struct waiting){.control = c, .link = l, .id = id};
+        mer_list_push_back(&c->waiting, &w->node);
+        c->waiting_count++;
+        if (router_journal_read(c->app, on_journal, w) == MER_OK)
+            return;
+        mer_list_remove(&w->node);
+        c->waiting_count--;
+        free(w);
+    }
+    router__control_say(c, l, id, CODE(UNAVAILABLE), "too much waits for Redis");
 }
 
 void router__control_store_gone(struct router_control *c, const struct mer_link *l)

@@ -58,13 +58,21 @@ static bool better(const struct router_regions *r, unsigned a, const struct cost
     return strcmp(r->region[a].name, r->region[b].name) < 0;
 }
 
+static bool all_at(struct router_ticket *const *t, unsigned count, unsigned region)
+{
+    unsigned n = 0;
+    while (n < count && t[n]->edge->region == region)
+        n++;
+    return n == count;
+}
+
 unsigned router_cross_host(const struct router_regions *r, struct router_ticket *const *t, unsigned count, uint64_t now_ms)
 {
     unsigned best = r->count;
     struct cost least = {0, 0};
     for (unsigned i = 0; i < r->count; i++) {
         struct cost c;
-        if ((i != 0 && !r->region[i].up) || !cost_of(t, count, i, now_ms, &c))
+        if ((i != 0 && !r->region[i].up) || (r->region[i].drained && !all_at(t, count, i)) || !cost_of(t, count, i, now_ms, &c))
             continue;
         if (best == r->count || better(r, i, &c, best, &least)) {
             best = i;

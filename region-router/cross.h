@@ -21,6 +21,7 @@ struct router_ticket;
 struct router_region {
     char name[ROUTER_REGION_BYTES];
     bool up;         /* its leader can be talked to */
+    bool drained;    /* it hosts nobody of other regions */
     uint16_t rtt_ms; /* from here; ROUTER_FAR: not known */
 };
 struct router_regions {
@@ -34,7 +35,8 @@ uint32_t router_cross_cap_ms(uint64_t waited_ms);
 uint16_t router_cross_latency(const struct router_ticket *t, unsigned region);
 /* May it be hosted there now? Its own region always may. */
 bool router_cross_accepts(const struct router_ticket *t, unsigned region, uint64_t now_ms);
-/* The region that hosts these tickets, by index; count: none may. Only regions that are up count. */
+/* The region that hosts these tickets, by index; count: none may. Only regions that are up count, and
+ * of those that are drained only who hosts nobody but its own. */
 unsigned router_cross_host(const struct router_regions *r, struct router_ticket *const *t, unsigned count, uint64_t now_ms);
 /* The regions with their bit, as "eu, asia"; cut off where it does not fit. Returns its length. */
 unsigned router_cross_names(const struct router_regions *r, uint32_t bits, char *out, unsigned size);

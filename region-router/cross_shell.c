@@ -254,13 +254,16 @@ static void on_release(void *ctx, const char *region, const RM(RegionMessage) * 
 
 /* ---- who is there -------------------------------------------------------------------------------------------------------------------- */
 
-static void look(struct router_crossing *x)
+void router_crossing_look(struct router_crossing *x)
 {
     size_t count;
+    x->regions.region[0].drained = x->app->region_life.drain.on;
     const struct router_mesh_region *mr = router_mesh_regions(x->app->mesh, &count);
     for (size_t i = 0; i < count && i + 1 < x->regions.count; i++) {
         uint32_t ms = (mr[i].rtt_us + 500) / 1000;
+        const struct router_news_region *news = router_news_of(&x->app->newsroom.news, mr[i].name);
         x->regions.region[i + 1].up = mr[i].up;
+        x->regions.region[i + 1].drained = news != NULL && news->stated && news->state.draining;
         x->regions.region[i + 1].rtt_ms = mr[i].rtt_us == 0 ? ROUTER_FAR : ms < ROUTER_FAR ? (uint16_t)ms : ROUTER_FAR - 1;
     }
 }
@@ -268,7 +271,7 @@ static void look(struct router_crossing *x)
 static void on_look(struct mer_timer *t)
 {
     struct router_crossing *x = MER_CONTAINER_OF(t, struct router_crossing, look);
-    look(x);
+    router_crossing_look(x);
     mer_loop_arm(&x->app->loop, &x->look, LOOK_MS);
 }
 
@@ -278,7 +281,7 @@ static void on_region(void *ctx, const char *region, bool up)
     unsigned i = router_cross_find(&x->regions, region, (unsigned)strlen(region));
     if (i == 0 || i >= x->regions.count)
         return;
-    look(x);
+    router_crossing_look(x);
     x->regions.region[i].up = up;
     if (!up && x->app->leading)
         router_match_region_lost(&x->app->matcher, &x->far[i], x->app->loop.now_ms);

@@ -36,6 +36,9 @@ struct router_crossing {
 MER_MUST_CHECK enum mer_err router_crossing_init(struct router_crossing *x, struct router_app *app, struct mer_msg *msg);
 void router_crossing_deinit(struct router_crossing *x);
 
+/* Regions came, went or are drained: looked at now instead of within a second. */
+void router_crossing_look(struct router_crossing *x);
+
 /* For the matcher's effects, where the ticket is another region's. */
 void router_crossing_offer(struct router_crossing *x, const struct router_ticket *t, const struct router_match *m, uint32_t deadline_ms);
 void router_crossing_release(struct router_crossing *x, const struct router_ticket *t, const struct router_match *m);

@@ -257,6 +257,9 @@ bool router__lead_message(struct router_app *app, struct router_edge *e, const I
     case BODY(OUTBOX_FILLED):
         router_relays_filled(app->relays, m->outbox_filled);
         return true;
+    case BODY(EDGE_UNDRAINED):
+        router_control_undrained(app->control, e, m->edge_undrained);
+        return true;
     case BODY(DRAIN_ASK):
         e->draining = true; /* its report may be a second away */
         take_drain(app, e);
@@ -310,6 +313,7 @@ void router__lead_start(struct router_app *app)
     router_keeper_start(app->keeper, router_standby_shared_ms(app->standby));
     router_claimer_start(&app->claimer);
     router_relays_start(app->relays);
+    router_region_life_start(&app->region_life);
 }
 
 void router__lead_stop(struct router_app *app)
@@ -319,6 +323,7 @@ void router__lead_stop(struct router_app *app)
     router_keeper_stop(app->keeper);
     router_claimer_stop(&app->claimer);
     router_relays_stop(app->relays);
+    router_region_life_stop(&app->region_life);
     router_match_deinit(&app->matcher);
     for (int i = ROUTER_M_MATCHES + 1; i < ROUTER_M_COUNT; i++) /* behind the gauges: counters go on */
         app->matcher_totals[i] += app->matcher.counts[i];

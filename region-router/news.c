@@ -22,9 +22,25 @@ static bool is_address(const char *url)
     return true;
 }
 
+/* id.suffix, both plain. */
+static bool is_incarnation(const char *text)
+{
+    size_t id = strcspn(text, "."), len = strlen(text);
+    return len < ROUTER_NAME_BYTES && id + 1 < len && mer_id_is_plain(text, id, ROUTER_NAME_BYTES) &&
+           mer_id_is_plain(text + id + 1, len - id - 1, ROUTER_NAME_BYTES);
+}
+
+static bool is_good_state(const RV1(NewsState) * s)
+{
+    const RV1(NewsDrain) *d = s->drain;
+    return is_incarnation(s->leader) &&
+           (d == NULL || (router_text_is_clean(d->by, ROUTER_BY_BYTES - 1) && d->over_ms <= ROUTER_DRAIN_OVER_MAX_MS &&
+                          router_text_is_clean(d->reason, ROUTER_REASON_TEXT_BYTES - 1)));
+}
+
 static bool is_good(const RV1(RegionNews) * m)
 {
-    if (m->n_edges > ROUTER_NEWS_EDGES)
+    if (m->n_edges > ROUTER_NEWS_EDGES || (m->state != NULL && !is_good_state(m->state)))
         return false;
     for (size_t i = 0; i < m->n_edges; i++)
         if (!mer_id_is_plain(m->edges[i]->id, strlen(m->edges[i]->id), ROUTER_NEWS_ID_BYTES - 1) || !is_address(m->edges[i]->ws_url))
@@ -48,6 +64,24 @@ static bool is_same(const struct router_news_region *r, const RV1(RegionNews) * 
     return same;
 }
 
+static void take_state(struct router_news_state *to, const RV1(NewsState) * s)
+{
+    *to = (struct router_news_state){.players = s->players,
+                                     .capacity = s->capacity,
+                                     .games = s->games,
+                                     .edges_ready = s->edges_ready,
+                                     .edges_draining = s->edges_draining,
+                                     .load_permille = s->load_permille,
+                                     .draining = s->drain != NULL};
+    snprintf(to->leader, sizeof to->leader, "%s", s->leader);
+    if (s->drain == NULL)
+        return;
+    to->drain_began_ms = s->drain->began_ms;
+    to->drain_over_ms = s->drain->over_ms;
+    snprintf(to->by, sizeof to->by, "%s", s->drain->by);
+    snprintf(to->reason, sizeof to->reason, "%s", s->drain->reason);
+}
+
 enum mer_err router_news_take(struct router_news *n, const char *region, const RV1(RegionNews) * m, uint64_t now_ms, bool *changed)
 {
     struct router_news_region *r = find(n, region);
@@ -56,8 +90,14 @@ enum mer_err router_news_take(struct router_news *n, const char *region, const R
     if (r == NULL && n->count == ROUTER_NEWS_REGIONS)
         return MER_EBUSY;
     *changed = r == NULL || !is_same(r, m);
-    if (r == NULL)
+    if (r == NULL) {
         r = &n->region[n->count++];
+        r->stated = false;
+    }
+    if (m->state != NULL) {
+        take_state(&r->state, m->state);
+        r->stated = true;
+    }
     snprintf(r->name, sizeof r->name, "%s", region);
     r->open = m->open;
     r->heard_ms = now_ms;
@@ -67,6 +107,11 @@ enum mer_err router_news_take(struct router_news *n, const char *region, const R
         snprintf(r->edge[i].ws_url, sizeof r->edge[i].ws_url, "%s", m->edges[i]->ws_url);
     }
     return MER_OK;
+}
+
+const struct router_news_region *router_news_of(const struct router_news *n, const char *region)
+{
+    return find((struct router_news *)n, region);
 }
 
 static void drop(struct router_news *n, struct router_news_region *r)

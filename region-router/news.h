@@ -6,15 +6,28 @@
 #include <meridian/err.h>
 
 #include "region-router/limits.h"
+#include "region-router/place.h"
+#include "region-router/region_drain.h"
 
 #include "meridian/internal/v1/internal.pb-c.h"
 #include "meridian/region/v1/region.pb-c.h"
 
 enum { ROUTER_NEWS_ID_BYTES = 48, ROUTER_NEWS_URL_BYTES = 256 };
 
+struct router_news_state {
+    char leader[ROUTER_NAME_BYTES];
+    uint64_t players, capacity, games;
+    uint32_t edges_ready, edges_draining, load_permille;
+    bool draining;
+    uint64_t drain_began_ms, drain_over_ms; /* ago, when it was said */
+    char by[ROUTER_BY_BYTES], reason[ROUTER_REASON_TEXT_BYTES];
+};
+
 struct router_news_region {
     char name[32];
     bool open;
+    bool stated; /* `state` was said */
+    struct router_news_state state;
     uint32_t edge_count;
     struct {
         char id[ROUTER_NEWS_ID_BYTES], ws_url[ROUTER_NEWS_URL_BYTES];
@@ -42,5 +55,7 @@ MER_MUST_CHECK enum mer_err router_news_take(struct router_news *n, const char *
 bool router_news_forget(struct router_news *n, const char *region);
 /* Forgets who said nothing for ROUTER_NEWS_STALE_MS. True when there was one. */
 bool router_news_sweep(struct router_news *n, uint64_t now_ms);
+/* NULL: nothing is known of it. */
+const struct router_news_region *router_news_of(const struct router_news *n, const char *region);
 /* Everything known, for the edges' list. */
 void router_news_list(struct router_news *n, struct router_news_rows *rows, Meridian__Internal__V1__EdgeList *list);

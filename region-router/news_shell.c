@@ -4,6 +4,7 @@
 #include "region-router/news_shell.h"
 
 #include "region-router/app.h"
+#include "region-router/region_sum.h"
 
 #define RV1(x) Meridian__Region__V1__##x
 #define BODY(x) MERIDIAN__REGION__V1__REGION_MESSAGE__BODY_##x
@@ -16,10 +17,39 @@ static const struct mer_metric_def metrics[ROUTER_N_COUNT] = {
 struct telling {
     RV1(RegionMessage) message;
     RV1(RegionNews) news;
+    RV1(NewsState) state;
+    RV1(NewsDrain) drain;
     RV1(NewsEdge) edge[ROUTER_NEWS_EDGES], *edges[ROUTER_NEWS_EDGES];
 };
 
-static void compose(const struct router_app *app, struct telling *t)
+/* Not before it is known whether the region is drained: then others go on with what they heard. */
+static void compose_state(struct router_app *app, struct telling *t)
+{
+    const struct router_region_drain *d = &app->region_life.drain;
+    struct router_region_sum sum = router_region_sum(&app->edges.edges, app->loop.now_ms);
+    if (!app->region_life.known)
+        return;
+    t->state = (RV1(NewsState))MERIDIAN__REGION__V1__NEWS_STATE__INIT;
+    t->state.leader = app->incarnation;
+    t->state.players = sum.players;
+    t->state.capacity = sum.capacity;
+    t->state.games = sum.games;
+    t->state.edges_ready = sum.ready;
+    t->state.edges_draining = sum.draining;
+    t->state.load_permille = sum.load_permille;
+    t->news.state = &t->state;
+    if (!d->on)
+        return;
+    t->drain = (RV1(NewsDrain))MERIDIAN__REGION__V1__NEWS_DRAIN__INIT;
+    t->drain.began_ms = router_region_drain_began_ms(d, mer_clock_wall_ms(&app->clock));
+    t->drain.over_ms = d->over_ms;
+    t->drain.by = (char *)d->by;
+    t->drain.reason = (char *)d->reason;
+    t->state.drain = &t->drain;
+    t->news.open = false;
+}
+
+static void compose(struct router_app *app, struct telling *t)
 {
     static const RV1(NewsEdge) no_edge = MERIDIAN__REGION__V1__NEWS_EDGE__INIT;
     t->message = (RV1(RegionMessage))MERIDIAN__REGION__V1__REGION_MESSAGE__INIT;
@@ -40,6 +70,7 @@ static void compose(const struct router_app *app, struct telling *t)
         t->edges[t->news.n_edges] = &t->edge[t->news.n_edges];
         t->news.n_edges++;
     }
+    compose_state(app, t);
 }
 
 /* To one region, or to all that can be talked to. */
@@ -70,6 +101,8 @@ static void on_news(void *ctx, const char *region, const RV1(RegionMessage) * m)
         MER_LOG_RATE(&r->app->log, MER_WARN, "news.refused", KV_STR("of", region), KV_STR("reason", mer_err_text(err)));
     if (changed)
         router_edges_list_changed(&r->app->edges);
+    if (changed)
+        router_crossing_look(&r->app->crossing);
 }
 
 static void on_region(void *ctx, const char *region, bool up)

@@ -4,23 +4,32 @@
 
 #include "meridian/control/v1/control.pb-c.h"
 #include "region-router/app.h"
-#include "region-router/limits.h"
+#include "region-router/region_sum.h"
 
 enum { PERIOD_MS = 1000 /* health and load within GEO's two seconds */ };
 
 static void sum(const struct router_app *app, Meridian__Control__V1__RegionReport *report)
 {
-    uint64_t now_ms = app->loop.now_ms;
-    MER_LIST_EACH (it, &app->edges.edges) {
-        const struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
-        if (!e->reported || now_ms - e->reported_ms >= ROUTER_STALE_MS)
-            continue;
-        report->edges++;
-        report->edges_ready += !e->draining && e->connections < e->max_connections;
-        report->players += e->sessions;
-        report->capacity += e->draining ? 0 : e->max_connections;
-        report->games += e->games;
-    }
+    struct router_region_sum s = router_region_sum(&app->edges.edges, app->loop.now_ms);
+    report->edges = s.edges;
+    report->edges_ready = s.ready;
+    report->players = s.players;
+    report->capacity = s.capacity;
+    report->games = s.games;
+}
+
+static void tell_drain(const struct router_app *app, Meridian__Control__V1__RegionReport *report, Meridian__Control__V1__DrainState *state)
+{
+    const struct router_region_drain *d = &app->region_life.drain;
+    report->has_drain_known = true;
+    report->drain_known = app->region_life.known;
+    if (!d->on)
+        return;
+    state->began_ms = router_region_drain_began_ms(d, mer_clock_wall_ms(&app->clock));
+    state->over_ms = d->over_ms;
+    state->by = (char *)d->by;
+    state->reason = (char *)d->reason;
+    report->drain = state;
 }
 
 static void on_timer(struct mer_timer *t)
@@ -28,12 +37,14 @@ static void on_timer(struct mer_timer *t)
     struct router_region_report *r = MER_CONTAINER_OF(t, struct router_region_report, timer);
     Meridian__Control__V1__RegionReport report = MERIDIAN__CONTROL__V1__REGION_REPORT__INIT;
     Meridian__Control__V1__ControlMessage m = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__INIT;
-    uint8_t packed[256];
+    Meridian__Control__V1__DrainState drain = MERIDIAN__CONTROL__V1__DRAIN_STATE__INIT;
+    uint8_t packed[1024];
     if (mer_list_empty(&r->app->edges.geos))
         return;
     report.region = r->app->conf.region;
     report.leader = router__lead_epoch(r->app) != 0;
     sum(r->app, &report);
+    tell_drain(r->app, &report, &drain);
     m.body_case = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_REGION_REPORT;
     m.region_report = &report;
     MER_ASSERT(meridian__control__v1__control_message__get_packed_size(&m) <= sizeof packed);

@@ -82,6 +82,8 @@ static void set_waiting(struct router_relay *r, struct router_relay_bucket *b, u
     r->waiting -= b->waiting;
     b->waiting = waiting < UINT32_MAX ? (uint32_t)waiting : UINT32_MAX - 1;
     r->waiting += b->waiting;
+    if (waiting == 0)
+        b->stored = 0;
 }
 
 void router_relay_init(struct router_relay *r, const struct router_relay_env *env)
@@ -104,6 +106,32 @@ void router_relay_mark(struct router_relay *r, uint32_t bucket, uint32_t waiting
         set_waiting(r, b, 1); /* one at least */
     b->again = b->again || busy(b->state);
     move(r, b, ROUTER_RELAY_ON_MARK, 0);
+}
+
+void router_relay_stored(struct router_relay *r, uint32_t bucket, uint64_t bytes)
+{
+    r->bucket[bucket].stored = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+void router_relay_look(const struct router_relay *r, struct router_relay_view *out)
+{
+    memset(out, 0, sizeof *out);
+    out->waiting = r->waiting;
+    for (uint32_t i = 0; i < MER_BUCKETS; i++) {
+        const struct router_relay_bucket *b = &r->bucket[i];
+        size_t at = out->fullest_count;
+        if (b->waiting == 0)
+            continue;
+        out->buckets++;
+        out->bytes += b->stored;
+        while (at > 0 && r->bucket[out->fullest[at - 1]].waiting < b->waiting)
+            at--;
+        if (at == MER_COUNT(out->fullest))
+            continue;
+        out->fullest_count += out->fullest_count < MER_COUNT(out->fullest);
+        memmove(&out->fullest[at + 1], &out->fullest[at], (out->fullest_count - 1 - at) * sizeof out->fullest[0]);
+        out->fullest[at] = i;
+    }
 }
 
 static void lose(struct router_relay *r, struct router_relay_bucket *b, uint64_t now_ms)
@@ -186,6 +214,7 @@ void router_relay_trimmed(struct router_relay *r, uint32_t bucket, uint64_t now_
 {
     struct router_relay_bucket *b = &r->bucket[bucket];
     uint64_t gone = b->acked_to - b->settled;
+    b->stored -= b->stored < b->bytes ? b->stored : b->bytes;
     r->counts[ROUTER_R_EVENTS] += gone;
     set_waiting(r, b, b->waiting > gone ? b->waiting - gone : 0);
     if (b->acked_to < b->last) /* it took a part: something is in the way there */

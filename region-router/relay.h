@@ -40,6 +40,7 @@ struct router_relay_bucket {
     uint64_t generation, acked_to; /* TRIMMING: what is trimmed */
     uint32_t waiting;              /* events in the outbox, as last heard */
     uint32_t bytes;                /* SENT, TRIMMING: of the batch */
+    uint32_t stored;               /* bytes of what waits, as last looked at, less what was trimmed since */
     uint8_t state;
     bool again; /* marked since the outbox was read */
     bool more;  /* the outbox held more than the batch */
@@ -77,6 +78,8 @@ void router_relay_init(struct router_relay *r, const struct router_relay_env *en
 void router_relay_link(struct router_relay *r, bool up, uint64_t now_ms);
 /* There is something in the bucket's outbox; waiting: how much, UINT32_MAX: not known. */
 void router_relay_mark(struct router_relay *r, uint32_t bucket, uint32_t waiting);
+/* So many bytes wait in it, as was just looked at. */
+void router_relay_stored(struct router_relay *r, uint32_t bucket, uint64_t bytes);
 /* Gives up what is overdue and starts what there is a place for. At least every 100 ms, and after anything below. */
 void router_relay_step(struct router_relay *r, uint64_t now_ms);
 
@@ -95,6 +98,15 @@ void router_relay_failed(struct router_relay *r, uint32_t bucket, uint64_t now_m
  * (stray, or nothing was taken). */
 MER_MUST_CHECK bool router_relay_acked(struct router_relay *r, uint32_t bucket, uint64_t generation, uint64_t through, uint64_t now_ms);
 void router_relay_trimmed(struct router_relay *r, uint32_t bucket, uint64_t now_ms);
+
+/* For people: sums over all buckets, and the fullest of them, fullest first. */
+struct router_relay_view {
+    uint64_t waiting, bytes;
+    uint32_t buckets; /* in which something waits */
+    uint32_t fullest[16];
+    size_t fullest_count;
+};
+void router_relay_look(const struct router_relay *r, struct router_relay_view *out);
 
 /* What came from another region. NULL: the batch is within all bounds; else what is wrong with it. */
 const char *router_relay_batch_fault(const Meridian__Region__V1__RelayBatch *b);

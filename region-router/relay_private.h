@@ -41,6 +41,7 @@ struct router_relay_peer { /* one other region */
     struct router_relay relay;
     uint32_t incoming; /* batches being put into inboxes */
     size_t incoming_bytes;
+    uint64_t refused;          /* events that the other side had no room for */
     uint64_t waiting_since_ms; /* the last time that nothing waited; 0: nothing does */
     uint64_t totals[ROUTER_R_COUNT];
     struct mer_metric_def defs[ROUTER_RP_COUNT];

@@ -205,6 +205,7 @@ static void on_ack(void *ctx, const char *region, const RV1(RegionMessage) * m)
     if (a->unknown)
         MER_LOG_RATE(&rs->app->log, MER_WARN, "relay.unknown_there", KV_STR("peer", p->name), KV_U64("bucket", a->bucket));
     if (router_relay_acked(&p->relay, a->bucket, a->generation, a->through, now)) {
+        p->refused += a->n_refused;
         struct bucket_call *q = call_new(rs, p, a->bucket);
         if (q != NULL)
             q->through = a->through;
@@ -257,9 +258,12 @@ static void on_heads(void *ctx, enum mer_err err, const redisReply *reply)
         rs->scan_left = MER_BUCKETS; /* its shard is away: all again, until they all answered */
     else if (still(q) && err == MER_OK && r.count == rs->peer_count)
         for (size_t i = 0; i < rs->peer_count; i++) {
-            unsigned long waiting = strtoul(r.item[i]->str, NULL, 10);
-            if (waiting > 0)
+            char *end;
+            unsigned long waiting = strtoul(r.item[i]->str, &end, 10);
+            if (waiting > 0) {
                 router_relay_mark(&rs->peer[i].relay, q->bucket, waiting < UINT32_MAX ? (uint32_t)waiting : UINT32_MAX - 1);
+                router_relay_stored(&rs->peer[i].relay, q->bucket, strtoul(end, NULL, 10)); /* an older library tells no bytes: 0 */
+            }
         }
     free(q);
 }
@@ -392,6 +396,21 @@ uint64_t router_relays_waiting(const struct router_relays *rs, const char *regio
         if (strcmp(rs->peer[i].name, region) == 0)
             return rs->peer[i].relay.waiting;
     return 0;
+}
+
+size_t router_relays_outbox(const struct router_relays *rs, size_t i, struct router_relays_outbox *out)
+{
+    if (i >= rs->peer_count)
+        return rs->peer_count;
+    const struct router_relay_peer *p = &rs->peer[i];
+    *out = (struct router_relays_outbox){.region = p->name,
+                                         .relay = &p->relay,
+                                         .waiting_ms = p->waiting_since_ms != 0 ? rs->app->loop.now_ms - p->waiting_since_ms : 0,
+                                         .refused = p->refused,
+                                         .settled = p->totals[ROUTER_R_EVENTS] + p->relay.counts[ROUTER_R_EVENTS],
+                                         .failed = p->totals[ROUTER_R_FAILED] + p->relay.counts[ROUTER_R_FAILED] +
+                                                   p->totals[ROUTER_R_LOST] + p->relay.counts[ROUTER_R_LOST]};
+    return rs->peer_count;
 }
 
 enum mer_err router_relays_status(const struct router_relays *rs, struct mer_buf *out)

@@ -8,6 +8,7 @@
 #include "meridian/internal/v1/internal.pb-c.h"
 
 struct router_app;
+struct router_relay;
 struct router_relays;
 struct router_edge;
 struct mer_buf;
@@ -26,6 +27,15 @@ void router_relays_tell(struct router_relays *rs, const struct router_edge *only
 void router_presence_ask(struct router_relays *rs, const struct router_edge *from, const Meridian__Internal__V1__PresenceAsk *ask);
 /* Events stored for a region that it does not have yet, as last looked at; 0 for one that is none. */
 uint64_t router_relays_waiting(const struct router_relays *rs, const char *region);
+/* For operators; meaningful while we lead. Borrowed for this turn. */
+struct router_relays_outbox {
+    const char *region;
+    const struct router_relay *relay;
+    uint64_t waiting_ms;               /* for so long something has always waited */
+    uint64_t settled, refused, failed; /* events, events, batches; since this process began */
+};
+/* The i-th region; returns how many there are. */
+size_t router_relays_outbox(const struct router_relays *rs, size_t i, struct router_relays_outbox *out);
 /* For /status: a JSON array of the regions with what waits for them. */
 MER_MUST_CHECK enum mer_err router_relays_status(const struct router_relays *rs, struct mer_buf *out);
 /* Call after mer_redis_destroy. */

@@ -570,12 +570,12 @@ local function events_trim(keys, args)
   return event_reply('OK', now_ms(), q, digits(q.n))
 end
 
--- KEYS outboxes of a bucket. How much waits in each.
+-- KEYS outboxes of a bucket. How much waits in each: events, a space, bytes.
 local function outbox_heads(keys)
   local list = {}
   for i, key in ipairs(keys) do
     local q = queue_load(key)
-    list[i] = digits(q.n - q.a)
+    list[i] = digits(q.n - q.a) .. ' ' .. digits(q.b)
   end
   return event_reply('OK', now_ms(), {a = 0, g = ''}, '', list)
 end

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * main.c - meridianctl asks a region's routers and gives them orders (ctl.h). */
+ * main.c - meridianctl asks routers and geo agents, and gives them orders (ctl.h). */
 #include <string.h>
 
 #include <meridian/json.h>
@@ -25,47 +25,63 @@ static int show(const struct ctl_args *a, const char *address, const Meridian__C
     return done ? CTL_DONE : CTL_REFUSED;
 }
 
-/* Only the leader's word counts for what the leader does: a standby's is taken when nobody else was reached. */
-static bool is_final(const struct ctl_args *a, const Meridian__Control__V1__Answer *answer)
+/* Only the leader's word counts for what the leader does: a standby's, or another region's, is taken when nobody else was reached. */
+static bool is_final(const Meridian__Control__V1__Answer *answer)
 {
-    bool standby =
-        answer->code == CODE(NOT_LEADER) || (answer->body_case == MERIDIAN__CONTROL__V1__ANSWER__BODY_ROUTER && !answer->router->leader);
-    return !a->of_each && !standby;
+    bool standby = answer->code == CODE(NOT_LEADER) || answer->code == CODE(ELSEWHERE) ||
+                   (answer->body_case == MERIDIAN__CONTROL__V1__ANSWER__BODY_ROUTER && !answer->router->leader);
+    return !standby;
+}
+
+struct second_best {
+    Meridian__Control__V1__Answer *answer; /* ours */
+    const char *address;
+};
+
+/* Of those that are not final, a leader's says more than a standby's. Takes the answer. */
+static void keep(struct second_best *b, const char *address, Meridian__Control__V1__Answer *answer)
+{
+    bool better = b->answer == NULL || (b->answer->code == CODE(NOT_LEADER) && answer->code != CODE(NOT_LEADER));
+    Meridian__Control__V1__Answer *loser = better ? b->answer : answer;
+    if (better)
+        *b = (struct second_best){answer, address};
+    if (loser != NULL)
+        meridian__control__v1__answer__free_unpacked(loser, NULL);
+}
+
+/* The exit code; of several, the worst. */
+static int ask(const struct ctl_args *a)
+{
+    struct second_best best = {NULL, NULL};
+    bool of_each = a->whom != CTL_LEADER;
+    int shown = -1;
+    for (size_t i = 0; a->address[i] != NULL && (shown < 0 || of_each); i++) {
+        Meridian__Control__V1__Answer *answer = NULL;
+        struct mer_msg msg = {{0}};
+        if (ctl_talk(a, a->address[i], &answer, &msg) != MER_OK) {
+            fprintf(stderr, "meridianctl: %s\n", msg.text);
+            if (of_each)
+                shown = CTL_UNREACHABLE; /* the picture is not whole */
+        } else if (of_each || is_final(answer)) {
+            int now = show(a, a->address[i], answer);
+            shown = now > shown ? now : shown;
+            meridian__control__v1__answer__free_unpacked(answer, NULL);
+        } else {
+            keep(&best, a->address[i], answer);
+        }
+    }
+    if (shown < 0 && best.answer != NULL)
+        shown = show(a, best.address, best.answer);
+    if (best.answer != NULL)
+        meridian__control__v1__answer__free_unpacked(best.answer, NULL);
+    return shown >= 0 ? shown : CTL_UNREACHABLE;
 }
 
 int main(int argc, char **argv)
 {
     struct ctl_args a;
-    int code = -1, shown = -1;
+    int code = -1;
     if (!ctl_args_parse(&a, argc, argv, &code))
         return CTL_USAGE;
-    if (code >= 0)
-        return code;
-    Meridian__Control__V1__Answer *standby = NULL;
-    const char *standby_address = NULL;
-    for (size_t i = 0; a.router[i] != NULL; i++) {
-        Meridian__Control__V1__Answer *answer = NULL;
-        struct mer_msg msg = {{0}};
-        if (ctl_talk(&a, a.router[i], &answer, &msg) != MER_OK) {
-            fprintf(stderr, "meridianctl: %s\n", msg.text);
-            if (a.of_each)
-                shown = CTL_UNREACHABLE; /* the picture is not whole */
-        } else if (a.of_each || is_final(&a, answer)) {
-            int now = show(&a, a.router[i], answer);
-            shown = now > shown ? now : shown;
-        } else if (standby == NULL) {
-            standby = answer;
-            standby_address = a.router[i];
-            answer = NULL;
-        }
-        if (answer != NULL)
-            meridian__control__v1__answer__free_unpacked(answer, NULL);
-        if (shown >= 0 && !a.of_each)
-            break;
-    }
-    if (shown < 0 && standby != NULL)
-        shown = show(&a, standby_address, standby);
-    if (standby != NULL)
-        meridian__control__v1__answer__free_unpacked(standby, NULL);
-    return shown >= 0 ? shown : CTL_UNREACHABLE;
+    return code >= 0 ? code : ask(&a);
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * print.c - an answer as text for people: a line each, columns under a heading (ctl.h). */
+ * print.c - an answer as text for people: a line each, columns under a heading (ctl.h). Next: print_world.c. */
 #include <inttypes.h>
 
-#include "region-router/ctl/ctl.h"
-
-#define CV1(x) Meridian__Control__V1__##x
-#define ANSWER(x) MERIDIAN__CONTROL__V1__ANSWER__BODY_##x
+#include "region-router/ctl/print.h"
 
 static void print_router(const CV1(RouterState) * r, FILE *out)
 {
@@ -49,6 +46,19 @@ static void print_player(const CV1(PlayerState) * p, FILE *out)
         fprintf(out, "  game %s at %s\n", p->game_id, p->game_owner != NULL ? p->game_owner : "?");
 }
 
+static void print_ticket(const CV1(TicketState) * t, FILE *out)
+{
+    fprintf(out, "%s: %s\n", t->ticket_id, t->reason);
+    if (t->next_step_in_ms > 0)
+        fprintf(out, "  next step in %.1f s\n", t->next_step_in_ms / 1000.0);
+}
+
+static void print_game(const CV1(GameState) * g, FILE *out)
+{
+    fprintf(out, "%s: version %" PRIu64 ", fence %" PRIu64 ".%" PRIu64 ", %s%s\n", g->game_id, g->version, g->generation, g->epoch,
+            g->owner != NULL ? "owned by " : "over", g->owner != NULL ? g->owner : "");
+}
+
 static void print_body(const struct ctl_args *a, const CV1(Answer) * answer, FILE *out)
 {
     switch (answer->body_case) {
@@ -56,17 +66,25 @@ static void print_body(const struct ctl_args *a, const CV1(Answer) * answer, FIL
         (a->view == CTL_VIEW_ROUTER ? print_router : a->view == CTL_VIEW_EDGES ? print_edges : print_links)(answer->router, out);
         break;
     case ANSWER(TICKET):
-        fprintf(out, "%s: %s\n", answer->ticket->ticket_id, answer->ticket->reason);
-        if (answer->ticket->next_step_in_ms > 0)
-            fprintf(out, "  next step in %.1f s\n", answer->ticket->next_step_in_ms / 1000.0);
+        print_ticket(answer->ticket, out);
         break;
     case ANSWER(PLAYER):
         print_player(answer->player, out);
         break;
     case ANSWER(GAME):
-        fprintf(out, "%s: version %" PRIu64 ", fence %" PRIu64 ".%" PRIu64 ", %s%s\n", answer->game->game_id, answer->game->version,
-                answer->game->generation, answer->game->epoch, answer->game->owner != NULL ? "owned by " : "over",
-                answer->game->owner != NULL ? answer->game->owner : "");
+        print_game(answer->game, out);
+        break;
+    case ANSWER(REGIONS):
+        ctl__print_regions(answer->regions, out);
+        break;
+    case ANSWER(OUTBOX):
+        ctl__print_outbox(answer->outbox, out);
+        break;
+    case ANSWER(JOURNAL):
+        ctl__print_journal(answer->journal, out);
+        break;
+    case ANSWER(GEO):
+        ctl__print_geo(answer->geo, out);
         break;
     default:
         break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * talk.c - one question over a control link (ctl.h). A loop of its own for each router that is asked: there is nothing to share. */
+ * talk.c - one question over a control link (ctl.h). A loop of its own for each process that is asked: there is nothing to share. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,11 +35,27 @@ static void ask(struct talk *t)
     CV1(AskPlayer) player = MERIDIAN__CONTROL__V1__ASK_PLAYER__INIT;
     CV1(AskGame) game = MERIDIAN__CONTROL__V1__ASK_GAME__INIT;
     CV1(DrainEdge) drain = MERIDIAN__CONTROL__V1__DRAIN_EDGE__INIT;
+    CV1(UndrainEdge) undrain = MERIDIAN__CONTROL__V1__UNDRAIN_EDGE__INIT;
+    CV1(AskRegions) regions = MERIDIAN__CONTROL__V1__ASK_REGIONS__INIT;
+    CV1(AskOutbox) outbox = MERIDIAN__CONTROL__V1__ASK_OUTBOX__INIT;
+    CV1(DrainRegion) drain_region = MERIDIAN__CONTROL__V1__DRAIN_REGION__INIT;
+    CV1(UndrainRegion) undrain_region = MERIDIAN__CONTROL__V1__UNDRAIN_REGION__INIT;
+    CV1(AskJournal) journal = MERIDIAN__CONTROL__V1__ASK_JOURNAL__INIT;
+    CV1(AskGeo) geo = MERIDIAN__CONTROL__V1__ASK_GEO__INIT;
+    CV1(GeoOverride) override = MERIDIAN__CONTROL__V1__GEO_OVERRIDE__INIT;
     CV1(Ask) a = MERIDIAN__CONTROL__V1__ASK__INIT;
     CV1(ControlMessage) m = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__INIT;
     ticket.ticket_id = player.user = game.game_id = drain.edge = (char *)t->args->subject;
-    drain.has_force = true;
-    drain.force = t->args->force;
+    undrain.edge = drain_region.region = undrain_region.region = override.region = outbox.region = (char *)t->args->subject;
+    drain.has_force = drain_region.has_force = override.has_force = true;
+    drain.force = drain_region.force = override.force = t->args->force;
+    drain_region.has_over_ms = true;
+    drain_region.over_ms = t->args->over_ms;
+    override.override = t->args->override;
+    override.has_share_percent = t->args->share_percent > 0;
+    override.share_percent = t->args->share_percent;
+    override.has_for_ms = t->args->for_ms > 0;
+    override.for_ms = t->args->for_ms;
     a.id = 1;
     a.by = (char *)t->args->by;
     a.reason = (char *)t->args->reason;
@@ -58,6 +74,30 @@ static void ask(struct talk *t)
         break;
     case ASK(DRAIN_EDGE):
         a.drain_edge = &drain;
+        break;
+    case ASK(UNDRAIN_EDGE):
+        a.undrain_edge = &undrain;
+        break;
+    case ASK(REGIONS):
+        a.regions = &regions;
+        break;
+    case ASK(OUTBOX):
+        a.outbox = &outbox;
+        break;
+    case ASK(DRAIN_REGION):
+        a.drain_region = &drain_region;
+        break;
+    case ASK(UNDRAIN_REGION):
+        a.undrain_region = &undrain_region;
+        break;
+    case ASK(JOURNAL):
+        a.journal = &journal;
+        break;
+    case ASK(GEO):
+        a.geo = &geo;
+        break;
+    case ASK(GEO_OVERRIDE):
+        a.geo_override = &override;
         break;
     default:
         a.router = &router;
@@ -126,7 +166,8 @@ static enum mer_err run(struct talk *t, const char *address, SSL_CTX *tls)
                                 .incarnation = "ctl.0",
                                 .tls_client = tls,
                                 .tls_identity = true,
-                                .peer_roles = 1u << MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER,
+                                .peer_roles = 1u << (t->args->whom == CTL_AGENTS ? MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO
+                                                                                 : MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER),
                                 .name = "control"};
     char incarnation[64];
     snprintf(incarnation, sizeof incarnation, "ctl.%ld", (long)getpid());

@@ -109,9 +109,9 @@ describe("meridianctl", { timeout: 180_000 }, () => {
             assert.equal(got, code, `${args}: ${err}`);
             assert.match(err, text);
         }
-        assert.equal(ctl(["edges"], { routers: ["127.0.0.1:1"] }).code, 3);
-        assert.equal(ctl(["edges"], { routers: ["127.0.0.1:1", ...sockets()] }).code, 0, "another one answers");
-        assert.equal(ctl(["routers"], { routers: ["127.0.0.1:1", ...sockets()] }).code, 3, "the picture is not whole");
+        assert.equal(ctl(["--timeout", "1", "edges"], { routers: ["127.0.0.1:1"] }).code, 3);
+        assert.equal(ctl(["--timeout", "1", "edges"], { routers: ["127.0.0.1:1", ...sockets()] }).code, 0, "another one answers");
+        assert.equal(ctl(["--timeout", "1", "routers"], { routers: ["127.0.0.1:1", ...sockets()] }).code, 3, "the picture is not whole");
         assert.match(ctl(["edges"], { routers: [] }).err, /which router|names no router/);
         assert.match(ctl(["--help"]).out, /usage/);
     });
@@ -176,6 +176,88 @@ describe("meridianctl", { timeout: 180_000 }, () => {
         assert.match(open.stderr, /control_listen: beyond this machine/);
     });
 
+    test("tells of the region, and drains it when it must", async () => {
+        const own = (lines) => lines[0].regions.regions[0];
+        const told = ctl(["--json", "regions"]);
+        assert.equal(told.code, 0, told.err);
+        assert.deepEqual([own(told.lines()).name, own(told.lines()).mode, own(told.lines()).edgesReady], ["us-east", "active", 2]);
+        assert.equal(ctl(["outbox", "mars"]).code, 1);
+        assert.equal(ctl(["outbox"]).code, 0);
+        for (const [args, code, text] of [
+            [["drain", "region", "us-east", "--reason", "x"], 2, /--dry-run says/], [["drain", "region", "us-east", "--yes"], 2, /--reason/],
+            [["drain", "region", "us-east", "--reason", "x", "--yes"], 1, /no other region/], [["drain", "region", "eu", "--reason", "x", "--yes"], 1, /this is us-east/],
+            [["undrain", "region", "us-east", "--reason", "x"], 0, /^$/], [["drain", "region", "us-east", "--reason", "x", "--yes", "--over", "10"], 2, /a time like/],
+            [["edges", "--over", "10m"], 2, /--over is for/], [["drain", "region", "--reason", "x", "--yes"], 2, /one name/],
+            [["drain", "region", "us-east", "--reason", "a\tb", "--yes"], 1, /control characters/],
+        ]) {
+            const { code: got, err } = ctl(args);
+            assert.equal(got, code, `${args}: ${err}`);
+            assert.match(err, text);
+        }
+        assert.deepEqual(ctl(["--json", "journal"]).lines()[0].journal.entries ?? [], [], "nothing was done yet");
+        const go = ["--by", "ben", "--reason", "move of the racks", "drain", "region", "us-east", "--over", "10m", "--force"];
+        const dry = ctl(["--dry-run", ...go]);
+        assert.match(dry.out, /would drain: new players go elsewhere within 600 s: nobody is known/);
+        assert.equal(own(ctl(["--json", "regions"]).lines()).mode, "active");
+        const done = ctl(["--yes", ...go]);
+        assert.equal(done.code, 0, done.err);
+        const { mode, drain } = own(ctl(["--json", "regions"]).lines());
+        assert.deepEqual([mode, drain.by, drain.reason, drain.overMs], ["draining", "ben", "move of the racks", 600_000]);
+        assert.match(ctl(["regions"]).out, /drained by ben since \d+ s, over 10 min: move of the racks/);
+        const client = await Client.connect(region().edges[0].ws, player());
+        client.close();
+    });
+
+    test("a drained region stays so under another leader, and comes back", async () => {
+        const leader = ctl(["--json", "routers"]).lines().find(({ router }) => router.leader).router;
+        process.kill(region().routers.find(({ id }) => id === leader.id).pid, "SIGKILL");
+        const drained = await until("another leader", () => {
+            const done = ctl(["--json", "--timeout", "1", "regions"]);
+            return done.code === 0 && done.lines()[0].leader !== leader.incarnation && done.lines()[0].regions.regions[0];
+        });
+        assert.deepEqual([drained.mode, drained.drain?.by], ["draining", "ben"]);
+        local("up", "--detach"); // the router again
+        const back = ctl(["--by", "eva", "--reason", "racks stand", "undrain", "region", "us-east"]);
+        assert.equal(back.code, 0, back.err);
+        assert.equal(ctl(["--json", "regions"]).lines()[0].regions.regions[0].mode, "active");
+        const entries = await until("the journal", () => {
+            const { entries } = ctl(["--json", "journal"]).lines()[0].journal;
+            return entries[0].result !== "" && entries;
+        });
+        assert.deepEqual(entries.map(({ number, what, target, by, reason, who }) => [number, what, target, by, reason, who]), [
+            [2, "undrain region", "us-east", "eva", "racks stand", `uid ${process.getuid()}`],
+            [1, "drain region", "us-east", "ben", "move of the racks", `uid ${process.getuid()}`],
+        ]);
+        assert.match(ctl(["journal"]).out, /drain region us-east {2}by ben \(uid \d+\): move of the racks\n {4}drains: new players go elsewhere within 600 s/);
+    });
+
+    test("takes a drain of an edge back, with those who are still there", async () => {
+        const [keep, stay] = region().edges;
+        const clients = [];
+        for (let i = 0; i < 40; i++) clients.push(await Client.connect(stay.ws, player()));
+        const drain = ctl(["--by", "ben", "--reason", "wrong one", "drain", "edge", stay.id]);
+        assert.equal(drain.code, 0, drain.err);
+        assert.ok(await clients[0].next("server_maintenance", () => true, 10_000));
+        assert.match(ctl(["--by", "ben", "--reason", "x", "undrain", "edge", keep.id]).out, /it does not drain/);
+        const back = ctl(["--by", "ben", "--reason", "meant the other", "undrain", "edge", stay.id]);
+        assert.equal(back.code, 0, back.err);
+        assert.match(back.out, /takes players again/);
+        const fresh = await Client.connect(stay.ws, player());
+        await until("the report", () => !ctl(["--json", "edges"]).lines()[0].router.edges.find(({ id }) => id === stay.id).draining);
+        await sleep(1500); // longer than their closes were spread over
+        const kept = clients.filter((client) => !client.end).length;
+        assert.ok(kept > 0, "those who were not sent away stay");
+        process.kill(stay.pid, "SIGTERM");
+        await until("it drains", () => ctl(["--json", "edges"]).lines()[0].router.edges.find(({ id }) => id === stay.id)?.draining);
+        const late = ctl(["--by", "ben", "--reason", "x", "undrain", "edge", stay.id]);
+        assert.equal(late.code, 1);
+        assert.match(late.err, /SIGTERM|too late/);
+        process.kill(stay.pid, "SIGKILL");
+        for (const client of [fresh, ...clients]) client.socket.terminate();
+        await until("it is gone", () => ctl(["--json", "edges"]).lines()[0].router.edges.length === 1);
+        local("up", "--detach");
+    });
+
     test("drains an edge, says so before, and it is written down", async () => {
         const [keep, go] = region().edges;
         const client = await Client.connect(go.ws, player());
@@ -194,9 +276,9 @@ describe("meridianctl", { timeout: 180_000 }, () => {
                 return true;
             }
         }, 60_000);
-        for (const [name, event] of [[go.id, "drain.ordered"], [region().routers[0].id, "control.drain"], [region().routers[1].id, "control.drain"]]) {
-            const log = readFileSync(path.join(state, "log", `${name}.log`), "utf8").split("\n").find((line) => line.includes(`"${event}"`));
-            if (event === "control.drain" && !log) continue; // of the two routers, the leader's
+        for (const [name, event] of [[go.id, "drain.ordered"], [region().routers[0].id, "control.order"], [region().routers[1].id, "control.order"]]) {
+            const log = readFileSync(path.join(state, "log", `${name}.log`), "utf8").split("\n").findLast((line) => line.includes(`"${event}"`) && line.includes("new kernel"));
+            if (event === "control.order" && !log) continue; // of the two routers, the leader's
             assert.ok(log.includes('"ben"') && log.includes('"new kernel"'), log);
         }
         await until("the router knows", () => ctl(["--json", "edges"]).lines()[0].router.edges.length === 1);
