@@ -9,16 +9,17 @@
 // `auth` message and not in the address, because addresses end up in logs.
 //
 // Callbacks (never before the constructor returned): established() once at most; message(), pong(), renewed() and suspected() (a pong is
-// late, once for each ping) only after it; ended() exactly once and last, whoever ended it. After abandon() none comes.
+// late, at each look) only after it; ended() exactly once and last, whoever ended it. After abandon() none comes.
 
 /** Limits in milliseconds; tests shorten them. */
 export const CONNECTION_MS = {
     handshake: 10000 /* from dialling to the last `connected` */,
     pong: 5000 /* protocol: no pong for that long, reconnect */,
     unanswered: 5000 /* a request without an answer makes us ask whether the server is alive */,
-    watch: 500 /* how often silence is looked at */,
+    watch: 250 /* how often silence is looked at */,
     quiet: 3000 /* silence that matters while a game or a ticket is open and there is another region to go to */,
-    suspect: 1000 /* a pong that is so late makes us look around */,
+    asked: 500 /* ... and silence since a request was sent, if that is more than TRIPS_LATE round trips */,
+    suspect: 500 /* a pong that is so late, and more than TRIPS_LATE round trips, makes us look around */,
 };
 
 /** Codes the client itself ends a connection with; the 4000s are free for applications. */
@@ -26,6 +27,7 @@ export const CLIENT_CODES = { HANDSHAKE: 4000, GAP: 4001, SILENCE: 4002, BAD_MES
 
 const ABNORMAL = 1006; /* what a browser says of every connection that ended without a close frame */
 
+const TRIPS_LATE = 4; /* two and a retransmission are nothing unusual */
 const CLOCK_PINGS = 3; /* one at each look after the start: the first round trip is often a slow one */
 const SUBPROTOCOL = "meridian.v1.json";
 
@@ -45,7 +47,6 @@ export class Connection {
     #pings = [];
     #pongs = 0;
     #pingedAt = null;
-    #told = false; /* that this ping's answer is late */
     #heardAt = 0;
     #heartbeatMs = 30000;
     #handshakeTimer;
@@ -84,7 +85,11 @@ export class Connection {
 
     /** True while an answer is late enough to look around. */
     get suspect() {
-        return this.#pingedAt !== null && this.#options.clock.now() - this.#pingedAt >= this.#options.limits.suspect;
+        return this.#pingedAt !== null && this.#options.clock.now() - this.#pingedAt >= this.#late(this.#options.limits.suspect);
+    }
+
+    #late(ms) {
+        return Math.max(ms, TRIPS_LATE * (this.#options.clock.tripMs ?? 0));
     }
 
     /** Sends a message. @returns {boolean} false when the connection cannot take it */
@@ -105,7 +110,6 @@ export class Connection {
         if (this.#pingedAt !== null || !this.send({ type: "ping" })) return;
         this.#pings.push(sentAt);
         this.#pingedAt = sentAt;
-        this.#told = false;
     }
 
     /** Ends it at once: what still arrives is ignored. */
@@ -222,18 +226,16 @@ export class Connection {
         const now = this.#options.clock.now();
         if (this.#pingedAt !== null) {
             if (now - this.#pingedAt >= this.#options.limits.pong) this.end(CLIENT_CODES.SILENCE, "no pong");
-            else if (this.suspect && !this.#told) this.#suspected();
+            else if (this.suspect) this.#on.suspected();
             return;
         }
-        const patienceMs = this.#options.eager?.() ? this.#options.limits.quiet : 2 * this.#heartbeatMs;
-        const silent = now - this.#heardAt >= patienceMs;
-        const unanswered =
-            this.#options.waitingMs() >= this.#options.limits.unanswered &&
-            now - this.#heardAt >= this.#options.limits.unanswered;
-        if (silent || unanswered || this.#pongs < CLOCK_PINGS) this.ping();
-    }
-    #suspected() {
-        this.#told = true;
-        this.#on.suspected();
+        const { quiet, asked, unanswered } = this.#options.limits;
+        const eager = this.#options.eager?.() ?? false;
+        const silentMs = now - this.#heardAt;
+        const waitingMs = this.#options.waitingMs();
+        const silent = silentMs >= (eager ? quiet : 2 * this.#heartbeatMs);
+        const forgotten = Math.min(silentMs, waitingMs) >= unanswered;
+        const unheard = eager && waitingMs >= this.#late(asked) && silentMs >= waitingMs; /* once a request: a store may stall for seconds */
+        if (silent || forgotten || unheard || this.#pongs < CLOCK_PINGS) this.ping();
     }
 }

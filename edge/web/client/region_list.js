@@ -5,12 +5,14 @@
 // says when to ask again, not when to forget. A list older than the one at hand is not taken, and with `keys` none without a good
 // signature, wherever it came from. A region without edges takes nobody at the moment.
 
+import { inTurn } from "./in_turn.js";
 import { isSigned } from "./jws.js";
 
 /** Milliseconds; tests shorten them. */
 export const LIST_MS = {
     answer: 3000 /* longest wait for the list */,
     probe: 1500 /* longest wait for a region to say that it is there */,
+    apart: 150 /* an address that has not answered by then is not the only one that is asked */,
     pause: 1000 /* between measuring two regions, at most: few round trips, spread */,
     measured: 600000 /* then distances are measured again */,
     kept: 30 * 86400000 /* a list is remembered so long */,
@@ -114,17 +116,28 @@ export class RegionList {
     }
 
     /** Does the region answer at any of its addresses? */
-    answers(name) {
-        return this.anyAnswers(this.urlsOf(name), ASKED_OTHER);
+    async answers(name) {
+        return this.#anyAnswers(this.urlsOf(name), ASKED_OTHER, this.#times.apart);
     }
 
-    /** ... any of these addresses? The first ones and the last, where the shared one stands. Never rejects. */
-    async anyAnswers(urls, most = ASKED_OWN) {
+    /** ... any of these addresses, which are the player's own? One after the other. Never rejects. */
+    async ownAnswers(urls) {
+        return this.#anyAnswers(urls, ASKED_OWN, this.#times.apart);
+    }
+
+    /** ... all of them at once, and no more than `ms` is waited, or four times as long as the way to that region and back. */
+    async ownAnswersNow(urls, region, ms) {
+        return this.#anyAnswers(urls, ASKED_OWN, 0, Math.max(ms, 4 * (this.#trips.get(region) ?? 0)));
+    }
+
+    /* The first ones and the last, where the shared one stands. */
+    async #anyAnswers(urls, most, apart, ms = this.#times.probe) {
         const asked = urls.length > most ? [...urls.slice(0, most - 1), urls.at(-1)] : urls;
-        return Promise.any(asked.map((url) => this.#ping(url))).then(
+        const ping = (url) => this.#ping(url, ms).then(
             () => true,
             () => false,
         );
+        return (await inTurn(asked, apart, ping)) !== null;
     }
 
     async #load() {
@@ -190,8 +203,8 @@ export class RegionList {
         return best;
     }
 
-    async #ping(url) {
-        const response = await this.#fetch(httpUrl(url, "/v1/ping"), this.#times.probe);
+    async #ping(url, ms = this.#times.probe) {
+        const response = await this.#fetch(httpUrl(url, "/v1/ping"), ms);
         if (!response.ok) throw new Error(`HTTP ${response.status}`);
     }
 

@@ -3,13 +3,18 @@
 //
 // Within a region it is a ring of addresses (addresses.js). When an attempt failed, the region is asked over HTTP whether it is there at
 // all, and the others a moment later: whether an edge restarts, a region died or the player's own line is cut looks the same from the
-// socket. Only when it is silent and another answers, the player goes there, to the nearest that does. Without a list of regions
-// everything stays in the ring.
+// socket. Only when it is silent and another answers, the player goes there, to the nearest that does. A silent one is asked once more when the
+// other has answered, because a line that was cut and is whole again answers first what was asked last. Without a list of regions everything stays
+// in the ring.
 
 import { Addresses } from "./addresses.js";
+import { inTurn } from "./in_turn.js";
 import { Roam } from "./roam.js";
 
 const HEAD_START_MS = 400; /* for the own region's answer, before others are asked too */
+const APART_MS = 300; /* between asking one of the others and the next: most answer before */
+const AGAIN_MS = 500; /* for the own region's answer, when another has given one */
+const OWN = Symbol("own");
 
 export class Route {
     #addresses;
@@ -97,12 +102,17 @@ export class Route {
     async #look(leave) {
         if (!this.#list) return null;
         await this.#list.load();
-        const own = leave ? Promise.resolve(false) : this.#list.anyAnswers(this.all);
+        const own = leave ? Promise.resolve(false) : this.#list.ownAnswers(this.all);
         const early = await Promise.race([own, new Promise((resolve) => setTimeout(resolve, HEAD_START_MS))]);
-        if (early === true) return null;
-        const others = this.#list.names.filter((name) => name !== this.#region).map((name) => [name, this.#list.answers(name)]);
-        if (await own) return null;
-        for (const [name, answer] of others) if (await answer) return name;
+        if (early) return null;
+        const names = this.#list.names.filter((name) => name !== this.#region);
+        const other = inTurn(names, APART_MS, (name) => this.#list.answers(name));
+        const found = await Promise.race([other.then((name) => name ?? own.then((here) => (here ? OWN : null))), own.then((here) => (here ? OWN : other))]);
+        if (found === OWN) return null;
+        if (found !== null) {
+            const again = early !== false && this.#list.ownAnswersNow(this.all, this.#region, AGAIN_MS);
+            return (await Promise.race([again, own.then((here) => here || again)])) ? null : found; /* a late answer to the first question counts, too */
+        }
         if (!leave) this.#addresses.become([...this.#given, ...this.all]); /* nobody: the first addresses may lead elsewhere by now */
         return null;
     }

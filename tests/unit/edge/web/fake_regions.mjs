@@ -14,6 +14,7 @@ export class FakeRegion {
     pings = 0;
     silent = false;
     refusing = false;
+    mute = false; /* over HTTP it answers, to players it says nothing */
     #http = null;
     #world;
     #sockets = new Set();
@@ -57,7 +58,10 @@ export class FakeRegion {
 
     #answer(request, response) {
         if (this.silent) return;
-        if (request.url === "/v1/ping") this.pings += 1;
+        if (request.url === "/v1/ping") {
+            this.pings += 1;
+            this.onPing?.();
+        }
         const list = request.url === "/v1/regions" && JSON.stringify({ regions: this.#world.map((one) => one.listed), expiresAtMs: Date.now() + 60000 });
         response.writeHead(list ? 200 : 204).end(list || undefined);
     }
@@ -66,7 +70,7 @@ export class FakeRegion {
         const session = `${this.name}-${this.players.length}`;
         player.said = [];
         this.players.push(player);
-        const say = (message) => player.readyState === 1 && !this.silent && player.send(JSON.stringify(message));
+        const say = (message) => player.readyState === 1 && !this.silent && !this.mute && player.send(JSON.stringify(message));
         player.say = say;
         player.on("message", (data) => {
             const message = JSON.parse(data);

@@ -19,7 +19,7 @@ afterEach(async () => {
 
 /* A player who starts at the first region, or at `urls`, and knows all of them. */
 async function player({ urls = [world[0].url], learnt = true, store, times = {}, ...options } = {}) {
-    const regions = new RegionList({ store, times: { pause: 0, probe: 300 } });
+    const regions = new RegionList({ store, times: { pause: 0, probe: 600 } });
     const client = new MeridianClient({
         urls, regions, tokens: async () => "t", device: "d", WebSocket, steps: [0, 20, 40, 60, 80], random: () => 0.5,
         ...options, times: { ...FAST, ...times },
@@ -164,6 +164,53 @@ test("a region that falls silent is left before its pong is given up, once anoth
     world[0].silent = true;
     assert.equal((await nextEvent(client, "region")).to, "eu");
     assert.ok(performance.now() - at < 2000, `${performance.now() - at} ms`);
+});
+
+test("who has just asked for something finds out without waiting for a silence, and with the library's own times", async () => {
+    world = await fakeRegions("us", "eu");
+    const client = await player({ times: { watch: 250, quiet: 60000, unanswered: 60000, pong: 60000 } });
+    await until(() => world[0].players[0].said.filter(({ type }) => type === "ping").length >= 3); /* for the clock */
+    world[0].silent = true;
+    const at = performance.now();
+    const matched = client.findMatch();
+    assert.equal((await nextEvent(client, "region")).to, "eu");
+    assert.ok(performance.now() - at < 3000, `${performance.now() - at} ms`);
+    assert.equal((await matched).region, "eu");
+});
+
+test("a request that takes long is asked about once, and an edge that answers is not left", async () => {
+    world = await fakeRegions("us", "eu");
+    const client = await player({ times: { asked: 40 } });
+    await until(() => world[0].players[0].said.filter(({ type }) => type === "ping").length >= 3);
+    client.getPresence("somebody").catch(() => {}); /* which this region has no answer to */
+    await sleep(400);
+    assert.equal(world[0].players[0].said.filter(({ type }) => type === "ping").length, 4);
+    assert.equal(client.connected.region, "us");
+});
+
+test("an edge that hangs in a region that lives: the region is not asked again and again", async () => {
+    world = await fakeRegions("us", "eu");
+    const client = await player({ times: { quiet: 50, suspect: 50, pong: 2000 } });
+    await client.findMatch();
+    await until(() => client.games.get("us-g1")?.status === "playing");
+    const pings = [world[0].pings, world[1].pings];
+    world[0].mute = true;
+    await sleep(1000);
+    assert.deepEqual([world[0].pings - pings[0], world[1].pings - pings[1]], [1, 0]);
+    assert.equal(client.state, "ready");
+});
+
+test("a line that was cut and is whole again: the region that is asked last answers first, and yet it is not left", async () => {
+    world = await fakeRegions("us", "eu");
+    const client = await player({ times: { quiet: 50, suspect: 50, pong: 5000 } });
+    await client.findMatch();
+    await until(() => client.games.get("us-g1")?.status === "playing");
+    world[0].silent = true;
+    world[1].onPing = () => (world[0].silent = false); /* what was asked before is lost */
+    await until(() => !world[0].silent);
+    await sleep(1000);
+    assert.equal(client.connected.region, "us");
+    assert.equal(heard(client, "region").length, 0);
 });
 
 test("a region that swallows everything is given up while the dial still hangs", async () => {

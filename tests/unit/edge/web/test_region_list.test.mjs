@@ -158,7 +158,7 @@ test("a region answers when any of its addresses does; a refusal is no answer; t
     assert.equal(await list.answers("us"), true);
     assert.deepEqual([asked.length, asked.at(-1)], [2, "us/v1/ping"]);
     asked.length = 0;
-    assert.equal(await list.anyAnswers(list.urlsOf("us")), true);
+    assert.equal(await list.ownAnswers(list.urlsOf("us")), true);
     assert.deepEqual([asked.length, asked.at(-1)], [3, "us/v1/ping"]);
     assert.equal(await list.answers("eu"), false);
     assert.equal(await list.answers("nowhere"), false);
