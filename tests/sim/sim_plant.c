@@ -24,6 +24,12 @@ static const struct {
     {"speaks_when_fenced", "an owner that slept answers out of its memory", NULL, NULL},
     {"count_too_low", "the router's leader stores a count of 1 whatever can be elected (not with --unmanaged)", NULL, NULL},
     {"sleep_is_absence", "an owner takes its own sleep for its players'", NULL, NULL},
+    {"no_mark", "what comes from another region again is not held against the mark (with --regions)",
+     "if g == generation and tonumber(last) > done then", "if false then"},
+    {"take_no_wait", "what came from another region is acknowledged without WAIT (with --regions)", NULL, NULL},
+    {"send_no_wait", "what no replica has is sent to another region (with --regions)", NULL, NULL},
+    {"no_look", "leaders trust in hints alone (with --regions)", NULL, NULL},
+    {"void_unasked", "a game elsewhere is taken for void without its region's word (with --regions)", NULL, NULL},
     {"no_dedupe", "moves are not remembered: one sent again is judged anew", NULL, NULL},
 };
 

@@ -52,6 +52,7 @@ struct player {
     uint32_t move_card, last_card;
     uint64_t sent_ms, hold_ms, away_ms; /* away: does not dial before */
     uint64_t moved_ms;                  /* when the move under way was sent first */
+    const struct device *moved_by;      /* ... and by which device */
     bool asked_far;                     /* he has asked once for a game that needs other regions */
     char mail[48];                      /* under way; "": none */
     unsigned mail_to, mails, mails_left;

@@ -377,7 +377,7 @@ void sim_player_hear(struct device *d, const CM(ServerMessage) * m)
     case FROM(MOVE_OK):
         sim_check_acked(p->user, m->move_ok->game_id, m->move_ok->move_id, m->move_ok->version);
         if (strcmp(m->move_ok->move_id, p->move) == 0) {
-            if (d->ready_ms < p->moved_ms)
+            if (d == p->moved_by && d->ready_ms < p->moved_ms)
                 sim_check_pace(p->at, m->move_ok->game_id, p->moved_ms);
             move_over(p);
         }

@@ -86,6 +86,7 @@ static void play(struct player *p, struct device *d)
     snprintf(p->move, sizeof(p->move), "%s-%u", p->user, ++p->moves);
     sim_check_sent(p->user, p->game, p->move, p->move_card);
     p->sent_ms = p->moved_ms = sim_now_ms();
+    p->moved_by = d;
     sim_say_move(d, p->move, p->move_card);
     if (sim_chance(15))
         sim_say_move(d, p->move, p->move_card);

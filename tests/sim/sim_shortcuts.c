@@ -48,7 +48,7 @@ static bool reaches_all(const struct sim_proc *p)
 static bool may_be_cut_short(const struct router_fcall *c, unsigned keys)
 {
     struct sim_cluster *redis = sim.current->at->redis;
-    if (strcmp(c->argv[1], "mer1_outbox_heads") != 0 || !sim_cluster_well(redis) || !reaches_all(sim.current))
+    if (!sim_cluster_well(redis) || !reaches_all(sim.current))
         return false;
     for (unsigned i = 0; i < keys; i++)
         if (sim_redis_key(redis, c->argv[KEYS_AT + i]))
@@ -64,7 +64,11 @@ enum mer_err __wrap_router__fcall_send(struct router_relays *rs, const struct ro
                                        mer_redis_cb cb, void *ctx)
 {
     unsigned keys = (unsigned)(c->argc - KEYS_AT);
-    if (ctx == NULL || !may_be_cut_short(c, keys))
+    bool look = strcmp(c->argv[1], "mer1_outbox_heads") == 0;
+    if ((sim_planted("take_no_wait") && strcmp(c->argv[1], "mer1_event_take") == 0) ||
+        (sim_planted("send_no_wait") && strcmp(c->argv[1], "mer1_events_get") == 0))
+        durable = false;
+    if (ctx == NULL || !look || !(sim_planted("no_look") || may_be_cut_short(c, keys)))
         return __real_router__fcall_send(rs, c, key, durable, cb, ctx);
     struct look *l = mer_xmalloc(sizeof(*l));
     *l = (struct look){cb, ctx, keys};

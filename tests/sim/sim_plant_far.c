@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sim_plant_far.c - bugs of what joins regions, put in on purpose (sim_plant.h): games that lie elsewhere. Those of the relay
+ * are texts of the function library, or stand in sim_shortcuts.c, which is in that way already. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <meridian/mem.h>
+
+#include "edge/game/abroad.h"
+#include "tests/sim/sim.h"
+
+/* --- a game elsewhere is taken for void without its region's word ----------------------------------------------------------------------
+ */
+
+struct voided {
+    edge_store_game_cb cb;
+    void *ctx;
+};
+
+static void on_voided(void *ctx, uint64_t arg)
+{
+    static const struct edge_stored nothing = {.owner = ""};
+    struct voided v = *(struct voided *)ctx;
+    (void)arg;
+    free(ctx);
+    v.cb(v.ctx, EDGE_STORE_VOIDED, &nothing);
+}
+
+enum mer_err __real_edge_abroad_game_void(struct edge_abroad *a, const char *gid, edge_store_game_cb cb, void *ctx);
+enum mer_err __wrap_edge_abroad_game_void(struct edge_abroad *a, const char *gid, edge_store_game_cb cb, void *ctx);
+enum mer_err __wrap_edge_abroad_game_void(struct edge_abroad *a, const char *gid, edge_store_game_cb cb, void *ctx)
+{
+    if (!sim_planted("void_unasked") || !edge_abroad_has(a, gid))
+        return __real_edge_abroad_game_void(a, gid, cb, ctx);
+    struct voided *v = mer_xmalloc(sizeof(*v));
+    *v = (struct voided){cb, ctx};
+    sim_post(sim.current, 1000, on_voided, v, 0);
+    return MER_OK;
+}
