@@ -11,16 +11,25 @@
 
 enum { CLOSE_PROTOCOL = 1002, MESSAGE_MAX = 1 << 20 };
 
-void load__conn_request(struct load_conn *c)
+static enum mer_err write_get(struct load_conn *c)
+{
+    return mer_buf_appendf(&c->out, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c->get, c->url->authority);
+}
+
+static enum mer_err write_upgrade(struct load_conn *c)
 {
     char key[LOAD_WS_KEY_BYTES];
     bool back = c->session != NULL && c->session[0] != 0;
     load_ws_key(c->net->rng, key, c->accept);
-    enum mer_err err =
-        mer_buf_appendf(&c->out,
-                        "GET %s%s%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
-                        c->url->path, back ? "?session=" : "", back ? c->session : "", c->url->authority, key, c->net->subprotocol);
+    return mer_buf_appendf(&c->out,
+                           "GET %s%s%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+                           c->url->path, back ? "?session=" : "", back ? c->session : "", c->url->authority, key, c->net->subprotocol);
+}
+
+void load__conn_request(struct load_conn *c)
+{
+    enum mer_err err = c->get ? write_get(c) : write_upgrade(c);
     if (err != MER_OK || !load__conn_flush(c))
         load__conn_fail_text(c, "cut by the peer");
 }
@@ -67,7 +76,7 @@ static void frame(struct load_conn *c, const struct load_frame *f, const uint8_t
         return;
     }
     if (first && f->fin) {
-        c->net->cbs->on_message(c, data, f->len);
+        c->cbs->on_message(c, data, f->len);
         return;
     }
     if (first)
@@ -81,7 +90,7 @@ static void frame(struct load_conn *c, const struct load_frame *f, const uint8_t
     struct mer_buf whole = c->message;
     mer_buf_init(&c->message, 0);
     c->message_opcode = 0;
-    c->net->cbs->on_message(c, whole.data, whole.len);
+    c->cbs->on_message(c, whole.data, whole.len);
     mer_buf_deinit(&whole);
 }
 
@@ -98,7 +107,7 @@ static size_t upgrade(struct load_conn *c, const uint8_t *data, size_t len)
         return 0;
     }
     c->state = LOAD_CONN_OPEN;
-    c->net->cbs->on_open(c);
+    c->cbs->on_open(c);
     return (size_t)used;
 }
 

@@ -13,12 +13,20 @@
 
 enum { EXIT_BROKEN = 1, EXIT_WRONG = 2, EXIT_HUNG = 3, SPARE_S = 300 };
 
-static volatile sig_atomic_t interrupted;
+static struct load_told told;
 
 static void on_interrupt(int signal)
 {
     (void)signal;
-    interrupted = 1;
+    told.interrupted = 1;
+}
+
+static void on_region(int signal)
+{
+    if (signal == SIGUSR1)
+        told.failed = 1;
+    else
+        told.back = 1;
 }
 
 /* The watchdog: a run that should have ended long ago must not stay and load the machine. */
@@ -32,11 +40,14 @@ static void on_alarm(int signal)
 
 static void watch(const struct load_options *o)
 {
-    struct sigaction interrupt = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND}, alarmed = {.sa_handler = on_alarm};
+    struct sigaction interrupt = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND}, alarmed = {.sa_handler = on_alarm},
+                     region = {.sa_handler = on_region};
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGTERM, &interrupt, NULL);
     sigaction(SIGALRM, &alarmed, NULL);
-    alarm((o->ramp_s + 60) * (o->cycles + 1) + o->warmup_s + o->seconds + o->drain_s + SPARE_S);
+    sigaction(SIGUSR1, &region, NULL);
+    sigaction(SIGUSR2, &region, NULL);
+    alarm((o->ramp_s + 60) * (o->cycles + 1) + o->warmup_s + o->seconds + o->drain_s + 2 * o->homeward_s + SPARE_S);
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* wake when a move is due, not 50 us later */
 }
 
@@ -44,13 +55,16 @@ static int run(struct load_run *r)
 {
     switch (r->o.mode) {
     case LOAD_PLAY:
-        load_run_play(r, &interrupted);
+        load_run_play(r, &told.interrupted);
         break;
     case LOAD_IDLE:
-        load_run_idle(r, &interrupted);
+        load_run_idle(r, &told.interrupted);
         break;
     case LOAD_CONNECT:
-        load_run_connect(r, &interrupted);
+        load_run_connect(r, &told.interrupted);
+        break;
+    case LOAD_FAILOVER:
+        load_run_failover(r, &told);
         break;
     }
     load_report_print(r);

@@ -58,10 +58,18 @@ static SSL_CTX *tls_client(const char *ca_file)
     return ctx;
 }
 
-enum mer_err load_net_init(struct load_net *n, const struct load_net_cbs *cbs, uint32_t sources, const char *ca_file, struct mer_msg *msg)
+enum mer_err load_net_init(struct load_net *n, const struct load_net_cbs *cbs, const struct load_sources *from, const char *ca_file,
+                           struct mer_msg *msg)
 {
+    uint32_t sources = from->count;
+    struct in_addr first;
     memset(n, 0, sizeof(*n));
+    if (inet_pton(AF_INET, from->from, &first) != 1) {
+        mer_msgf(msg, "\"%s\" is no IPv4 address", from->from);
+        return MER_EINVALID;
+    }
     n->cbs = cbs;
+    n->source_from = ntohl(first.s_addr);
     n->sources = sources;
     n->buffer = mer_xmalloc(BUFFER_BYTES);
     n->next_port = mer_xcalloc(sources, sizeof(*n->next_port));
@@ -112,6 +120,7 @@ enum mer_err load_conn_add(struct load_net *n, struct load_conn *c)
     }
     memset(c, 0, sizeof(*c));
     c->net = n;
+    c->cbs = n->cbs;
     c->fd = -1;
     c->id = n->conns;
     mer_buf_init(&c->in, 0);
@@ -127,7 +136,7 @@ enum mer_err load_conn_add(struct load_net *n, struct load_conn *c)
 static bool bind_source(struct load_net *n, int fd)
 {
     uint32_t source = n->next_source++ % n->sources;
-    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000101u + source)}; /* 127.0.1.1 on */
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(n->source_from + source)};
     for (int i = 0; i < PORT_TRIES; i++) {
         uint16_t port = n->next_port[source]++;
         if (n->next_port[source] > LAST_PORT)
@@ -208,7 +217,7 @@ void load_conn_close(struct load_conn *c)
 void load__conn_fail(struct load_conn *c, const struct load_end *end)
 {
     load_conn_close(c);
-    c->net->cbs->on_down(c, end);
+    c->cbs->on_down(c, end);
 }
 
 void load__conn_fail_text(struct load_conn *c, const char *text)

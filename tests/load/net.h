@@ -2,9 +2,9 @@
  * net.h - many WebSocket connections in one process: an epoll set of its own, explicit source addresses and ports, TLS where the address
  * says wss.
  *
- * Sources are 127.0.1.1, 127.0.1.2, ... with ports in sequence, because the kernel's own search for a free port costs ten times more; ends
- * are RST (SO_LINGER 0), so that a run leaves no TIME_WAIT behind. A connection lives inside its owner and can be opened again after it
- * went down. */
+ * Sources are 127.0.1.1, 127.0.1.2, ... (or others that are this machine's) with ports in sequence, because the kernel's own search for a
+ * free port costs ten times more; ends are RST (SO_LINGER 0), so that a run leaves no TIME_WAIT behind. A connection lives inside its owner
+ * and can be opened again after it went down. */
 #pragma once
 
 #include <netinet/in.h>
@@ -40,7 +40,9 @@ struct load_conn {
     uint8_t state, message_opcode;
     bool wants_write;
     const struct load_url *url;
-    const char *session; /* kept; the one to come back to, which the upgrade names; "" or NULL: none */
+    const struct load_net_cbs *cbs; /* kept; the net's unless set after load_conn_add */
+    const char *get;                /* kept; NULL: WebSocket. A path to GET instead: its status comes by on_down */
+    const char *session;            /* kept; the one to come back to, which the upgrade names; "" or NULL: none */
     SSL *ssl;
     char accept[29];
     struct mer_buf in, out, message;
@@ -64,14 +66,18 @@ struct load_net {
     struct load_conn **conn; /* by id */
     uint32_t conns, conn_cap;
     uint16_t *next_port; /* a source address */
-    uint32_t sources, next_source;
+    uint32_t sources, next_source, source_from;
     uint8_t *buffer;
     uint64_t opened, bytes_in, bytes_out;
 };
 
-/* sources: 1-254 addresses; ca_file: for wss, NULL otherwise. */
-MER_MUST_CHECK enum mer_err load_net_init(struct load_net *n, const struct load_net_cbs *cbs, uint32_t sources, const char *ca_file,
-                                          struct mer_msg *msg);
+struct load_sources { /* source addresses: so many from that on */
+    const char *from;
+    uint32_t count;
+};
+/* ca_file: for wss, NULL otherwise. */
+MER_MUST_CHECK enum mer_err load_net_init(struct load_net *n, const struct load_net_cbs *cbs, const struct load_sources *sources,
+                                          const char *ca_file, struct mer_msg *msg);
 void load_net_deinit(struct load_net *n);
 /* Waits at most timeout_us for something to happen and handles it. */
 void load_net_wait(struct load_net *n, uint64_t timeout_us);

@@ -12,6 +12,8 @@ static const char usage[] =
     "Simulated players against running edges, with their own side of the protocol; checks everything they are told. Modes:\n"
     "  play     whole games, --rate moves a second over all players, sent when they are due whatever the servers do (default)\n"
     "  idle     connect, authenticate, hold; memory of the edge a player; --cycles of dropping and reconnecting half of them\n"
+    "  failover players of one region, with the list of all of them: on SIGUSR1 their region is gone (whoever sends it takes it away), on\n"
+    "           SIGUSR2 it is back; tells when they are in new games elsewhere, and how they go home\n"
     "  connect  --rate new players a second: connect, authenticate, one ping, away again\n"
     "Exit code: 0 fine, 1 a server broke an invariant, 2 wrong usage, 3 hung.\n\n";
 
@@ -25,9 +27,11 @@ struct option {
 };
 #define AT(f) offsetof(struct load_options, f)
 static const struct option table[] = {
-    {"mode", MODE, AT(mode), 0, 0, "play, idle or connect"},
+    {"mode", MODE, AT(mode), 0, 0, "play, idle, connect or failover"},
     {"endpoints", TEXT, AT(endpoints), 0, 0, "endpoints.json of the servers ($MERIDIAN_ENDPOINTS, else build/local/endpoints.json)"},
     {"keys", TEXT, AT(keys), 0, 0, "private JWKS to sign players' tokens with (keys/private.jwks beside endpoints.json)"},
+    {"public-keys", TEXT, AT(public_keys), 0, 0,
+     "mode failover: who may sign the list of regions (keys/public.jwks beside endpoints.json)"},
     {"issuer", TEXT, AT(issuer), 0, 0, "`iss` of the tokens (meridian-local)"},
     {"audience", TEXT, AT(audience), 0, 0, "`aud` of the tokens (meridian)"},
     {"ca", TEXT, AT(ca), 0, 0, "authority for wss addresses (tls/ca.crt beside endpoints.json)"},
@@ -45,8 +49,11 @@ static const struct option table[] = {
     {"shared", FLAG, AT(shared), 0, 0, "connect to the port that all edges share, as behind a balancer; to one edge only when sent there"},
     {"cycles", NUMBER, AT(cycles), 0, 1000, "mode idle: how often half of the players drop and come back (0)"},
     {"drops", NUMBER, AT(drops), 0, 10000, "mode play: connections cut a second, to come back and go on (0)"},
+    {"homeward", NUMBER, AT(homeward_s), 0, 3600, "mode failover: the way home begins within so many seconds (300)"},
+    {"look", NUMBER, AT(look_s), 1, 600, "mode failover: who is away looks about so often whether home is back (20)"},
     {"encoding", ENCODING, AT(proto), 0, 0, "json or proto (json)"},
-    {"sources", NUMBER, AT(sources), 1, 254, "source addresses 127.0.1.1 and up (200)"},
+    {"sources", NUMBER, AT(sources), 1, 65534, "source addresses (200)"},
+    {"sources-from", TEXT, AT(sources_from), 0, 0, "the first of them (127.0.1.1)"},
     {"seed", SEED, AT(seed), 0, 0, "of every choice a player makes (by the clock)"},
     {"json", TEXT, AT(json), 0, 0, "write the result there"},
     {"journal", TEXT, AT(journal), 0, 0, "write there what every player did and was told (journal.h)"},
@@ -74,7 +81,7 @@ static bool set_number(uint32_t *out, const char *text, uint32_t low, uint32_t h
 
 static bool set_mode(enum load_mode *out, const char *text)
 {
-    static const char *const modes[] = {"play", "idle", "connect"};
+    static const char *const modes[] = {"play", "idle", "connect", "failover"};
     for (unsigned i = 0; i < MER_COUNT(modes); i++)
         if (strcmp(text, modes[i]) == 0) {
             *out = (enum load_mode)i;
@@ -127,6 +134,8 @@ static void fill_in(struct load_options *o)
         o->keys = beside(o, "keys/private.jwks", o->default_keys, sizeof(o->default_keys));
     if (!o->ca)
         o->ca = beside(o, "tls/ca.crt", o->default_ca, sizeof(o->default_ca));
+    if (!o->public_keys)
+        o->public_keys = beside(o, "keys/public.jwks", o->default_public_keys, sizeof(o->default_public_keys));
     if (!o->redis_password)
         o->redis_password = beside(o, "redis/password", o->default_password, sizeof(o->default_password));
 }
@@ -149,7 +158,10 @@ bool load_options_parse(struct load_options *o, int argc, char **argv, int *exit
                                .seconds = 10,
                                .drain_s = 90,
                                .cross = 50,
-                               .sources = 200};
+                               .homeward_s = 300,
+                               .look_s = 20,
+                               .sources = 200,
+                               .sources_from = "127.0.1.1"};
     for (int i = 1; i < argc; i++) {
         const struct option *opt = NULL;
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

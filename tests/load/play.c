@@ -9,13 +9,20 @@
 
 #include "tests/load/journal.h"
 #include "tests/load/player.h"
+#include "tests/load/roam.h"
 
 #define CM(name) Meridian__Client__V1__##name
 #define SM_BODY(name) MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_##name
 #define CM_BODY(name) MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__BODY_##name
 #define CODE(name) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##name
 
-enum { SILENT_MS = 10 * 1000, AGAIN_MS = 500, STUCK_US = 10 * 1000 * 1000 };
+enum {
+    SILENT_MS = 10 * 1000,
+    AGAIN_MS = 500,
+    STUCK_US = 10 * 1000 * 1000,
+    SHORT_ROWS = 2, /* mode failover: games that end soon, because nobody goes home out of one */
+    SHORT_COLS = 4,
+};
 
 /* --- saying things ------------------------------------------------------------------------------------------------------------------- */
 
@@ -39,6 +46,10 @@ static void send_find_match(struct load_player *p)
         b.rows = p->lane->rows;
         b.cols = p->lane->cols;
         b.rating = p->lane->rating;
+    } else if (p->roam) {
+        b.has_rows = b.has_cols = true;
+        b.rows = SHORT_ROWS;
+        b.cols = SHORT_COLS;
     }
     m.body_case = CM_BODY(FIND_MATCH);
     m.find_match = &b;
@@ -91,7 +102,9 @@ static void want_game(struct load_player *p)
     set_doing(p, LOAD_NOTHING);
     p->ticket[0] = 0;
     load_lanes_done(p);
-    if (r->o.mode == LOAD_PLAY && r->phase < LOAD_DRAIN && p->state == LOAD_UP)
+    if (p->roam && load_roam_goes_home(p))
+        return;
+    if (load_run_plays(r) && r->phase < LOAD_DRAIN && p->state == LOAD_UP)
         load_lanes_add(&r->lanes, p);
 }
 
@@ -276,6 +289,8 @@ static void on_matched(struct load_player *p, const CM(Matched) * m)
     p->game->playing++;
     load_journal_sit(p);
     set_doing(p, LOAD_PLAYING);
+    if (p->roam)
+        load_roam_matched(p);
     if (opponent(p)) {
         r->count.matches_cross += across(p);
         r->count.matches_same += !across(p);
@@ -460,7 +475,7 @@ void load_play_up(struct load_player *p, bool fresh)
         if (fresh || !p->ticket[0])
             send_find_match(
                 p); /* answered by the ticket, or by the game it became; replayed: what became of the ticket follows by itself */
-    } else if (r->o.mode != LOAD_PLAY) {
+    } else if (!load_run_plays(r)) {
         load_player_ping(p);
     } else {
         want_game(p);
@@ -478,12 +493,27 @@ void load_play_down(struct load_player *p)
         load_game_cut(p->game, p->seat);
 }
 
+void load_play_leave_behind(struct load_player *p)
+{
+    if (p->game)
+        leave_game(p);
+    p->ticket[0] = 0;
+    set_doing(p, LOAD_NOTHING);
+}
+
 void load_play_cancel(struct load_player *p)
 {
     p->cancelling = true;
     p->run->count.stuck += p->doing == LOAD_SEEKING && p->run->now_us - p->asked_us > STUCK_US;
     if (p->doing == LOAD_SEEKING && p->state == LOAD_UP)
         send_cancel(p);
+}
+
+void load_play_leave_all(struct load_run *r)
+{
+    for (uint32_t i = 0; i < r->players; i++)
+        if (r->player[i].game)
+            leave_game(&r->player[i]);
 }
 
 void load_play_finish(struct load_run *r)

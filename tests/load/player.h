@@ -26,6 +26,7 @@ struct load_player {
     bool measured;            /* mode connect: the pong ends it */
     struct mer_timer timer, again;
 
+    struct load_roam *roam; /* NULL but in mode failover */
     struct load_game *game;
     uint8_t seat;
     struct load_lane *lane;
@@ -49,6 +50,8 @@ MER_MUST_CHECK enum mer_err load_player_init(struct load_player *p, struct load_
 void load_player_connect(struct load_player *p);
 /* Cuts the connection; comes back by itself after `back_ms`. */
 void load_player_drop(struct load_player *p, uint32_t back_ms);
+/* Ends whatever connection or attempt there is; the next one after back_ms. */
+void load_player_abandon(struct load_player *p, uint32_t back_ms);
 /* Leaves for good. */
 void load_player_leave(struct load_player *p);
 void load_player_send(struct load_player *p, const Meridian__Client__V1__ClientMessage *m);
@@ -60,6 +63,8 @@ void load_play_init(struct load_player *p);
 /* His session is up. fresh: matched and game_state of what he left follow by themselves, if there is any. */
 void load_play_up(struct load_player *p, bool fresh);
 void load_play_down(struct load_player *p);
+/* He is in another region now: game and ticket stay behind. */
+void load_play_leave_behind(struct load_player *p);
 void load_play_message(struct load_player *p, const Meridian__Client__V1__ServerMessage *m);
 /* Asks for a game now; by the lanes. */
 void load_play_ask(struct load_player *p);
@@ -67,5 +72,7 @@ void load_play_ask(struct load_player *p);
 bool load_play_move(struct load_player *p, uint64_t due_us);
 /* Gives up looking for a game, at the end of a run. */
 void load_play_cancel(struct load_player *p);
+/* At the end of a run that games outlast: checks what is there. */
+void load_play_leave_all(struct load_run *r);
 /* At the end of the run: tells what did not end, and checks what is there. */
 void load_play_finish(struct load_run *r);

@@ -34,7 +34,7 @@ uint64_t load__report_errors(const struct load_count *c)
 bool load_report_fine(const struct load_run *r)
 {
     const struct load_count *c = &r->count;
-    bool played = r->o.mode != LOAD_PLAY || c->moves_ok > 0;
+    bool played = r->o.mode == LOAD_FAILOVER ? r->failover.complete : r->o.mode != LOAD_PLAY || c->moves_ok > 0;
     double asked = r->o.mode == LOAD_PLAY ? r->o.rate * load__report_seconds(r) : 0;
     bool strict = (double)r->steady.moves >= asked * RATE_KEPT && c->stuck == 0 && load__report_errors(c) == 0 && c->lost == 0 &&
                   c->connect_failures == 0 && c->unanswered == 0 && c->tickets_expired == 0;
@@ -216,6 +216,8 @@ static void print_faults(const struct load_run *r)
     const char *verdict = "invariants: none broken";
     if (load_faults_total(f))
         verdict = "INVARIANTS BROKEN";
+    else if (r->o.mode == LOAD_FAILOVER && !r->failover.complete)
+        verdict = "NOT EVERYBODY CAME WHERE HE WANTED";
     else if (r->o.mode == LOAD_PLAY && r->count.moves_ok == 0)
         verdict = "NOTHING WAS PLAYED";
     else if (!load_report_fine(r))
@@ -231,7 +233,11 @@ void load_report_print(struct load_run *r)
         print_play(r);
     print_connections(r);
     print_times(r);
-    print_cpu(r);
+    if (r->o.mode == LOAD_FAILOVER)
+        printf("\nregions were asked whether they are there in %" PRIu64 " surveys, by %" PRIu64 " pings\n", r->failover.surveys,
+               r->failover.pings);
+    else
+        print_cpu(r);
     if (r->o.mode == LOAD_PLAY)
         print_store(r);
     print_faults(r);

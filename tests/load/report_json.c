@@ -132,10 +132,23 @@ static json_t *each_second(const struct load_run *r)
 
 static json_t *settings(const struct load_run *r)
 {
-    static const char *const modes[] = {"play", "idle", "connect"};
+    static const char *const modes[] = {"play", "idle", "connect", "failover"};
     return json_pack("{s:s,s:i,s:i,s:i,s:i,s:s,s:b,s:I,s:i}", "mode", modes[r->o.mode], "players", (int)r->players, "rate", (int)r->o.rate,
                      "seconds", (int)r->o.seconds, "edges", (int)r->endpoints.edges, "encoding", r->o.proto ? "proto" : "json", "tls",
                      (int)r->endpoints.tls, "seed", (json_int_t)(r->o.seed & INT64_MAX), "cross", (int)r->o.cross);
+}
+
+static json_t *failover(const struct load_run *r)
+{
+    const struct load_failover *f = &r->failover;
+    json_t *returns = json_array();
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < LOAD_SECONDS; i++)
+        last = f->returns[i] ? i + 1 : last;
+    for (uint32_t i = 0; i < last; i++)
+        json_array_append_new(returns, number(f->returns[i]));
+    return json_pack("{s:b,s:o,s:o,s:o,s:o,s:o}", "complete", (int)f->complete, "newGames", number(f->again), "home", number(f->home),
+                     "returnsEachSecond", returns, "surveys", number(f->surveys), "pings", number(f->pings));
 }
 
 bool load_report_write(struct load_run *r, const char *file)
@@ -146,6 +159,8 @@ bool load_report_write(struct load_run *r, const char *file)
                   "counts", counts(&r->count), "measured", counts(&r->steady), "errors", errors(&r->count), "closes",
                   codes(r->count.closes), "statuses", codes(r->count.statuses), "faults", faults(&r->faults), "servers", servers(r));
     json_object_set_new(o, "memory", memory(r));
+    if (r->o.mode == LOAD_FAILOVER)
+        json_object_set_new(o, "failover", failover(r));
     json_object_set_new(o, "eachSecond", each_second(r));
     json_object_set_new(o, "seconds", json_real(seconds));
     json_object_set_new(o, "movesPerSecond", json_real((double)r->steady.moves / seconds));

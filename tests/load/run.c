@@ -12,7 +12,9 @@
 
 #include "tests/load/journal.h"
 #include "tests/load/player.h"
+#include "tests/load/regions.h"
 #include "tests/load/report.h"
+#include "tests/load/roam.h"
 
 enum { SECOND_US = 1000000, EXPIRIES = 4096, ARRIVE_WAIT_S = 60, SPARE_FDS = 32, CANCEL_AFTER_US = 2 * SECOND_US };
 
@@ -107,21 +109,25 @@ int load_run_init(struct load_run *r, const struct load_options *o)
     init_members(r);
     uint32_t sockets = o->mode == LOAD_CONNECT ? 0 : o->players;
     if (load_endpoints_read(&r->endpoints, o->endpoints, o->edge, &msg) != MER_OK || raise_descriptors(sockets, &msg) != MER_OK ||
-        load_keys(r, &msg) != MER_OK)
+        (o->mode == LOAD_FAILOVER && load_regions_learn(&r->endpoints, o->public_keys, &msg) != MER_OK) || load_keys(r, &msg) != MER_OK)
         goto failed;
-    if (load_net_init(&r->net, &load_player_cbs, o->sources, r->endpoints.tls ? o->ca : NULL, &msg) != MER_OK) {
+    struct load_sources sources = {o->sources_from, o->sources};
+    if (load_net_init(&r->net, &load_player_cbs, &sources, r->endpoints.tls ? o->ca : NULL, &msg) != MER_OK) {
         mer_keys_destroy(r->keys);
         goto failed;
     }
     r->net.subprotocol = o->proto ? "meridian.v1.proto" : "meridian.v1.json";
     r->net.rng = &r->rng;
-    load_lanes_init(&r->lanes, r->endpoints.edges, o->cross);
+    load_lanes_init(&r->lanes, r->endpoints.edges, o->mode == LOAD_FAILOVER ? (uint32_t)LOAD_CROSS_ANY : o->cross);
     if (o->journal && !load_journal_open(r, o->journal)) {
         load_run_deinit(r);
         return 2;
     }
-    if (make_players(r) == MER_OK)
+    if (make_players(r) == MER_OK) {
+        if (o->mode == LOAD_FAILOVER)
+            load_roam_init(r);
         return 0;
+    }
     load_run_deinit(r);
     mer_msgf(&msg, "out of memory");
 failed:
@@ -133,6 +139,7 @@ void load_run_deinit(struct load_run *r)
 {
     uint32_t pos = 0;
     load_net_deinit(&r->net);
+    load_roam_deinit(r);
     for (struct load_game *g; (g = mer_map_next(&r->games, &pos)) != NULL;)
         load_game_destroy(g);
     mer_map_deinit(&r->games);

@@ -37,7 +37,9 @@ enum load_phase { LOAD_RAMP, LOAD_WARMUP, LOAD_STEADY, LOAD_DRAIN, LOAD_DONE };
     X(SENT_SEEN, "  sent -> opponent") \
     X(MATCHED, "find_match -> matched") \
     X(CONNECTED, "connect -> connected") \
-    X(RECONNECTED, "drop -> back in the session")
+    X(RECONNECTED, "drop -> back in the session") \
+    X(ELSEWHERE, "region gone -> connected elsewhere") \
+    X(NEW_GAME, "region gone -> new game elsewhere")
 #define X(name, text) LOAD_TIME_##name,
 enum load_time { LOAD_TIME_MAP(X) LOAD_NTIMES };
 #undef X
@@ -65,7 +67,17 @@ struct load_second { /* one line of progress */
     uint64_t moves_ok, p50_us, p99_us, max_us;
 };
 
+struct load_failover {
+    uint64_t failed_us, back_us; /* 0: not yet */
+    uint32_t again, home;        /* players in a new game elsewhere; at home again */
+    uint64_t surveys, pings;
+    bool complete;                  /* all that was to happen did */
+    uint32_t returns[LOAD_SECONDS]; /* a second since it was back */
+    struct mer_list spare_pings;
+};
+
 struct load_player;
+struct load_roam;
 struct load_run {
     struct load_options o;
     struct load_endpoints endpoints;
@@ -79,6 +91,8 @@ struct load_run {
     struct mer_map games;  /* by id */
     struct mer_list ready; /* players to move, by `ready` */
     struct load_player *player;
+    struct load_roam *roam; /* a player; NULL but in mode failover */
+    struct load_failover failover;
     uint32_t players, arrived, online, playing, seeking;
     enum load_phase phase;
     bool interrupted;
@@ -114,6 +128,10 @@ void load_run_deinit(struct load_run *r);
 void load_run_play(struct load_run *r, volatile sig_atomic_t *interrupted);
 void load_run_idle(struct load_run *r, volatile sig_atomic_t *interrupted);
 void load_run_connect(struct load_run *r, volatile sig_atomic_t *interrupted);
+struct load_told { /* by signals */
+    volatile sig_atomic_t interrupted, failed, back;
+};
+void load_run_failover(struct load_run *r, struct load_told *told);
 /* One turn: events and timers, at most until `until_us`. */
 void load_run_turn(struct load_run *r, uint64_t until_us);
 /* Turns until then, or until interrupted. */
@@ -121,6 +139,11 @@ void load_run_for(struct load_run *r, uint64_t us, volatile sig_atomic_t *interr
 /* Lets players arrive over o.ramp_s; false when not all were online in time. */
 bool load_run_arrive(struct load_run *r, volatile sig_atomic_t *interrupted);
 
+/* Do players play in this mode? */
+static inline bool load_run_plays(const struct load_run *r)
+{
+    return r->o.mode == LOAD_PLAY || r->o.mode == LOAD_FAILOVER;
+}
 /* Was a move that was due then part of the measured phase? */
 static inline bool load_run_measures(const struct load_run *r, uint64_t due_us)
 {

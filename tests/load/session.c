@@ -8,6 +8,7 @@
 #include "tests/load/codec.h"
 #include "tests/load/journal.h"
 #include "tests/load/player.h"
+#include "tests/load/roam.h"
 #include "tests/load/ws.h"
 
 #define CM(name) Meridian__Client__V1__##name
@@ -53,7 +54,8 @@ static void come_back(struct load_player *p, uint32_t retry_ms)
 static void lost(struct load_player *p, uint32_t retry_ms)
 {
     struct load_run *r = p->run;
-    if (p->state == LOAD_UP) {
+    bool was_up = p->state == LOAD_UP;
+    if (was_up) {
         r->count.lost++;
         p->began_us = r->now_us;
         p->tries = 0;
@@ -63,7 +65,11 @@ static void lost(struct load_player *p, uint32_t retry_ms)
     }
     set_state(p, LOAD_DOWN);
     load_play_down(p);
-    if (!p->gone_for_good)
+    if (p->gone_for_good)
+        return;
+    if (p->roam)
+        load_run_arm(r, &p->timer, load_roam_lost(p, was_up, retry_ms));
+    else
         come_back(p, retry_ms);
 }
 
@@ -156,6 +162,8 @@ static void up(struct load_player *p, bool fresh)
     p->tries = 0;
     set_state(p, LOAD_UP);
     mer_wheel_disarm(&r->wheel, &p->timer);
+    if (p->roam)
+        load_roam_up(p);
     load_play_up(p, fresh);
 }
 
@@ -243,6 +251,8 @@ static void on_message(struct load_conn *c, const uint8_t *data, size_t len)
 {
     struct load_player *p = player_of(c);
     CM(ServerMessage) *m = load_decode(p->run->o.proto, data, len);
+    if (p->roam)
+        load_roam_heard(p);
     if (!m) {
         load_fault(&p->run->faults, LOAD_FAULT_PROTOCOL, "%s cannot read: %.*s", p->user,
                    p->run->o.proto ? 0 : (int)(len < 160 ? len : 160), (const char *)data);
@@ -267,6 +277,8 @@ static void follow(struct load_player *p, const char *reason)
     for (uint32_t i = 0; at && i < e->edges; i++)
         if (strncmp(at + 5, e->edge[i].server.id, strcspn(at + 5, ";")) == 0 && strlen(e->edge[i].server.id) == strcspn(at + 5, ";"))
             p->edge = i, p->sent_there = true;
+    if (p->roam && p->sent_there)
+        load_roam_sent(p);
 }
 
 static void on_down(struct load_conn *c, const struct load_end *end)
@@ -302,8 +314,27 @@ void load_player_connect(struct load_player *p)
     load_run_arm(r, &p->timer, CONNECT_MS);
     bool shared = r->o.shared && !p->sent_there && r->endpoints.play.authority[0];
     p->sent_there = false; /* only the next try */
-    if (load_conn_open(&p->conn, shared ? &r->endpoints.play : &r->endpoints.edge[p->edge].url) != MER_OK)
+    const struct load_url *url = shared ? &r->endpoints.play : &r->endpoints.edge[p->edge].url;
+    if (p->roam) {
+        url = load_roam_url(p);
+        load_roam_connecting(p);
+    }
+    if (load_conn_open(&p->conn, url) != MER_OK)
         lost(p, 0);
+}
+
+void load_player_abandon(struct load_player *p, uint32_t back_ms)
+{
+    struct load_run *r = p->run;
+    if (p->state == LOAD_UP) {
+        load_journal_down(p, true, 0, 0);
+        p->began_us = r->now_us;
+        p->back = true;
+    }
+    load_conn_close(&p->conn);
+    set_state(p, LOAD_DOWN);
+    load_play_down(p);
+    load_run_arm(r, &p->timer, back_ms);
 }
 
 void load_player_drop(struct load_player *p, uint32_t back_ms)
@@ -328,4 +359,6 @@ void load_player_leave(struct load_player *p)
     set_state(p, LOAD_DOWN);
     mer_wheel_disarm(&p->run->wheel, &p->timer);
     load_play_down(p);
+    if (p->roam)
+        load_roam_leave(p);
 }
