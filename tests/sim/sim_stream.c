@@ -171,6 +171,12 @@ const char *mer_stream_peer(const struct mer_stream *s)
     return "sim";
 }
 
+bool mer_stream_peer_uid(const struct mer_stream *s, uint32_t *uid)
+{
+    (void)s, (void)uid;
+    return false;
+}
+
 void mer_stream_set_ctx(struct mer_stream *s, const struct mer_stream_cbs *cbs, void *ctx)
 {
     s->cbs = cbs;
