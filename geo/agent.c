@@ -10,7 +10,7 @@
  * anew with every write, and would never see a file that is rewritten more often. A write that fails is tried again every second.
  *
  * Timer: `tick`, every second from birth to end. Owner: agent_main.c. Next: policy.h, probe.h, reports.h. */
-#include "geo/agent.h"
+#include "geo/agent_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,55 +18,24 @@
 #include <unistd.h>
 
 #include <meridian/id.h>
-#include <meridian/json.h>
 #include <meridian/mem.h>
 #include <meridian/tls.h>
 
-#include "geo/journal.h"
-#include "geo/probe.h"
-#include "geo/reports.h"
-#include "geo/wish.h"
+#include "geo/control.h"
 
-enum { TICK_MS = 1000, STATE_APART_MS = 1500 };
+enum { TICK_MS = 1000, STATE_APART_MS = 1500, TOLD_APART_MS = 5000 /* reports travel and clocks drift: still the same drain */ };
 
-enum { A_OUT, A_SHEDDING, A_STUCK, A_GUARDED, A_WISHED, A_ALL_OUT, A_WRITTEN, A_WRITE_FAILED, A_STATE_AGE, A_COUNT };
 static const struct mer_metric_def defs[A_COUNT] = {
     [A_OUT] = {"meridian_geo_regions_out", "regions that DNS does not name", MER_GAUGE},
     [A_SHEDDING] = {"meridian_geo_regions_shedding", "regions that send a share of their new players elsewhere", MER_GAUGE},
     [A_STUCK] = {"meridian_geo_regions_stuck", "regions that should shed, and nobody has room", MER_GAUGE},
     [A_GUARDED] = {"meridian_geo_regions_guarded", "regions that look dead and stay in, because too many do", MER_GAUGE},
-    [A_WISHED] = {"meridian_geo_regions_wished", "regions that an operator drains or keeps in", MER_GAUGE},
+    [A_WISHED] = {"meridian_geo_regions_wished", "regions whose answer an operator overrides at this agent", MER_GAUGE},
+    [A_TOLD] = {"meridian_geo_regions_draining", "regions that say that an operator drains them", MER_GAUGE},
     [A_ALL_OUT] = {"meridian_geo_all_out", "1: by the rules nobody would be left, so everybody is named", MER_GAUGE},
     [A_WRITTEN] = {"meridian_geo_state_writes_total", "state files written"},
     [A_WRITE_FAILED] = {"meridian_geo_state_write_failures_total", "state files that could not be written"},
     [A_STATE_AGE] = {"meridian_geo_state_age_seconds", "since the policy last ran and the state file was what it says", MER_GAUGE},
-};
-
-struct geo_agent {
-    struct geo_config conf;
-    struct geo_footprint footprint;
-    struct mer_clock clock;
-    struct mer_rng rng;
-    struct mer_log log;
-    struct mer_metrics metrics;
-    struct mer_loop loop;
-    struct mer_process process;
-    char incarnation[64];
-    struct mer_admin *admin;
-    SSL_CTX *tls;
-    struct geo_probe_conf probe_conf;
-    struct geo_probe probe[GEO_REGIONS_MAX][GEO_ADDRESSES_MAX];
-    struct geo_reports *reports;
-    struct geo_journal *journal;
-    struct geo_policy policy;
-    struct geo_reading reading[GEO_REGIONS_MAX];
-    struct geo_wished wished[GEO_REGIONS_MAX];
-    struct mer_buf written; /* what the state file says */
-    bool pending;           /* it should say something else */
-    uint64_t written_ms;
-    struct mer_timer tick;
-    uint64_t values[A_COUNT];
-    struct mer_metric_set set;
 };
 
 /* ---- looking ---------------------------------------------------------------------------------------------------------------------------
@@ -96,18 +65,47 @@ static void read_region(struct geo_agent *a, uint32_t i, char *why, size_t size)
         a->reading[i].load_permille = (int32_t)(report.players >= room * 2 ? 2000 : report.players * 1000 / room);
 }
 
-/* Wishes are in wall time, the policy in monotonic time. */
-static void read_wishes(const struct geo_agent *a, struct geo_wish *wishes)
+/* ---- wishes ----------------------------------------------------------------------------------------------------------------------------
+ */
+
+enum mer_err geo__agent_wish(struct geo_agent *a, uint32_t region, const struct geo_wished *w)
 {
-    uint64_t wall_ms = mer_clock_wall_ms(&a->clock), now_ms = a->loop.now_ms;
+    struct geo_wished now = *w;
+    now.at_ms = mer_clock_wall_ms(&a->clock);
+    if (geo_journal_wish(a->journal, region, &now) != MER_OK)
+        return MER_EIO;
+    a->wished[region] = now;
+    MER_LOG(&a->log, MER_WARN, "region.wish", KV_STR("name", a->footprint.region[region].name), KV_STR("wish", geo_wish_names[w->kind]),
+            KV_U64("over_ms", w->over_ms), KV_U64("share", w->share), KV_U64("until_ms", w->until_ms), KV_STR("reason", w->reason),
+            KV_STR("by", w->by));
+    return MER_OK;
+}
+
+/* What it said before holds while it is silent. */
+static void on_drain(void *ctx, uint32_t region, const struct geo_wished *w)
+{
+    struct geo_agent *a = ctx;
+    struct geo_wished *told = &a->told[region];
+    uint64_t apart = told->at_ms > w->at_ms ? told->at_ms - w->at_ms : w->at_ms - told->at_ms;
+    bool same = w->kind == told->kind && (w->kind == GEO_WISH_NOTHING || (apart < TOLD_APART_MS && w->over_ms == told->over_ms));
+    if (same)
+        return;
+    if (geo_journal_told(a->journal, region, w) != MER_OK) /* it holds all the same: the region goes on saying it */
+        MER_LOG(&a->log, MER_ERROR, "journal.write", KV_STR("file", a->conf.journal), KV_STR("why", strerror(errno)));
+    *told = *w;
+    MER_LOG(&a->log, MER_WARN, "region.drain", KV_STR("name", a->footprint.region[region].name),
+            KV_BOOL("draining", w->kind == GEO_WISH_DRAIN), KV_STR("by", w->by), KV_STR("reason", w->reason));
+}
+
+/* Overrides end by themselves, and that is written down. */
+static void read_wishes(struct geo_agent *a, struct geo_wish *wishes)
+{
+    uint64_t wall_ms = mer_clock_wall_ms(&a->clock);
     for (uint32_t i = 0; i < a->footprint.count; i++) {
-        const struct geo_wished *w = &a->wished[i];
-        uint64_t ago_ms = wall_ms > w->at_ms ? wall_ms - w->at_ms : 0;
-        bool long_ago = ago_ms > now_ms;
-        wishes[i] = (struct geo_wish){.drain = w->kind == GEO_WISH_DRAIN,
-                                      .drain_from_ms = long_ago ? 0 : now_ms - ago_ms,
-                                      .drain_over_ms = long_ago ? 0 : w->over_ms,
-                                      .force_in = w->kind == GEO_WISH_FORCE_IN};
+        struct geo_wished over = {.by = "meridian-geo", .reason = "its time was over"};
+        if (a->wished[i].kind != GEO_WISH_NOTHING && geo_wish_is_over(&a->wished[i], wall_ms) && geo__agent_wish(a, i, &over) != MER_OK)
+            MER_LOG_RATE(&a->log, MER_ERROR, "journal.write", KV_STR("file", a->conf.journal), KV_STR("why", strerror(errno)));
+        geo_wish_of(&a->wished[i], &a->told[i], wall_ms, a->loop.now_ms, &wishes[i]);
     }
 }
 
@@ -154,17 +152,29 @@ static void write_state(struct geo_agent *a)
 /* ---- every second ----------------------------------------------------------------------------------------------------------------------
  */
 
-static void tell(struct geo_agent *a, const struct geo_region_state *before, char why[][256])
+/* Why the answer is what it is. */
+static void reason_of(const struct geo_agent *a, uint32_t i, char *out, size_t size)
+{
+    const struct geo_wished *w = &a->wished[i];
+    if (w->kind != GEO_WISH_NOTHING)
+        snprintf(out, size, "%s: %s", geo_wish_names[w->kind], w->reason);
+    else if (a->told[i].kind == GEO_WISH_DRAIN)
+        snprintf(out, size, "drain: %s", a->told[i].reason);
+    else if (a->policy.region[i].share > 0)
+        snprintf(out, size, "load %d of 1000", (int)a->reading[i].load_permille);
+    else
+        snprintf(out, size, "%s", a->why[i]);
+}
+
+static void tell(struct geo_agent *a, const struct geo_region_state *before)
 {
     for (uint32_t i = 0; i < a->footprint.count; i++) {
         const struct geo_region_state *s = &a->policy.region[i];
         if (before[i].out == s->out && before[i].share == s->share && (s->share == 0 || before[i].share_to == s->share_to))
             continue;
-        bool wished = a->wished[i].kind == GEO_WISH_DRAIN;
         char text[300];
-        snprintf(text, sizeof text, "%s%s", wished ? "drain: " : "", wished ? a->wished[i].reason : why[i]);
-        if (!wished && s->share > 0)
-            snprintf(text, sizeof text, "load %d of 1000", (int)a->reading[i].load_permille);
+        reason_of(a, i, text, sizeof text);
+        a->changed_ms[i] = a->loop.now_ms;
         if (geo_journal_answer(a->journal, mer_clock_wall_ms(&a->clock), &a->policy, i, text) != MER_OK)
             MER_LOG(&a->log, MER_ERROR, "journal.write", KV_STR("file", a->conf.journal), KV_STR("why", strerror(errno)));
         MER_LOG(&a->log, MER_WARN, "region.answer", KV_STR("name", a->footprint.region[i].name), KV_BOOL("out", s->out),
@@ -178,15 +188,14 @@ static void on_tick(struct mer_timer *t)
     static const struct geo_region_state fresh[GEO_REGIONS_MAX];
     struct geo_region_state before[GEO_REGIONS_MAX];
     struct geo_wish wishes[GEO_REGIONS_MAX];
-    char why[GEO_REGIONS_MAX][256];
     MER_ASSERT(sizeof before == sizeof fresh);
     memcpy(before, a->policy.region, sizeof before);
     for (uint32_t i = 0; i < a->footprint.count; i++)
-        read_region(a, i, why[i], sizeof why[i]);
+        read_region(a, i, a->why[i], sizeof a->why[i]);
     read_wishes(a, wishes);
     bool changed = geo_policy_step(&a->policy, a->reading, wishes, a->loop.now_ms);
     if (changed)
-        tell(a, before, why);
+        tell(a, before);
     if (changed || a->pending)
         write_state(a);
     mer_loop_arm(&a->loop, &a->tick, TICK_MS);
@@ -203,70 +212,10 @@ static void refresh(struct mer_metric_set *set)
         a->values[A_STUCK] += s->stuck;
         a->values[A_GUARDED] += s->guarded;
         a->values[A_WISHED] += a->wished[i].kind != GEO_WISH_NOTHING;
+        a->values[A_TOLD] += a->told[i].kind == GEO_WISH_DRAIN;
     }
     a->values[A_ALL_OUT] = a->policy.all_out;
     a->values[A_STATE_AGE] = a->pending ? (a->loop.now_ms - a->written_ms) / 1000 : 0;
-}
-
-/* ---- the admin port --------------------------------------------------------------------------------------------------------------------
- */
-
-static int status(void *ctx, const char *query, struct mer_buf *out)
-{
-    struct geo_agent *a = ctx;
-    static const char *const verdicts[] = {"unknown", "good", "bad"};
-    (void)query;
-    enum mer_err err = mer_buf_appendf(out, "{\"allOut\": %s, \"pending\": %s, \"regions\": [", a->policy.all_out ? "true" : "false",
-                                       a->pending ? "true" : "false");
-    for (uint32_t i = 0; i < a->footprint.count && err == MER_OK; i++) {
-        const struct geo_region_state *s = &a->policy.region[i];
-        const struct geo_report r = geo_reports_of(a->reports, i);
-        err = mer_buf_appendf(
-            out,
-            "%s\n  {\"name\": \"%s\", \"health\": \"%s\", \"out\": %s, \"guarded\": %s, \"stuck\": %s, \"share\": %u, \"to\": "
-            "\"%s\", \"wish\": \"%s\", \"loadPermille\": %d, \"players\": %llu, \"reported\": %s, \"probes\": [",
-            i > 0 ? "," : "", a->footprint.region[i].name, s->health == GEO_UP ? "up" : "down", s->out ? "true" : "false",
-            s->guarded ? "true" : "false", s->stuck ? "true" : "false", s->share, s->share > 0 ? a->footprint.region[s->share_to].name : "",
-            geo_wish_names[a->wished[i].kind], (int)a->reading[i].load_permille, (unsigned long long)r.players, r.known ? "true" : "false");
-        for (uint32_t k = 0; k < a->footprint.region[i].address_count && err == MER_OK; k++) {
-            const struct geo_probe *p = &a->probe[i][k];
-            err = mer_buf_appendf(out, "%s{\"address\": \"%s\", \"verdict\": \"%s\", \"tookUs\": %u, \"why\": ", k > 0 ? ", " : "",
-                                  p->address, verdicts[p->verdict], p->took_us);
-            if (err == MER_OK)
-                err = mer_json_write_string(p->why, strlen(p->why), out);
-            if (err == MER_OK)
-                err = mer_buf_appends(out, "}");
-        }
-        if (err == MER_OK)
-            err = mer_buf_appends(out, "]}");
-    }
-    if (err == MER_OK)
-        err = mer_buf_appends(out, "\n]}\n");
-    return err == MER_OK ? 200 : 500;
-}
-
-static int wish(void *ctx, const char *query, struct mer_buf *out)
-{
-    struct geo_agent *a = ctx;
-    struct geo_wished w;
-    struct mer_msg msg = {{0}};
-    uint32_t region;
-    int code = 200;
-    if (geo_wish_parse(query != NULL ? query : "", &a->footprint, &region, &w, &msg) != MER_OK) {
-        code = 400;
-    } else {
-        w.at_ms = mer_clock_wall_ms(&a->clock);
-        if (geo_journal_wish(a->journal, region, &w) != MER_OK) {
-            mer_msgf(&msg, "the journal could not be written: %s", strerror(errno));
-            code = 500;
-        }
-    }
-    if (code != 200)
-        return mer_buf_appendf(out, "{\"error\": \"%s\"}\n", msg.text) == MER_OK ? code : 500;
-    a->wished[region] = w;
-    MER_LOG(&a->log, MER_WARN, "region.wish", KV_STR("name", a->footprint.region[region].name), KV_STR("wish", geo_wish_names[w.kind]),
-            KV_U64("over_ms", w.over_ms), KV_STR("reason", w.reason), KV_STR("by", w.by));
-    return status(a, NULL, out);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------
@@ -290,10 +239,12 @@ static enum mer_err create_parts(struct geo_agent *a, struct mer_msg *msg)
     if (a->conf.probe_tls_ca[0] != '\0')
         err = mer_tls_peer_create(&a->tls, false, a->conf.probe_tls_ca, NULL, NULL, msg);
     if (err == MER_OK)
-        err = geo_journal_open(&a->journal, a->conf.journal, &a->footprint, a->wished, msg);
-    struct geo_reports_conf rc = {&a->loop, &a->log, a->rng, &a->metrics, &a->footprint, &a->conf, a->incarnation};
+        err = geo_journal_open(&a->journal, a->conf.journal, &a->footprint, a->wished, a->told, msg);
+    struct geo_reports_conf rc = {&a->loop, &a->log, a->rng, &a->metrics, &a->footprint, &a->conf, a->incarnation, on_drain, a};
     if (err == MER_OK)
         err = geo_reports_create(&a->reports, &rc, msg);
+    if (err == MER_OK)
+        err = geo_control_create(&a->control, a, msg);
     if (err == MER_OK)
         err = mer_admin_open(&a->admin, &a->loop, &a->process, &a->metrics, a->conf.admin_listen, msg);
     return err;
@@ -329,13 +280,14 @@ enum mer_err geo_agent_create(struct geo_agent **out, struct geo_config *conf, s
     mer_timer_init(&a->tick, on_tick);
     mer_buf_init(&a->written, 0);
     geo_policy_init(&a->policy, &a->footprint, a->loop.now_ms);
+    for (uint32_t i = 0; i < a->footprint.count; i++)
+        a->changed_ms[i] = a->loop.now_ms;
     enum mer_err err = create_parts(a, msg);
     if (err != MER_OK) {
         geo_agent_destroy(a);
         return err;
     }
-    mer_admin_route(a->admin, "GET", "/status", status, a);
-    mer_admin_route(a->admin, "POST", "/wish", wish, a);
+    geo__agent_admin(a);
     start_probes(a);
     a->pending = true; /* whatever an earlier agent wrote */
     mer_loop_arm(&a->loop, &a->tick, TICK_MS);
@@ -361,6 +313,7 @@ void geo_agent_destroy(struct geo_agent *a)
                 geo_probe_stop(&a->probe[i][k]);
     if (a->admin != NULL)
         mer_admin_close(a->admin);
+    geo_control_destroy(a->control);
     geo_reports_destroy(a->reports);
     mer_process_deinit(&a->process);
     mer_loop_deinit(&a->loop);

@@ -20,6 +20,7 @@ const struct mer_conf_item geo_config_items[] = {
     STR(state_file, 1, 4000, "/var/lib/gdnsd/admin_state", "gdnsd's state file, which this process writes (R32)"),
     STR(journal, 1, 4000, "/var/lib/meridian-geo/journal", "every change and every wish, a JSON object a line; wishes are read back at start"),
     STR(admin_listen, 1, 255, NULL, "admin port (health, metrics, status, wishes): loopback only"),
+    STR(control_listen, 0, 255, "", "where meridianctl reaches this agent: unix:PATH, or host:port, with the tls files by mutual TLS and else of loopback only; empty: nowhere"),
     STRS(routers, 0, 64, "", "region=host:port of the regions' routers, which tell load and health"),
     STR(tls_cert, 0, 4095, "", "PEM certificate shown to routers: meridian://global/geo (infra/host/certificates make geo global); then routers are their control_listen; empty: plain, their link_listen"),
     STR(tls_key, 0, 4095, "", "PEM key of that certificate"),
@@ -49,6 +50,11 @@ bool geo_config_router(const struct geo_footprint *f, const char *item, uint32_t
     return true;
 }
 
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "localhost:", 10) == 0;
+}
+
 enum mer_err geo_config_validate(const struct geo_config *c, struct geo_footprint *f, struct mer_buf *errors)
 {
     enum mer_err err = geo_footprint_load(f, c->footprint, errors);
@@ -64,6 +70,9 @@ enum mer_err geo_config_validate(const struct geo_config *c, struct geo_footprin
     int files = (c->tls_cert[0] != 0) + (c->tls_key[0] != 0) + (c->tls_ca[0] != 0);
     if (err == MER_OK && files % 3 != 0)
         err = mer_buf_appends(errors, "tls_cert, tls_key, tls_ca: all three or none\n");
+    if (err == MER_OK && c->control_listen[0] != 0 && strncmp(c->control_listen, "unix:", 5) != 0 && !is_loopback(c->control_listen) &&
+        c->tls_cert[0] == 0)
+        err = mer_buf_appends(errors, "control_listen: beyond this machine only with the tls files: who reaches it gives orders\n");
     if (err == MER_OK && c->probe_path[0] != '/')
         err = mer_buf_appends(errors, "probe_path: must begin with /\n");
     if (err == MER_OK && errors->len > before) {

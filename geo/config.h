@@ -9,7 +9,7 @@
 struct geo_config {
     char *footprint, *id;
     char *state_file, *journal;
-    char *admin_listen;
+    char *admin_listen, *control_listen;
     struct mer_strs routers; /* "region=host:port" */
     char *tls_cert, *tls_key, *tls_ca;
     uint32_t probe_port;

@@ -11,7 +11,7 @@
 
 #include <meridian/mem.h>
 
-const char *const geo_wish_names[GEO_WISH_KINDS] = {"nothing", "drain", "force_in"};
+#include "geo/plan.h"
 
 struct geo_journal {
     FILE *file;
@@ -21,16 +21,21 @@ struct geo_journal {
 static bool read_wish(const struct geo_footprint *f, json_t *line, struct geo_wished *wished)
 {
     const char *region = NULL, *kind = NULL, *reason = NULL, *by = NULL;
-    json_int_t at_ms = 0, over_ms = 0;
-    if (json_unpack(line, "{s:s, s:s, s:I, s:I, s:s, s:s}", "region", &region, "wish", &kind, "atMs", &at_ms, "overMs", &over_ms, "reason",
-                    &reason, "by", &by) != 0)
+    json_int_t at_ms = 0, over_ms = 0, until_ms = 0, share = 0;
+    if (json_unpack(line, "{s:s, s:s, s:I, s:I, s:s, s:s, s?I, s?I}", "region", &region, "wish", &kind, "atMs", &at_ms, "overMs", &over_ms,
+                    "reason", &reason, "by", &by, "untilMs", &until_ms, "share", &share) != 0 ||
+        share < 0 || share >= 100 || share % GEO_SPILL_STEP_PERCENT != 0)
         return false;
     int i = geo_footprint_find(f, region);
     for (unsigned k = 0; k < GEO_WISH_KINDS; k++)
         if (strcmp(kind, geo_wish_names[k]) == 0) {
             if (i < 0)
                 return true; /* a region of an earlier footprint */
-            wished[i] = (struct geo_wished){.kind = (enum geo_wish_kind)k, .at_ms = (uint64_t)at_ms, .over_ms = (uint64_t)over_ms};
+            wished[i] = (struct geo_wished){.kind = (enum geo_wish_kind)k,
+                                            .at_ms = (uint64_t)at_ms,
+                                            .over_ms = (uint64_t)over_ms,
+                                            .until_ms = (uint64_t)until_ms,
+                                            .share = (uint32_t)share};
             snprintf(wished[i].reason, sizeof wished[i].reason, "%s", reason);
             snprintf(wished[i].by, sizeof wished[i].by, "%s", by);
             return true;
@@ -38,17 +43,18 @@ static bool read_wish(const struct geo_footprint *f, json_t *line, struct geo_wi
     return false;
 }
 
-static bool read_line(const struct geo_footprint *f, const char *text, size_t len, struct geo_wished *wished)
+static bool read_line(const struct geo_footprint *f, const char *text, size_t len, struct geo_wished *wished, struct geo_wished *told)
 {
     json_t *line = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     const char *event = json_string_value(json_object_get(line, "event"));
-    bool good = event != NULL && (strcmp(event, "wish") != 0 || read_wish(f, line, wished));
+    bool good = event != NULL && (strcmp(event, "wish") != 0 || read_wish(f, line, wished)) &&
+                (strcmp(event, "region") != 0 || read_wish(f, line, told));
     json_decref(line);
     return good;
 }
 
 /* Where the good lines end; -1 with msg. */
-static long read_all(struct geo_journal *j, const char *path, struct geo_wished *wished, struct mer_msg *msg)
+static long read_all(struct geo_journal *j, const char *path, struct geo_wished *wished, struct geo_wished *told, struct mer_msg *msg)
 {
     char *text = NULL;
     size_t size = 0;
@@ -59,7 +65,7 @@ static long read_all(struct geo_journal *j, const char *path, struct geo_wished 
         bool whole = text[len - 1] == '\n';
         if (!whole)
             break; /* torn by a crash: overwritten by the next */
-        if (!read_line(j->footprint, text, (size_t)len, wished)) {
+        if (!read_line(j->footprint, text, (size_t)len, wished, told)) {
             mer_msgf(msg, "%.400s:%u: not a line of a journal", path, number);
             good = -1;
             break;
@@ -71,7 +77,7 @@ static long read_all(struct geo_journal *j, const char *path, struct geo_wished 
 }
 
 enum mer_err geo_journal_open(struct geo_journal **out, const char *path, const struct geo_footprint *f, struct geo_wished *wished,
-                              struct mer_msg *msg)
+                              struct geo_wished *told, struct mer_msg *msg)
 {
     struct geo_journal *j = mer_xcalloc(1, sizeof *j);
     j->footprint = f;
@@ -82,7 +88,7 @@ enum mer_err geo_journal_open(struct geo_journal **out, const char *path, const 
         return MER_EIO;
     }
     rewind(j->file);
-    long good = read_all(j, path, wished, msg);
+    long good = read_all(j, path, wished, told, msg);
     bool cut = good >= 0 && fseek(j->file, 0, SEEK_END) == 0 && ftell(j->file) > good && ftruncate(fileno(j->file), good) != 0;
     if (cut)
         mer_msgf(msg, "%.400s: %s", path, strerror(errno));
@@ -103,11 +109,26 @@ static enum mer_err append(struct geo_journal *j, json_t *line)
     return good ? MER_OK : MER_EIO;
 }
 
+static enum mer_err append_wish(struct geo_journal *j, const char *event, uint32_t region, const struct geo_wished *w)
+{
+    json_t *line = json_pack("{s:I, s:s, s:s, s:s, s:I, s:s, s:s}", "atMs", (json_int_t)w->at_ms, "event", event, "region",
+                             j->footprint->region[region].name, "wish", geo_wish_names[w->kind], "overMs", (json_int_t)w->over_ms, "reason",
+                             w->reason, "by", w->by);
+    if (line != NULL && w->until_ms > 0)
+        json_object_set_new(line, "untilMs", json_integer((json_int_t)w->until_ms));
+    if (line != NULL && w->kind == GEO_WISH_SHARE)
+        json_object_set_new(line, "share", json_integer((json_int_t)w->share));
+    return append(j, line);
+}
+
 enum mer_err geo_journal_wish(struct geo_journal *j, uint32_t region, const struct geo_wished *w)
 {
-    return append(j, json_pack("{s:I, s:s, s:s, s:s, s:I, s:s, s:s}", "atMs", (json_int_t)w->at_ms, "event", "wish", "region",
-                               j->footprint->region[region].name, "wish", geo_wish_names[w->kind], "overMs", (json_int_t)w->over_ms,
-                               "reason", w->reason, "by", w->by));
+    return append_wish(j, "wish", region, w);
+}
+
+enum mer_err geo_journal_told(struct geo_journal *j, uint32_t region, const struct geo_wished *w)
+{
+    return append_wish(j, "region", region, w);
 }
 
 enum mer_err geo_journal_answer(struct geo_journal *j, uint64_t at_ms, const struct geo_policy *p, uint32_t region, const char *why)

@@ -137,7 +137,9 @@ static uint32_t by_load(struct geo_region_state *s, int32_t load_permille, uint6
 static void set_share(struct geo_policy *p, const struct geo_reading *readings, const struct geo_wish *wishes, uint32_t i, uint64_t now_ms)
 {
     struct geo_region_state *s = &p->region[i];
-    uint32_t share = wishes[i].drain ? drained_percent(&wishes[i], now_ms) : by_load(s, readings[i].load_permille, now_ms);
+    uint32_t share = wishes[i].drain       ? drained_percent(&wishes[i], now_ms)
+                     : wishes[i].share > 0 ? wishes[i].share
+                                           : by_load(s, readings[i].load_permille, now_ms);
     s->stuck = false;
     if (s->out)
         share = 0; /* everybody goes elsewhere already */
@@ -180,6 +182,19 @@ bool geo_policy_step(struct geo_policy *p, const struct geo_reading *readings, c
         changed = changed || a->out != b->out || a->share != b->share || (b->share > 0 && a->share_to != b->share_to);
     }
     return changed;
+}
+
+uint32_t geo_policy_left(const struct geo_policy *p, const struct geo_wish *wishes)
+{
+    struct geo_policy at_end = *p;
+    const struct geo_footprint *f = p->footprint;
+    uint64_t all = 0, in = 0;
+    take_out(&at_end, wishes, UINT64_MAX);
+    for (uint32_t i = 0; i < f->count; i++) {
+        all += f->region[i].capacity_players;
+        in += at_end.region[i].out ? 0 : f->region[i].capacity_players;
+    }
+    return all > 0 ? (uint32_t)(in * 1000 / all) : 0;
 }
 
 /* All steps but the one that holds are down, so that gdnsd finds exactly that one. */

@@ -11,7 +11,7 @@
  * Rules:
  * - A region that is out gets nobody: each place goes to the next in its own order. All out = all in: a wrong answer is better than none.
  * - Guard: what the probes say takes regions out only while at least half of the world's capacity stays in; more than that at once is
- *   rather the prober's own network. What an operator says is not guarded.
+ *   rather the prober's own network. What an operator says is not guarded: he is told before (geo_policy_left).
  * - A share goes to the nearest neighbour that is up, not draining, not shedding itself and under its low mark; when that one fills, to the
  *   next; when there is none, nothing is moved, and `stuck` says so.
  * - A reading that is missing changes nothing: neither good nor bad, and no load. */
@@ -44,6 +44,7 @@ struct geo_wish {
     bool drain;
     uint64_t drain_from_ms, drain_over_ms; /* over 0: at once */
     bool force_in;                         /* not taken out by probes */
+    uint32_t share;                        /* percent to send elsewhere, instead of what load says; a multiple of the step, or 0 */
 };
 
 struct geo_region_state {
@@ -68,5 +69,8 @@ struct geo_policy {
 void geo_policy_init(struct geo_policy *p, const struct geo_footprint *f, uint64_t now_ms);
 /* now_ms: monotonic, not 0. readings and wishes: one a region. True when what DNS answers has changed (out, share, share_to). */
 bool geo_policy_step(struct geo_policy *p, const struct geo_reading *readings, const struct geo_wish *wishes, uint64_t now_ms);
+/* How much of the world's capacity, in permille, would stay in with these wishes, drains at their end; 0: nobody, so DNS would name
+ * everybody. */
+uint32_t geo_policy_left(const struct geo_policy *p, const struct geo_wish *wishes);
 /* The policy as gdnsd's state file (plan.h's names). Appended. */
 MER_MUST_CHECK enum mer_err geo_policy_write(const struct geo_policy *p, struct mer_buf *out);

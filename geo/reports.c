@@ -3,10 +3,14 @@
  */
 #include "geo/reports.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include <meridian/id.h>
 #include <meridian/mem.h>
 #include <meridian/tls.h>
+
+#include "geo/wish.h"
 
 #include "meridian/control/v1/control.pb-c.h"
 #include "meridian/internal/v1/internal.pb-c.h"
@@ -35,6 +39,25 @@ static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *pee
                 KV_STR("wanted", wanted));
 }
 
+/* A text that could not be journalled is left out: the drain holds all the same. */
+static void take_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", mer_id_is_text(text, strlen(text), size - 1) ? text : "?");
+}
+
+static void take_drain(struct geo_reports *r, uint32_t region, const Meridian__Control__V1__DrainState *d)
+{
+    uint64_t wall_ms = mer_clock_wall_ms(&r->conf.loop->clock);
+    struct geo_wished w = {.kind = d != NULL ? GEO_WISH_DRAIN : GEO_WISH_NOTHING, .at_ms = wall_ms};
+    if (d != NULL) {
+        w.at_ms = d->began_ms < wall_ms ? wall_ms - d->began_ms : 0;
+        w.over_ms = d->over_ms <= GEO_WISH_OVER_MAX_MS ? d->over_ms : 0;
+        take_text(w.by, sizeof w.by, d->by);
+        take_text(w.reason, sizeof w.reason, d->reason);
+    }
+    r->conf.on_drain(r->conf.ctx, region, &w);
+}
+
 static void take(struct geo_reports *r, const struct router *router, const Meridian__Control__V1__RegionReport *m)
 {
     const struct geo_footprint *f = r->conf.footprint;
@@ -48,6 +71,8 @@ static void take(struct geo_reports *r, const struct router *router, const Merid
                                                     .edges = m->edges,
                                                     .edges_ready = m->edges_ready};
     r->at_ms[router->region] = r->conf.loop->now_ms;
+    if (m->has_drain_known && m->drain_known)
+        take_drain(r, router->region, m->drain);
 }
 
 static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, size_t len)
@@ -112,7 +137,9 @@ enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_repor
 struct geo_report geo_reports_of(const struct geo_reports *r, uint32_t region)
 {
     bool valid = r->at_ms[region] != 0 && r->conf.loop->now_ms - r->at_ms[region] <= GEO_REPORT_VALID_MS;
-    return valid ? r->report[region] : (struct geo_report){0};
+    struct geo_report report = valid ? r->report[region] : (struct geo_report){0};
+    report.age_ms = valid ? r->conf.loop->now_ms - r->at_ms[region] : 0;
+    return report;
 }
 
 void geo_reports_destroy(struct geo_reports *r)

@@ -6,6 +6,7 @@
 #include <meridian/link.h>
 
 #include "geo/config.h"
+#include "geo/journal.h"
 
 enum { GEO_REPORT_VALID_MS = 5000 };
 
@@ -13,6 +14,7 @@ struct geo_report {
     bool known, ready; /* somebody leads and told so lately; an edge there takes new players */
     uint64_t players, capacity, games;
     uint32_t edges, edges_ready;
+    uint64_t age_ms;
 };
 
 struct geo_reports;
@@ -24,6 +26,9 @@ struct geo_reports_conf {
     const struct geo_footprint *footprint; /* kept */
     const struct geo_config *config;       /* kept */
     const char *incarnation;               /* kept */
+    /* The region says whether it is drained, with every report of a leader that knows; kind DRAIN or NOTHING. */
+    void (*on_drain)(void *ctx, uint32_t region, const struct geo_wished *w);
+    void *ctx;
 };
 MER_MUST_CHECK enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_reports_conf *conf, struct mer_msg *msg);
 struct geo_report geo_reports_of(const struct geo_reports *r, uint32_t region);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const geo_wish_names[GEO_WISH_KINDS] = {"nothing", "drain", "force_in", "share"};
+
 static int hex(char c)
 {
     const char *digits = "0123456789abcdef", *at = c == '\0' ? NULL : strchr(digits, c | 0x20);
@@ -59,12 +61,12 @@ enum mer_err geo_wish_parse(const char *query, const struct geo_footprint *f, ui
     char name[64], kind[16], over[16], *end;
     *w = (struct geo_wished){0};
     if (!take(query, "region", name, sizeof name, msg) || !take(query, "wish", kind, sizeof kind, msg) ||
-        !take(query, "over_ms", over, sizeof over, msg) || !take(query, "reason", w->reason, sizeof w->reason, msg) ||
-        !take(query, "by", w->by, sizeof w->by, msg))
+        !take(query, "over_ms", over, sizeof over, msg) || !take(query, "reason", w->reason, GEO_WISH_REASON_BYTES, msg) ||
+        !take(query, "by", w->by, GEO_WISH_BY_BYTES, msg))
         return MER_EINVALID;
     int found = geo_footprint_find(f, name);
     unsigned k = 0;
-    while (k < GEO_WISH_KINDS && strcmp(kind, geo_wish_names[k]) != 0)
+    while (k < GEO_WISH_KINDS && (k == GEO_WISH_SHARE || strcmp(kind, geo_wish_names[k]) != 0))
         k++;
     unsigned long over_ms = strtoul(over, &end, 10);
     const char *why = NULL;
@@ -86,4 +88,23 @@ enum mer_err geo_wish_parse(const char *query, const struct geo_footprint *f, ui
     w->over_ms = over_ms;
     *region = (uint32_t)found;
     return MER_OK;
+}
+
+/* Wishes are in wall time, the policy in monotonic time. */
+void geo_wish_of(const struct geo_wished *wished, const struct geo_wished *told, uint64_t wall_ms, uint64_t now_ms, struct geo_wish *out)
+{
+    bool none = wished->kind == GEO_WISH_NOTHING || geo_wish_is_over(wished, wall_ms);
+    const struct geo_wished *w = none ? told : wished;
+    uint64_t ago_ms = wall_ms > w->at_ms ? wall_ms - w->at_ms : 0;
+    bool long_ago = ago_ms > now_ms;
+    *out = (struct geo_wish){.drain = w->kind == GEO_WISH_DRAIN,
+                             .drain_from_ms = long_ago ? 0 : now_ms - ago_ms,
+                             .drain_over_ms = long_ago ? 0 : w->over_ms,
+                             .force_in = w->kind == GEO_WISH_FORCE_IN,
+                             .share = w->kind == GEO_WISH_SHARE ? w->share : 0};
+}
+
+bool geo_wish_is_over(const struct geo_wished *w, uint64_t wall_ms)
+{
+    return w->until_ms > 0 && wall_ms >= w->until_ms;
 }

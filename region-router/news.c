@@ -22,6 +22,11 @@ static bool is_address(const char *url)
     return true;
 }
 
+static bool is_text(const char *text, size_t max)
+{
+    return mer_id_is_text(text, strlen(text), max);
+}
+
 /* id.suffix, both plain. */
 static bool is_incarnation(const char *text)
 {
@@ -33,9 +38,8 @@ static bool is_incarnation(const char *text)
 static bool is_good_state(const RV1(NewsState) * s)
 {
     const RV1(NewsDrain) *d = s->drain;
-    return is_incarnation(s->leader) &&
-           (d == NULL || (router_text_is_clean(d->by, ROUTER_BY_BYTES - 1) && d->over_ms <= ROUTER_DRAIN_OVER_MAX_MS &&
-                          router_text_is_clean(d->reason, ROUTER_REASON_TEXT_BYTES - 1)));
+    return is_incarnation(s->leader) && (d == NULL || (is_text(d->by, ROUTER_BY_BYTES - 1) && d->over_ms <= ROUTER_DRAIN_OVER_MAX_MS &&
+                                                       is_text(d->reason, ROUTER_REASON_TEXT_BYTES - 1)));
 }
 
 static bool is_good(const RV1(RegionNews) * m)

@@ -7,15 +7,6 @@
 
 #define SV1(x) Meridian__State__V1__##x
 
-bool router_text_is_clean(const char *text, size_t max)
-{
-    size_t len = strlen(text);
-    for (const char *c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return false;
-    return len > 0 && len <= max;
-}
-
 size_t router_region_drain_write(const struct router_region_drain *d, uint8_t *out)
 {
     SV1(RegionDrain) m = MERIDIAN__STATE__V1__REGION_DRAIN__INIT;

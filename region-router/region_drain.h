@@ -19,9 +19,6 @@ struct router_region_drain {
     char by[ROUTER_BY_BYTES], reason[ROUTER_REASON_TEXT_BYTES];
 };
 
-/* 1 to max bytes that do nothing to a terminal or a log: no control characters. */
-bool router_text_is_clean(const char *text, size_t max);
-
 /* Packed; returns its length, at most ROUTER_DRAIN_PACKED_MAX. */
 size_t router_region_drain_write(const struct router_region_drain *d, uint8_t *out);
 /* MER_EINVALID: this was not written by router_region_drain_write; *d is not touched. */

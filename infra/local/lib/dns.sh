@@ -46,7 +46,7 @@ dns_agent_config() {
         for id in $(region=$name router_ids); do routers+=("$name=$(region_address "$name"):$(port_router_link "$id")"); done
     done
     printf 'footprint: "%s"\nid: geo-1\nstate_file: "%s"\njournal: "%s"\n' "$(dns_dir)/footprint.yaml" "$(dns_dir)/state/admin_state" "$(dns_dir)/journal"
-    printf 'admin_listen: "127.0.0.1:%s"\nprobe_port: %s\n' "$(port_geo)" "$(port_play)"
+    printf 'admin_listen: "127.0.0.1:%s"\ncontrol_listen: "unix:%s"\nprobe_port: %s\n' "$(port_geo)" "$state/run/geo.ctl" "$(port_play)"
     [ "$tls" = 0 ] || printf 'probe_tls_ca: "%s"\nprobe_name: localhost\n' "$state/tls/ca.crt"
     yaml_list routers "${routers[@]}"
 }

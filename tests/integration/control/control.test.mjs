@@ -27,12 +27,32 @@ function local(command, ...args) {
 const region = () => JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8")).regions[0];
 const sockets = () => region().routers.map(({ id }) => `unix:${path.join(state, "run", `${id}.ctl`)}`);
 
-function ctl(args, { routers = sockets(), env = {} } = {}) {
+function ctl(args, { routers = sockets(), agents = geo.socket, env = {} } = {}) {
     const done = spawnSync(path.join(build, "region-router/meridianctl"), args, {
-        env: { PATH: process.env.PATH, MERIDIAN_ROUTERS: routers.join(), USER: "ana", ...env }, encoding: "utf8", timeout: 30_000,
+        env: { PATH: process.env.PATH, MERIDIAN_ROUTERS: routers.join(), MERIDIAN_AGENTS: agents, USER: "ana", ...env }, encoding: "utf8", timeout: 30_000,
     });
     return { code: done.status, out: done.stdout, err: done.stderr, lines: () => done.stdout.trim().split("\n").map((line) => JSON.parse(line)) };
 }
+// A geo agent that hears of the region, and writes a state file nobody reads.
+const geo = {
+    socket: `unix:${path.join(state, "geo.ctl")}`, journal: path.join(state, "geo.journal"),
+    async start() {
+        const routers = region().routers.map(({ id }) => `us-east=${readFileSync(path.join(state, "config", `${id}.yaml`), "utf8").match(/link_listen: "?([^"\n]+)/)[1]}`);
+        const config = path.join(state, "geo-1.yaml");
+        writeFileSync(config, `footprint: ${path.join(root, "geo/footprint.yaml")}\nid: geo-1\nstate_file: ${path.join(state, "dns-1")}\njournal: ${this.journal}\n` +
+            `admin_listen: 127.0.0.1:${base + 293}\ncontrol_listen: "${this.socket}"\nrouters: [${routers.map((one) => `"${one}"`).join(", ")}]\n`);
+        this.child = spawn(path.join(build, "geo/meridian-geo"), ["--config", config], { stdio: "ignore" });
+        this.ended = new Promise((resolve) => this.child.once("exit", resolve));
+        await until("the agent answers", () => ctl(["geo", "--timeout", "1"]).code === 0);
+    },
+    async stop() {
+        this.child?.kill("SIGKILL");
+        await this.ended;
+    },
+    of(name) {
+        return ctl(["--json", "geo"]).lines()[0].geo.regions.find((one) => one.name === name);
+    },
+};
 async function until(what, condition, ms = 15_000) {
     for (const deadline = Date.now() + ms; ;) {
         const value = await condition();
@@ -44,7 +64,8 @@ async function until(what, condition, ms = 15_000) {
 
 describe("meridianctl", { timeout: 180_000 }, () => {
     before(() => local("up", "--detach", "--region", "us-east", "--binaries", build, "--port", String(base), "--replicas", "0"));
-    after(() => {
+    after(async () => {
+        await geo.stop();
         local("down");
         rmSync(state, { recursive: true, force: true });
     });
@@ -176,6 +197,47 @@ describe("meridianctl", { timeout: 180_000 }, () => {
         assert.match(open.stderr, /control_listen: beyond this machine/);
     });
 
+    test("tells what DNS says, and overrides it for a time", async () => {
+        await geo.start();
+        const states = () => ctl(["--json", "geo"]).lines()[0].geo.regions;
+        const of = (name) => states().find((one) => one.name === name);
+        const order = (...args) => ctl(["--by", "ben", "--reason", "a test", "geo", ...args]);
+        await until("a report of the region", () => of("us-east").players !== undefined);
+        assert.deepEqual(states().map(({ name }) => name).sort(), ["asia", "eu", "us-east", "us-west"]);
+        assert.match(ctl(["geo"]).out, /^geo-1\.[^]*\nus-east +(up|down) +in/);
+        for (const [args, code, text] of [
+            [["geo", "override", "eu", "down", "--for", "1h"], 2, /--reason/], [["geo", "override", "eu", "down", "--reason", "x"], 2, /how long/],
+            [["geo", "override", "eu", "sideways", "--for", "1h", "--reason", "x"], 2, /up, down, or share/],
+            [["geo", "override", "eu", "share", "15", "--for", "1h", "--reason", "x"], 2, /10, 20/], [["geo", "override", "mars", "up", "--for", "1h", "--reason", "x"], 1, /no such region/],
+            [["geo", "override", "eu", "up", "--for", "8d", "--reason", "x"], 1, /1 s to a week/], [["geo", "clear", "--reason", "x"], 2, /one name/],
+        ]) {
+            const { code: got, err } = ctl(args);
+            assert.equal(got, code, `${args}: ${err}`);
+            assert.match(err, text);
+        }
+        assert.equal(ctl(["geo", "--timeout", "1", "--agent", "127.0.0.1:1"]).code, 3);
+        assert.match(ctl(["geo"], { agents: "" }).err, /names no agent/);
+        assert.match(order("override", "eu", "down", "--for", "1h", "--dry-run").out, /no new players for eu; \d+ % of the world/);
+        assert.equal(of("eu").override, undefined);
+        assert.equal(order("override", "eu", "down", "--for", "3s").code, 0);
+        const eu = await until("eu is out", () => of("eu").out && of("eu"));
+        assert.deepEqual([eu.override, eu.reason], ["down", "a test"]);
+        assert.equal(eu.by, `ben (uid ${process.getuid()})`);
+        await until("it is over by itself", () => of("eu").override === undefined);
+        for (const name of ["eu", "asia", "us-west"]) order("override", name, "down", "--for", "1h", "--force");
+        const last = order("override", "us-east", "down", "--for", "1h", "--force");
+        assert.equal(last.code, 1);
+        assert.match(last.err, /nobody would be left/);
+        assert.equal(order("clear", "us-west").code, 0);
+        assert.match(order("override", "us-west", "down", "--for", "1h").err, /only \d+ % of the world's room/);
+        await geo.stop();
+        await geo.start();
+        assert.deepEqual(states().filter(({ override }) => override).map(({ name }) => name).sort(), ["asia", "eu"], "overrides outlive the agent");
+        for (const name of ["eu", "asia"]) assert.equal(order("clear", name).code, 0);
+        const lines = readFileSync(geo.journal, "utf8").trim().split("\n").map((line) => JSON.parse(line)).filter(({ event }) => event === "wish");
+        assert.deepEqual([lines[0].wish, lines[1].by, lines.at(-1).wish], ["drain", "meridian-geo", "nothing"]);
+    });
+
     test("tells of the region, and drains it when it must", async () => {
         const own = (lines) => lines[0].regions.regions[0];
         const told = ctl(["--json", "regions"]);
@@ -204,6 +266,8 @@ describe("meridianctl", { timeout: 180_000 }, () => {
         const { mode, drain } = own(ctl(["--json", "regions"]).lines());
         assert.deepEqual([mode, drain.by, drain.reason, drain.overMs], ["draining", "ben", "move of the racks", 600_000]);
         assert.match(ctl(["regions"]).out, /drained by ben since \d+ s, over 10 min: move of the racks/);
+        await until("geo heard of it", () => geo.of("us-east").draining);
+        assert.match(ctl(["geo"]).out, /the region drains, by ben: move of the racks/);
         const client = await Client.connect(region().edges[0].ws, player());
         client.close();
     });
@@ -216,10 +280,13 @@ describe("meridianctl", { timeout: 180_000 }, () => {
             return done.code === 0 && done.lines()[0].leader !== leader.incarnation && done.lines()[0].regions.regions[0];
         });
         assert.deepEqual([drained.mode, drained.drain?.by], ["draining", "ben"]);
+        assert.ok(geo.of("us-east").draining);
         local("up", "--detach"); // the router again
         const back = ctl(["--by", "eva", "--reason", "racks stand", "undrain", "region", "us-east"]);
         assert.equal(back.code, 0, back.err);
         assert.equal(ctl(["--json", "regions"]).lines()[0].regions.regions[0].mode, "active");
+        await until("geo heard of it", () => !geo.of("us-east").draining);
+        await geo.stop();
         const entries = await until("the journal", () => {
             const { entries } = ctl(["--json", "journal"]).lines()[0].journal;
             return entries[0].result !== "" && entries;

@@ -279,6 +279,38 @@ static void the_state_file_names_what_is_out_and_the_step_that_holds(void **stat
     mer_buf_deinit(&out);
 }
 
+static void a_wished_share_goes_to_the_nearest_whatever_the_load(void **state)
+{
+    struct fix *x = *state;
+    x->w[EU].share = 40;
+    seconds(x, 1);
+    assert_int_equal(x->p.region[EU].share, 40);
+    assert_int_equal(x->p.region[EU].share_to, EAST);
+    set(x, EAST, GEO_BAD);
+    seconds(x, 3);
+    assert_int_equal(x->p.region[EU].share_to, WEST);
+    x->w[EU].share = 0; /* from here on the load says: little, so it ends step by step */
+    seconds(x, 200);
+    assert_int_equal(x->p.region[EU].share, 0);
+}
+
+static void what_would_be_left_is_told_before(void **state)
+{
+    struct fix *x = *state;
+    assert_int_equal(geo_policy_left(&x->p, x->w), 1000);
+    x->w[EU].drain = true;
+    x->w[EU].drain_from_ms = x->now_ms;
+    x->w[EU].drain_over_ms = 3600 * 1000; /* at its end */
+    assert_int_equal(geo_policy_left(&x->p, x->w), 750);
+    set(x, ASIA, GEO_BAD);
+    seconds(x, 5);
+    assert_int_equal(geo_policy_left(&x->p, x->w), 500);
+    x->w[EAST].drain = x->w[WEST].drain = true;
+    assert_int_equal(geo_policy_left(&x->p, x->w), 250); /* asia is down, but the guard keeps it */
+    x->w[ASIA].drain = true;
+    assert_int_equal(geo_policy_left(&x->p, x->w), 0);
+}
+
 #define T(f) cmocka_unit_test_setup(f, setup)
 int main(void)
 {
@@ -297,6 +329,8 @@ int main(void)
         T(a_neighbour_that_fills_is_left_for_the_next),
         T(where_nobody_has_room_nothing_is_moved),
         T(a_drain_goes_over_the_time_given),
+        T(a_wished_share_goes_to_the_nearest_whatever_the_load),
+        T(what_would_be_left_is_told_before),
         T(the_state_file_names_what_is_out_and_the_step_that_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
