@@ -162,12 +162,83 @@ static void the_longest_that_fits_is_taken_and_a_region_too_many_is_not(void **s
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void what_a_region_says_of_its_state_is_kept(void **state)
+{
+    struct fix *f = *state;
+    RV1(NewsState) s = MERIDIAN__REGION__V1__NEWS_STATE__INIT;
+    RV1(NewsDrain) d = MERIDIAN__REGION__V1__NEWS_DRAIN__INIT;
+    s.leader = (char *)"eu-r1.aaaaa";
+    s.players = 7;
+    d.by = (char *)"ana";
+    d.reason = (char *)"new racks";
+    d.began_ms = 5;
+    s.drain = &d;
+    f->message.state = &s;
+    f->message.open = 0;
+    take(f, "eu", 0, 0);
+    const struct router_news_region *r = router_news_of(&f->news, "eu");
+    assert_true(r->stated && r->state.draining && r->state.players == 7);
+    assert_string_equal(r->state.reason, "new racks");
+    f->message.state = NULL; /* a leader that does not know yet: what held, holds */
+    take(f, "eu", 0, 10);
+    assert_true(router_news_of(&f->news, "eu")->state.draining);
+    s.drain = NULL;
+    f->message.state = &s;
+    take(f, "eu", 0, 20);
+    assert_false(router_news_of(&f->news, "eu")->state.draining);
+    assert_null(router_news_of(&f->news, "asia"));
+    router_news_forget(&f->news, "eu");
+    f->message.state = NULL;
+    take(f, "eu", 0, 30);
+    assert_false(router_news_of(&f->news, "eu")->stated);
+}
+
+static void a_state_that_would_harm_who_reads_it_is_refused(void **state)
+{
+    static char long_text[300];
+    struct fix *f = *state;
+    RV1(NewsState) s = MERIDIAN__REGION__V1__NEWS_STATE__INIT;
+    RV1(NewsDrain) d = MERIDIAN__REGION__V1__NEWS_DRAIN__INIT;
+    memset(long_text, 'x', sizeof long_text - 1);
+    const struct {
+        const char *leader, *by, *reason;
+        uint64_t over_ms;
+    } cases[] = {
+        {"", "ana", "x", 0},
+        {"eu-r1", "ana", "x", 0},
+        {"eu-r1.", "ana", "x", 0},
+        {".a", "ana", "x", 0},
+        {"eu r1.a", "ana", "x", 0},
+        {"eu-r1.a.b", "ana", "x", 0},
+        {long_text, "ana", "x", 0},
+        {"eu-r1.a", "", "x", 0},
+        {"eu-r1.a", long_text, "x", 0},
+        {"eu-r1.a", "ana", "a\nb", 0},
+        {"eu-r1.a", "ana", "\xff", 0},
+        {"eu-r1.a", "ana", long_text, 0},
+        {"eu-r1.a", "ana", "x", UINT64_MAX},
+    };
+    bool changed = false;
+    f->message.state = &s;
+    s.drain = &d;
+    for (size_t i = 0; i < MER_COUNT(cases); i++) {
+        s.leader = (char *)cases[i].leader;
+        d.by = (char *)cases[i].by;
+        d.reason = (char *)cases[i].reason;
+        d.over_ms = cases[i].over_ms;
+        assert_int_equal(router_news_take(&f->news, "eu", &f->message, 5, &changed), MER_EINVALID);
+    }
+    assert_null(router_news_of(&f->news, "eu"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(what_is_said_is_listed_and_only_what_is_new_is_a_change),
         CASE(who_is_silent_or_gone_is_forgotten),
         CASE(what_could_not_be_given_to_players_is_refused_whole),
+        CASE(what_a_region_says_of_its_state_is_kept),
+        CASE(a_state_that_would_harm_who_reads_it_is_refused),
         CASE(the_longest_that_fits_is_taken_and_a_region_too_many_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

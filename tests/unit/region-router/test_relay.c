@@ -422,6 +422,28 @@ static void its_memory_does_not_grow(void **state)
     assert_true(sizeof(struct router_relay) <= 80 * 1024); /* a region, whatever waits for it */
 }
 
+static void the_fullest_buckets_are_told(void **state)
+{
+    struct fix *f = *state;
+    struct router_relay_view v;
+    router_relay_look(&f->relay, &v);
+    assert_int_equal(v.buckets, 0);
+    for (uint32_t i = 0; i < 40; i++) {
+        router_relay_mark(&f->relay, i * 5, 1 + i * 7 % 40);
+        router_relay_stored(&f->relay, i * 5, 100 * (1 + i * 7 % 40));
+    }
+    router_relay_look(&f->relay, &v);
+    assert_int_equal(v.buckets, 40);
+    assert_int_equal(v.waiting, 820);
+    assert_int_equal(v.bytes, 82000);
+    assert_int_equal(v.fullest_count, 16);
+    for (size_t i = 0; i < v.fullest_count; i++)
+        assert_int_equal(f->relay.bucket[v.fullest[i]].waiting, 40 - i);
+    router_relay_mark(&f->relay, v.fullest[0], 0); /* looked at again: empty */
+    assert_int_equal(f->relay.bucket[v.fullest[0]].stored, 0);
+}
+
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -442,6 +464,7 @@ int main(void)
         T(batches_out_of_bounds_are_refused),
         T(hostile_events_are_none),
         T(its_memory_does_not_grow),
+        T(the_fullest_buckets_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
