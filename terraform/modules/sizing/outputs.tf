@@ -3,7 +3,7 @@ output "fleet" {
   value = {
     min_hosts            = max(local.zones, ceil(local.hosts_full * var.quiet_share))
     full_hosts           = local.hosts_full
-    max_hosts            = ceil(local.hosts_full * 1.2) + 1 # a region that takes over its buddy's players, and one for an instance refresh
+    max_hosts            = ceil(local.hosts_full * 12 / 10) + 1 # a region that takes over its buddy's players, and one for an instance refresh
     connections_per_host = local.connections_per_host
     connections_per_edge = floor(local.connections_per_host / var.host_cores)
     edges_per_host       = var.host_cores
