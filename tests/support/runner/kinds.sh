@@ -133,7 +133,7 @@ kind_fuzz() { run_ctest fuzz; }
 kind_integration() { run_with_region integration; }
 kind_browser() { run_with_region browser; }
 kind_chaos() { run_alone chaos; }
-kind_drills() { run_with_region drills; }
+kind_drills() { run_alone drills; }
 kind_terraform() { run_programs terraform; }
 
 # The cases go beyond the product's message limit, so these edges have a higher one (and no replicas: nothing is played here).

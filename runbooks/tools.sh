@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# The words of these pages that are no programs, for a footprint that infra/local/up started (MERIDIAN_LOCAL: its state folder). What they
+# are on real hosts says README.md, "Words".
+#
+#   region NAME            what follows is about that region: meridianctl asks its routers, redis-cli its Redis
+#   unit ID VERB           systemctl VERB for the edge or router of that name: start stop kill reload
+#   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill
+#   redis_ask COMMAND      of the first Redis of the region that answers
+#   redis_primaries        ports of the region's primaries
+#   region_dies, region_comes_back
+#   line A B VERB          the line between two regions: cut heal
+#   names NETWORK          where geo-DNS sends a client of that network: the region's name
+MERIDIAN_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export MERIDIAN_LOCAL=${MERIDIAN_LOCAL:-$MERIDIAN_ROOT/build/local}
+
+tools_fail() { printf '%s\n' "$1" >&2 && return 1; }
+tools_state() { # REGION
+    [ -d "$MERIDIAN_LOCAL/regions/$1" ] || tools_fail "there is no region $1 in $MERIDIAN_LOCAL: infra/local/up starts the footprint" || return
+    printf '%s' "$MERIDIAN_LOCAL/regions/$1"
+}
+tools_pid() { # FILE
+    local pid=''
+    read -r pid _ 2>/dev/null <"$1" || true
+    if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then printf '%s' "$pid"; fi
+}
+tools_up() { "$MERIDIAN_ROOT/infra/local/up" --detach >/dev/null; }
+
+region() {
+    REGION=$1
+    REGION_STATE=$(tools_state "$1") || return
+    MERIDIAN_ROUTERS=$(find "$REGION_STATE/run" -name '*.ctl' | sort | sed 's/^/unix:/' | paste -sd,)
+    REDISCLI_AUTH=$(<"$REGION_STATE/redis/password")
+    REDIS_HOST=$(<"$REGION_STATE/redis/address")
+    export REGION MERIDIAN_ROUTERS REDISCLI_AUTH REDIS_HOST
+}
+
+unit() {
+    local file pid
+    file=$(find "$MERIDIAN_LOCAL/regions" -path "*/run/$1.pid")
+    [ -n "$file" ] || tools_fail "no edge or router is called $1" || return
+    pid=$(tools_pid "$file")
+    case $2 in
+    start) tools_up && return ;;
+    reload) kill -HUP "$pid" ;;
+    kill) kill -KILL "$pid" ;;
+    stop) kill -TERM "$pid" ;;
+    *) tools_fail "unit: start, stop, kill or reload, not $2" || return ;;
+    esac
+    [ "$2" = reload ] || while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+}
+
+redis_ports() { find "$REGION_STATE/redis" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -n; }
+redis_node() {
+    local ports=$1 port
+    [ "$1" != all ] || ports=$(redis_ports)
+    if [ "$2" = start ]; then
+        ip netns exec "$(tools_namespace)" "$MERIDIAN_ROOT/infra/local/redis-cluster" revive "$REGION_STATE/redis"
+        return
+    fi
+    [ "$2" = kill ] || tools_fail "redis_node: start or kill, not $2" || return
+    for port in $ports; do kill -KILL "$(tools_pid "$REGION_STATE/redis/$port/redis.pid")" || return; done
+}
+redis_ask() {
+    local port
+    for port in $(redis_ports); do
+        redis-cli -h "$REDIS_HOST" -p "$port" "$@" 2>/dev/null | tr -d '\r' && return
+    done
+    tools_fail "no Redis of $REGION answers"
+}
+redis_primaries() { redis_ask cluster nodes | awk '$3 ~ /master/ && $3 !~ /fail/ { split($2, at, /[:@]/); print at[2] }' | sort -n; }
+
+region_dies() { ip netns pids "$(tools_namespace)" | xargs -r kill -KILL; }
+region_comes_back() { redis_node all start && tools_up; }
+tools_namespace() { sed -n "/\"name\": \"$REGION\"/,/namespace/s/.*\"namespace\": \"\([^\"]*\)\".*/\1/p" "$MERIDIAN_LOCAL/endpoints.json"; }
+
+line() { meridian-wan tell "$MERIDIAN_LOCAL/run/wan.sock" "$3" both "$1" "$2" >/dev/null; }
+
+names() {
+    local address
+    address=$(dig +short +time=1 +tries=3 @127.0.0.1 -p "$(tools_dns_port)" "${2:-play.test}" +subnet="$1" | head -n 1)
+    sed -n "/\"name\"/{s/.*\"name\": \"\([^\"]*\)\".*/\1/;h};/\"address\": \"$address\"/{x;p;q}" "$MERIDIAN_LOCAL/endpoints.json"
+}
+tools_dns_port() { sed -n 's/.*"dns".*"[0-9.]*:\([0-9]*\)".*/\1/p' "$MERIDIAN_LOCAL/endpoints.json"; }
