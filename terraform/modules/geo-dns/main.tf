@@ -43,6 +43,13 @@ module "host" {
     "/etc/meridian/footprint.yaml"    = yamlencode(local.footprint)
     "/etc/meridian/measured.yaml"     = file("${path.module}/../../../geo/measured.yaml")
     "/usr/local/lib/meridian/prepare" = file("${path.module}/files/prepare")
+    "/etc/meridian/geo.yaml.in" = yamlencode({
+      footprint    = "/etc/meridian/footprint.yaml"
+      id           = "@HOST@"
+      admin_listen = "127.0.0.1:@ADMIN_PORT@"
+      routers      = [for link in each.value.host.routers : "${each.key}=${link}"]
+      probe_tls_ca = "/etc/ssl/certs/ca-certificates.crt"
+    })
   }
 }
 

@@ -48,27 +48,31 @@ export async function binariesTakeTheirConfiguration(r, dir) {
     return (await Promise.all([...edges, ...routers])).flat();
 }
 
-/* `geo plan` with the footprint that the name servers get: its zone answers the names that the edges expect, with the balancers' addresses. */
+/* The agent takes its configuration; `geo plan` the footprint that the name servers get, and its zone answers the names that the edges expect, with the
+   balancers' addresses. */
 export async function geoTakesTheFootprint(g, dir) {
     const geo = binary('geo/geo');
-    if (!geo) return ['no geo: build first, or name the folder in MERIDIAN_BUILD'];
+    const agent = binary('geo/meridian-geo');
+    if (!geo || !agent) return ['no geo: build first, or name the folder in MERIDIAN_BUILD'];
     const complaints = [];
     for (const host of hosts(g, 'geo')) {
         const files = filesOf(host.values);
         const into = path.join(dir, `gdnsd-${host.index}`);
         fs.mkdirSync(into);
         for (const name of ['footprint', 'measured']) fs.writeFileSync(path.join(into, `../${name}.yaml`), files[`/etc/meridian/${name}.yaml`]);
+        const config = filled(files['/etc/meridian/geo.yaml.in'], files, 0).replaceAll('/etc/meridian/', `${dir}/`);
+        complaints.push(...(await accepts(agent, config, dir, `geo-${host.index}.yaml`)));
         const options = ['--footprint', path.join(dir, 'footprint.yaml'), '--measured', path.join(dir, 'measured.yaml'), ...environmentOf(files).NAME_SERVERS.split(' ').flatMap((name) => ['--name-server', name])];
         try {
             await run(geo, ['plan', '--dir', into, '--listen', `${EXAMPLE.ADDRESS}:53`, ...options]);
         } catch (error) {
             return [`geo refuses the footprint of ${host.index}: ${error.stderr}`];
         }
-        const config = fs.readFileSync(path.join(into, 'config'), 'utf8');
+        const plan = fs.readFileSync(path.join(into, 'config'), 'utf8');
         const zone = fs.readFileSync(path.join(into, 'zones', g.footprint.zone), 'utf8');
         for (const region of g.footprint.regions) {
             complaints.push(...unless(new RegExp(`^${region.name} .*DYNA`, 'm').test(zone), `gdnsd does not answer ${region.name}.${g.footprint.zone}`));
-            for (const address of g.addresses[region.name]) complaints.push(...unless(config.includes(` ${address} `), `gdnsd does not know ${address} of ${region.name}`));
+            for (const address of g.addresses[region.name]) complaints.push(...unless(plan.includes(` ${address} `), `gdnsd does not know ${address} of ${region.name}`));
         }
     }
     return complaints;
