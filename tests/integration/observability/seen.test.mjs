@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -13,6 +14,7 @@ import { expressions, groups, reads, root } from "./rules.mjs";
 const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 21500);
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const long = process.env.MERIDIAN_ALERTS_LIVE === "1";
+const full = 40; // connections an edge takes in the long form
 const state = mkdtempSync(path.join(os.tmpdir(), "o"));
 const prometheus = `http://127.0.0.1:${base + 283}`, alertmanager = `http://127.0.0.1:${base + 284}`;
 const skip = ["prometheus", "prometheus-alertmanager", "prometheus-redis-exporter"].some((program) => spawnSync(program, ["--version"]).error) &&
@@ -43,10 +45,11 @@ const endpoints = () => JSON.parse(readFileSync(path.join(state, "endpoints.json
 describe("a footprint that is observed", { skip }, () => {
     let up, down;
     before(() => {
-        const size = long ? ["--edges", "2", "--routers", "2"] : ["--edges", "1", "--routers", "1", "--replicas", "0"];
+        const size = long ? ["--edges", "2", "--routers", "2", "--edge-set", `max_connections=${full}`] : ["--edges", "1", "--routers", "1", "--replicas", "0"];
         up = local("up", "--detach", "--observe", "--regions", "us-east,eu", ...size, "--binaries", build, "--port", String(base));
     });
     after(() => {
+        disperse();
         if (!down) local("down");
         rmSync(state, { recursive: true, force: true });
     });
@@ -111,6 +114,8 @@ describe("a footprint that is observed", { skip }, () => {
         ["a router is stopped", () => process.kill(endpoints().regions[1].routers[0].pid, "SIGTERM"), () => local("up", "--detach"), ["RouterDown"]],
         ["the line between the regions is cut", () => wan("set", "both", "us-east", "eu", "loss_percent", "100"), () => wan("set", "both", "us-east", "eu", "loss_percent", "0"), ["MeshLinkDown"]],
         ["an operator drains a region", () => wish("drain"), () => wish("nothing"), ["RegionOutOfDns"]],
+        ["the certificate for other regions ends tomorrow", () => renew(1), () => renew(90), ["MeshCertificateEnds"]],
+        ["a region is full", () => crowd(), () => disperse(), ["PlayersRefused"]],
         ["a Redis node is killed", () => process.kill(redisPid(endpoints().regions[0].redis[0]), "SIGKILL"), () => {}, ["RedisNodeDown"]],
     ];
     const wan = (...words) => {
@@ -118,13 +123,34 @@ describe("a footprint that is observed", { skip }, () => {
         assert.equal(done.status, 0, done.stderr + done.stdout);
     };
     const wish = (kind) => fetch(`${endpoints().dns.admin}/wish?region=eu&wish=${kind}&reason=test&by=test`, { method: "POST" });
+    // What the page of that alert says to do.
+    const renew = (days) => {
+        const done = spawnSync(path.join(root, "infra/host/certificates"), ["renew", "router", "eu", "--dir", path.join(state, "tls/mesh"), "--days", String(days)], { encoding: "utf8" });
+        assert.equal(done.status, 0, done.stderr);
+        for (const router of endpoints().regions[1].routers) process.kill(router.pid, "SIGHUP");
+    };
+    // Somebody comes every 50 ms, says nothing and stays as long as he may.
+    let coming;
+    const sockets = new Set();
+    const crowd = () => {
+        const { hostname, port } = new URL(endpoints().regions[0].edges[1].url);
+        coming = setInterval(() => {
+            const socket = net.connect(Number(port), hostname);
+            sockets.add(socket);
+            socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+        }, 50);
+    };
+    const disperse = () => {
+        clearInterval(coming);
+        for (const socket of sockets) socket.destroy();
+    };
     const redisPid = (node) => Number(readFileSync(path.join(state, "regions/us-east/redis", node.split(":")[1], "redis.pid"), "utf8"));
     for (const [what, hurt, mend, alerts] of harm)
         test(what, { skip: !long && "MERIDIAN_ALERTS_LIVE=1 does it" }, async () => {
             const began = Date.now();
             await hurt();
             for (const name of alerts) {
-                await until(name, async () => (await firing()).some((alert) => alert.labels.alertname === name), 120_000);
+                await until(name, async () => (await firing()).some((alert) => alert.labels.alertname === name), 200_000);
                 const fired = Date.now();
                 await until(`${name} at the pager`, async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === name), 60_000);
                 console.log(`${what}: ${name} fires after ${((fired - began) / 1000).toFixed(1)} s, Alertmanager has it after ${((Date.now() - began) / 1000).toFixed(1)} s`);
