@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent } from "./agent.mjs";
-import { regions, sleep, until } from "./dns.mjs";
+import { addressesOf, regions, sleep, until } from "./dns.mjs";
+import { Resolver } from "./query.mjs";
 import { Client } from "../outside/client.mjs";
 import { player } from "../outside/footprint.mjs";
 
@@ -54,6 +55,32 @@ describe("a region", () => {
             assert.deepEqual(answers.slice(-2).map(({ out }) => out), [true, false]);
             assert.match(answers.at(-2).why, /^probe of 127\.53\.3\.\d:/);
         });
+
+    // Out once; in again only when it has been well for ten seconds. Slower flapping and a region that fills: full.test.mjs.
+    test("that flaps does not flap DNS", async (t) => {
+        const resolver = new Resolver(`127.0.0.1:${dns.port}`), seen = [], before = agent.lines().length;
+        let flapping = true;
+        const watching = (async () => {
+            for (; flapping; await sleep(50)) {
+                const [address] = (await resolver.ask("play.test", "23.240.0.0/24")) ?? [];
+                const name = Object.keys(regions).find((one) => addressesOf(one).includes(address));
+                if (seen.at(-1) !== name) seen.push(name);
+            }
+        })();
+        for (let i = 0; i < 3; i++) {
+            await dns.kill("us-west");
+            await sleep(2500);
+            await dns.serve("us-west");
+            await sleep(1500);
+        }
+        flapping = false;
+        await watching;
+        resolver.close();
+        const decided = agent.lines().slice(before).filter(({ event, region }) => event === "answer" && region === "us-west");
+        t.diagnostic(`down three times: the agent decided ${decided.length} times, DNS said ${seen.join(", ")}`);
+        assert.deepEqual(seen, ["us-west", "us-east"], "out once, by the agent or by gdnsd's own look");
+        assert.ok(decided.length <= 1);
+    });
 
     // Only one region runs here; the others' load is not known, and nobody is sent into the unknown.
     test("that is full keeps its players when no neighbour is known to have room, and says so", async () => {
