@@ -3,7 +3,9 @@
  * ticket, an older connection of this device elsewhere), one at disconnect, conditional on the session, so that a late one removes nothing
  * newer.
  *
- * Soft calls: a failed one is repeated while the session is connected, because without it other devices and edges do not find this one.
+ * Soft calls: a failed one is repeated while the session is connected, because without it other devices and edges do not find this one. And
+ * a failover may lose one that succeeded: so the entry is looked at once more when every failover of that time is over, and made again if
+ * the device has none. A newer session's is left alone.
  * Owner: sessions. Next: deliver.c, tickets.c. */
 #include <string.h>
 
@@ -13,13 +15,19 @@
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
 
-enum { RETRY_MIN_MS = 500, RETRY_SPREAD_MS = 1500 }; /* spread: a Redis that returns is not met by everybody at once */
+enum {
+    RETRY_MIN_MS = 500,
+    RETRY_SPREAD_MS = 1500,  /* a Redis that returns is not met by everybody at once */
+    LOOK_MIN_MS = 15 * 1000, /* a failover takes less, and a primary without replicas takes no writes after 10 s */
+    LOOK_SPREAD_MS = 15 * 1000,
+};
 
 struct registration {
     struct mer_list node;
     struct edge_sessions *all;
     uint64_t serial;
     bool quiet;
+    bool made; /* it is looked at once more */
     struct mer_timer retry;
 };
 
@@ -58,9 +66,15 @@ static void replace_elsewhere(struct edge_app *app, const struct edge_player *p)
         MER_LOG(&app->log, MER_DEBUG, "session.replace_lost", KV_STR("edge", p->previous_edge));
 }
 
+static void look(struct registration *r);
+
 static void on_retry(struct mer_timer *t)
 {
-    connect_send(MER_CONTAINER_OF(t, struct registration, retry));
+    struct registration *r = MER_CONTAINER_OF(t, struct registration, retry);
+    if (r->made)
+        look(r);
+    else
+        connect_send(r);
 }
 
 static void retry_later(struct registration *r)
@@ -91,7 +105,43 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
         if (p->waiting_events > 0)
             edge_messages_sync(app->messages, s->user->id, id);
     }
-    registration_free(r);
+    if (s == NULL) {
+        registration_free(r);
+        return;
+    }
+    r->made = r->quiet = true;
+    mer_loop_arm(&app->loop, &r->retry, LOOK_MIN_MS + mer_rng_below(&app->rng, LOOK_SPREAD_MS));
+}
+
+static bool has_entry(const struct edge_player *p, const char *device)
+{
+    for (size_t i = 0; i < p->device_count; i++)
+        if (strcmp(p->devices[i].device, device) == 0)
+            return true;
+    return false;
+}
+
+static void on_looked(void *ctx, enum edge_store_result result, const struct edge_player *p)
+{
+    struct registration *r = ctx;
+    struct edge_session *s = r->all->stopping ? NULL : session_of(r);
+    if (s != NULL && result != EDGE_STORE_OK) {
+        retry_later(r);
+    } else if (s != NULL && !has_entry(p, s->device)) {
+        r->made = false;
+        connect_send(r);
+    } else {
+        registration_free(r);
+    }
+}
+
+static void look(struct registration *r)
+{
+    struct edge_session *s = r->all->stopping ? NULL : session_of(r);
+    if (s == NULL)
+        registration_free(r);
+    else if (edge_store_player_get(r->all->app->store, s->user->id, on_looked, r) != MER_OK)
+        retry_later(r);
 }
 
 static void connect_send(struct registration *r)
