@@ -20,113 +20,27 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/sim/sim_check.h"
 #include "tests/sim/sim_crowd.h"
-#include "tests/sim/sim_faults.h"
 #include "tests/sim/sim_lua.h"
 #include "tests/sim/sim_plant.h"
-#include "tests/sim/sim_player.h"
-#include "tests/sim/sim_redis.h"
+#include "tests/sim/sim_seed.h"
 
 enum {
-    STEP_MS = 250,
-    SEATS_MS = 1000,
-    FAR_GAMES_MIN = 3, /* of a seed of several regions */
-    FAR_MOVES_MIN = 20,
+    FAR_GAMES_MIN = 2, /* of a seed of several regions */
+    FAR_MOVES_MIN = 30,
     MAILS_MIN = 60,
-    PLAY_MIN_MS = 30 * 1000,
-    DRAIN_MS = 600 * 1000, /* three lost turns of each player of a game nobody plays any more, and the pauses between */
-    SEED_SECONDS = 60,     /* of CPU, for a machine may be busy: beyond, it hangs */
+    SEED_SECONDS = 60, /* of CPU, for a machine may be busy: beyond, it hangs */
     JOBS_MAX = 16,
     SAY_EVERY = 500,
 };
 
 struct options {
     uint64_t seeds, from;
-    unsigned jobs, regions;
-    bool trace, twice, one, unmanaged;
+    unsigned jobs;
+    bool one;
     unsigned players; /* 0: seeds; else a crowd of so many */
-    const char *plant;
+    struct sim_order seed;
 };
-
-struct result {
-    uint64_t seed, hash, virtual_ms, steps;
-    unsigned faults;
-    bool failed;
-    char why[512];
-    struct sim_counts counts;
-};
-
-/* --- one seed
- * ------------------------------------------------------------------------------------------------------------------------------ */
-
-static void run_until(uint64_t ms, bool (*done)(void))
-{
-    while (!sim.failed && sim_now_ms() < ms && !(done && done())) {
-        sim_world_run(sim.now_us + STEP_MS * 1000);
-        if (!sim.failed)
-            sim_check_owners();
-        if (!sim.failed && sim_region_count > 1) {
-            sim_check_troubles();
-            if (sim_now_ms() % SEATS_MS < STEP_MS)
-                sim_check_seats();
-        }
-        for (unsigned k = 0; k < sim_region_count && !sim.failed && sim.managed; k++)
-            sim_check_electable(sim_regions[k].redis);
-    }
-}
-
-static bool all_done(void)
-{
-    for (unsigned k = 0; k < sim_region_count; k++)
-        if (!sim_cluster_well(sim_regions[k].redis))
-            return false;
-    return sim_players_done() && sim_check_all_over() && sim_mail_all_came();
-}
-
-static void run_seed(struct result *r, uint64_t seed, const struct options *o)
-{
-    sim_world_init(seed, o->plant, o->trace ? stdout : NULL);
-    sim.managed = !o->unmanaged;
-    sim.hashing = o->twice;
-    sim_check_init();
-    if (o->regions > 1) {
-        sim_regions_init(o->regions, sim_between(1, 2));
-        sim_players_init(sim_between(4, 5), 2);
-        sim_faults_start(sim_between(5, 10));
-    } else {
-        sim_region_init(sim_between(2, SIM_EDGES_FEW));
-        sim_players_init(sim_between(20, 30), 2);
-        sim_faults_start(sim_between(5, 9));
-    }
-    run_until(PLAY_MIN_MS, NULL);
-    run_until(DRAIN_MS, sim_faults_over);
-    run_until(sim_now_ms() + PLAY_MIN_MS / 2, NULL);
-    sim_players_finish();
-    run_until(sim_now_ms() + DRAIN_MS, all_done);
-    if (!sim.failed)
-        sim_check_end();
-    if (!sim.failed)
-        sim_mail_check_end();
-    char text[400];
-    if (!sim.failed && !sim_players_done()) {
-        sim_players_explain(text, sizeof(text));
-        sim_fail("players wait for ever:%s", text);
-    }
-    for (unsigned k = 0; k < sim_region_count && !sim.failed; k++)
-        if (!sim_cluster_well(sim_regions[k].redis)) {
-            sim_cluster_explain(sim_regions[k].redis, text, sizeof(text));
-            sim_fail("everything has healed, and Redis is not whole: %s", text);
-        }
-    *r = (struct result){.seed = seed,
-                         .hash = sim.hash,
-                         .virtual_ms = sim_now_ms(),
-                         .steps = sim.steps,
-                         .faults = sim_faults_count(),
-                         .failed = sim.failed,
-                         .counts = sim_counts};
-    snprintf(r->why, sizeof(r->why), "%s", sim.why);
-}
 
 /* --- many
  * --------------------------------------------------------------------------------------------------------------------------------- */
@@ -146,10 +60,10 @@ static void start(struct job *j, uint64_t seed, const struct options *o)
         exit(2);
     }
     if (j->pid == 0) {
-        struct result r;
+        struct sim_result r;
         close(fd[0]);
         setrlimit(RLIMIT_CPU, &(struct rlimit){SEED_SECONDS, SEED_SECONDS + 1});
-        run_seed(&r, seed, o);
+        sim_seed_run(&r, seed, &o->seed);
         fflush(NULL);
         _exit(write(fd[1], &r, sizeof(r)) == sizeof(r) ? 0 : 1);
     }
@@ -158,10 +72,10 @@ static void start(struct job *j, uint64_t seed, const struct options *o)
     j->seed = seed;
 }
 
-static void finish(struct job *j, int status, struct result *r)
+static void finish(struct job *j, int status, struct sim_result *r)
 {
     if (read(j->fd, r, sizeof(*r)) != sizeof(*r)) {
-        *r = (struct result){.seed = j->seed, .failed = true};
+        *r = (struct sim_result){.seed = j->seed, .failed = true};
         int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
         if (sig == SIGXCPU)
             snprintf(r->why, sizeof(r->why), "hangs");
@@ -176,7 +90,7 @@ static void finish(struct job *j, int status, struct result *r)
 
 struct totals {
     uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone, adopted;
-    uint64_t far_games, far_moves, mails, mails_came, paced;
+    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen, end_ms;
 };
 
 /* The least that a seed had of each: a simulation that does little finds little. */
@@ -200,7 +114,7 @@ static void note_least(const struct sim_counts *c, unsigned faults)
     least.faults = faults < least.faults ? faults : least.faults;
 }
 
-static void add(struct totals *t, const struct result *r, const struct options *o)
+static void add(struct totals *t, const struct sim_result *r, const struct options *o)
 {
     t->seeds++;
     note_least(&r->counts, r->faults);
@@ -222,14 +136,17 @@ static void add(struct totals *t, const struct result *r, const struct options *
     t->mails += r->counts.mails;
     t->mails_came += r->counts.mails_came;
     t->paced += r->counts.paced;
+    t->seen += r->counts.seen;
+    t->undelivered += r->counts.undelivered;
+    t->end_ms = r->end_ms > t->end_ms ? r->end_ms : t->end_ms;
     if (!r->failed)
         return;
     t->failed++;
     char regions[24] = "";
-    if (o->regions > 1)
-        snprintf(regions, sizeof(regions), " --regions %u", o->regions);
+    if (o->seed.regions > 1)
+        snprintf(regions, sizeof(regions), " --regions %u", o->seed.regions);
     printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s%s%s\n", (unsigned long long)r->seed, r->why, (unsigned long long)r->seed,
-           regions, o->unmanaged ? " --unmanaged" : "", o->plant[0] ? " --plant " : "", o->plant);
+           regions, o->seed.unmanaged ? " --unmanaged" : "", o->seed.plant[0] ? " --plant " : "", o->seed.plant);
     fflush(stdout);
 }
 
@@ -238,7 +155,7 @@ static void wait_for_one(struct job *jobs, const struct options *o, struct total
     int status;
     pid_t pid = wait(&status);
     for (unsigned i = 0; i < o->jobs; i++) {
-        struct result r;
+        struct sim_result r;
         if (jobs[i].pid != pid)
             continue;
         finish(&jobs[i], status, &r);
@@ -248,7 +165,7 @@ static void wait_for_one(struct job *jobs, const struct options *o, struct total
 
 static bool same_twice(uint64_t seed, const struct options *o)
 {
-    struct result r[2];
+    struct sim_result r[2];
     for (int i = 0; i < 2; i++) {
         struct job j;
         int status;
@@ -269,6 +186,29 @@ static double seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+static unsigned long long ull(uint64_t n)
+{
+    return n;
+}
+
+/* false: a seed did too little to mean anything. */
+static bool say_across(const struct totals *t, const struct options *o)
+{
+    bool little = least.far_games < FAR_GAMES_MIN || least.far_moves < FAR_MOVES_MIN || least.mails < MAILS_MIN;
+    printf("across regions: %llu games, %llu moves, %llu messages accepted: %llu came, %llu senders were told that theirs could not; each "
+           "seed at least %llu games, %llu moves, %llu messages\n",
+           ull(t->far_games), ull(t->far_moves), ull(t->mails), ull(t->mails_came), ull(t->undelivered), ull(least.far_games),
+           ull(least.far_moves), ull(least.mails));
+    printf(
+        "%llu moves at home in their usual time; %llu times somebody was rightly said to be there; all was over within %.0f s of the last "
+        "fault\n",
+        ull(t->paced), ull(t->seen), (double)t->end_ms / 1000);
+    if (!little || o->seed.plant[0] || t->failed > 0)
+        return true;
+    printf("a seed did too little: %d games, %d moves and %d messages are the least\n", FAR_GAMES_MIN, FAR_MOVES_MIN, MAILS_MIN);
+    return false;
+}
+
 static int run_all(const struct options *o)
 {
     struct job jobs[JOBS_MAX] = {{0}};
@@ -276,7 +216,7 @@ static int run_all(const struct options *o)
     double from = seconds();
     unsigned running = 0;
     bool same = true;
-    for (uint64_t s = 0; s < o->seeds && !(o->plant[0] && t.failed); s++) {
+    for (uint64_t s = 0; s < o->seeds && !(o->seed.plant[0] && t.failed); s++) {
         if (running == o->jobs) {
             wait_for_one(jobs, o, &t);
             running--;
@@ -290,7 +230,7 @@ static int run_all(const struct options *o)
     }
     for (; running > 0; running--)
         wait_for_one(jobs, o, &t);
-    for (uint64_t s = 0; o->twice && s < o->seeds; s++)
+    for (uint64_t s = 0; o->seed.twice && s < o->seeds; s++)
         same &= same_twice(o->from + s, o);
     printf("%llu seeds, %llu failed; %llu games, %llu of them claimed, %llu moves acknowledged, %llu things shown, %llu faults, %llu "
            "resumes replayed, %llu gone; "
@@ -298,21 +238,11 @@ static int run_all(const struct options *o)
            (unsigned long long)t.seeds, (unsigned long long)t.failed, (unsigned long long)t.games, (unsigned long long)t.adopted,
            (unsigned long long)t.moves, (unsigned long long)t.shown, (unsigned long long)t.faults, (unsigned long long)t.replayed,
            (unsigned long long)t.gone, (double)t.virtual_ms / 1000, (unsigned long long)t.steps, seconds() - from);
-    if (o->regions > 1)
-        printf("across regions: %llu games, %llu moves; %llu messages accepted, %llu came; %llu moves at home at their usual pace; each "
-               "seed at least %llu games, %llu moves, %llu messages\n",
-               (unsigned long long)t.far_games, (unsigned long long)t.far_moves, (unsigned long long)t.mails,
-               (unsigned long long)t.mails_came, (unsigned long long)t.paced, (unsigned long long)least.far_games,
-               (unsigned long long)least.far_moves, (unsigned long long)least.mails);
-    if (o->regions > 1 && !o->plant[0] && t.failed == 0 && t.seeds > 0 &&
-        (least.far_games < FAR_GAMES_MIN || least.far_moves < FAR_MOVES_MIN || least.mails < MAILS_MIN)) {
-        printf("a seed did too little to mean anything: %d games, %d moves and %d messages are the least\n", FAR_GAMES_MIN, FAR_MOVES_MIN,
-               MAILS_MIN);
-        same = false;
-    }
-    if (o->plant[0])
-        printf("planted %s: %s\n", o->plant, t.failed ? "found" : "NOT found");
-    return same && (o->plant[0] ? t.failed > 0 : t.failed == 0) ? 0 : 1;
+    if (o->seed.regions > 1)
+        same &= say_across(&t, o);
+    if (o->seed.plant[0])
+        printf("planted %s: %s\n", o->seed.plant, t.failed ? "found" : "NOT found");
+    return same && (o->seed.plant[0] ? t.failed > 0 : t.failed == 0) ? 0 : 1;
 }
 
 static void say_cost(void)
@@ -338,7 +268,7 @@ static uint64_t number(const char *text)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.seeds = 300, .from = 1, .jobs = 2, .plant = ""};
+    struct options o = {.seeds = 300, .from = 1, .jobs = 2, .seed.plant = ""};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0)
             o.seeds = number(argv[++i]);
@@ -351,15 +281,15 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--players") == 0)
             o.players = (unsigned)number(argv[++i]);
         else if (strcmp(argv[i], "--regions") == 0)
-            o.regions = (unsigned)number(argv[++i]);
+            o.seed.regions = (unsigned)number(argv[++i]);
         else if (strcmp(argv[i], "--trace") == 0)
-            o.trace = true;
+            o.seed.trace = true;
         else if (strcmp(argv[i], "--twice") == 0)
-            o.twice = true;
+            o.seed.twice = true;
         else if (strcmp(argv[i], "--unmanaged") == 0)
-            o.unmanaged = true;
+            o.seed.unmanaged = true;
         else if (strcmp(argv[i], "--plant") == 0 && i + 1 < argc)
-            o.plant = argv[++i];
+            o.seed.plant = argv[++i];
         else {
             bool list = strcmp(argv[i], "--list-plants") == 0;
             fprintf(list ? stdout : stderr,
@@ -369,15 +299,15 @@ int main(int argc, char **argv)
             return list ? 0 : 2;
         }
     }
-    if (o.regions > SIM_REGIONS) {
+    if (o.seed.regions > SIM_REGIONS) {
         fprintf(stderr, "sim: at most %d regions\n", SIM_REGIONS);
         return 2;
     }
     if (o.jobs < 1 || o.jobs > JOBS_MAX)
         o.jobs = 2;
     sim_lua_init(SIM_LIBRARY);
-    if (!sim_plant_prepare(o.plant)) {
-        fprintf(stderr, "sim: there is no bug %s\n", o.plant);
+    if (!sim_plant_prepare(o.seed.plant)) {
+        fprintf(stderr, "sim: there is no bug %s\n", o.seed.plant);
         return 2;
     }
     if (o.players)

@@ -14,7 +14,7 @@
 
 struct sim_counts {
     uint64_t games, moves, shown, resumed[4], adopted, verified;
-    uint64_t far_games, far_moves, mails, mails_came, paced; /* where there are several regions */
+    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen; /* where there are several regions */
 };
 extern struct sim_counts sim_counts;
 

@@ -9,6 +9,8 @@
 
 enum {
     SITTING = 64,
+    LONG_MS = 140 * 1000, /* EDGE_ABROAD_GIVE_UP_MS, less what it takes to die and to come back */
+    BACK_MS = 90 * 1000,
     CALM_MS = 25 * 1000, /* after the last trouble everything has found its place */
     PACE_MS = 1500,      /* a slow turn, two slow lines and a WAIT */
 };
@@ -36,9 +38,21 @@ static void sits(struct seats *all, const Meridian__State__V1__SeatRecord *s, co
     }
 }
 
+/* Its records are older than what others have concluded from its silence; it brings them up to date when it is back. */
+static bool is_given_up(const struct sim_region *r)
+{
+    uint64_t now = sim_now_ms();
+    bool dead = r->died_ms > r->back_ms, long_dead = r->back_ms > r->died_ms + LONG_MS && now - r->back_ms < BACK_MS;
+    return dead ? now - r->died_ms > LONG_MS : long_dead;
+}
+
 static void look(void *ctx, const struct sim_key *key)
 {
     if (strncmp(key->name->data, "game:", 5) != 0 || key->stored == 0 || strcmp(sim_key_field(key, "x"), "1") == 0)
+        return;
+    const char *id = strrchr(key->name->data, ':') + 1;
+    const struct sim_region *host = sim_region_named(id, strcspn(id, "."));
+    if (host && is_given_up(host))
         return;
     const struct sim_str *s = key->history[key->stored - 1].record;
     Meridian__State__V1__GameRecord *r = meridian__state__v1__game_record__unpack(NULL, s->len, (const uint8_t *)s->data);
@@ -63,7 +77,7 @@ void sim_check_troubles(void)
 
 void sim_check_pace(struct sim_region *at, const char *game, uint64_t sent_ms)
 {
-    if (strchr(game, '.') || at->troubled_ms + CALM_MS > sent_ms)
+    if (sim_region_count < 2 || strchr(game, '.') || at->troubled_ms + CALM_MS > sent_ms)
         return;
     sim_counts.paced++;
     if (sim_now_ms() - sent_ms > PACE_MS)

@@ -14,6 +14,7 @@ enum { FIRST_MS = 7000, GAP_MIN_MS = 500, GAP_MAX_MS = 6000, STILL_MS = 500 };
 
 static struct {
     unsigned left, done, active;
+    uint64_t last_ms; /* when the last one so far was over */
     bool redis_active[SIM_REGIONS];
     bool cut[SIM_PROCS][SIM_PROCS]; /* of the partitions that are on */
 } faults;
@@ -336,6 +337,9 @@ static const struct fault rows[] = {
     {"cut two regions one way", {0, 8}, false, true, 500, 20000, sim_begin_far_one_way, sim_end_far_cut},
     {"cut a region from the world", {0, 7}, false, true, 500, 20000, sim_begin_far_alone, sim_end_far_cut},
     {"cut two routers of two regions", {0, 5}, false, true, 500, 20000, sim_begin_far_routers, sim_end_far_cut},
+    {"cut a region from the world for long", {0, 1}, false, true, 145000, 190000, sim_begin_far_alone, sim_end_far_cut},
+    {"a region is dead for long", {0, 1}, true, false, 145000, 190000, sim_begin_region_dies, sim_end_region_dies},
+    {"a slow line between regions", {0, 4}, false, true, 1000, 20000, sim_begin_far_slow, sim_end_far_slow},
     {"a leader sleeps", {0, 8}, false, true, 3600, 14000, sim_begin_leader_sleeps, go_on},
     {"a leader dies", {0, 10}, false, true, 300, 14000, sim_begin_leader_dies, start_again},
     {"a region dies", {0, 6}, true, false, 2000, 40000, sim_begin_region_dies, sim_end_region_dies},
@@ -365,6 +369,7 @@ static void on_end(void *ctx, uint64_t arg)
     sim_trace("end of fault: %s (%s)", r->fault->name, r->at->name);
     r->fault->end(r);
     faults.active--;
+    faults.last_ms = sim_now_ms();
     r->at->troubles -= !r->fault->quiet;
     if (r->fault->redis) {
         faults.redis_active[r->at->index] = false;
@@ -412,6 +417,11 @@ void sim_faults_start(unsigned count)
 bool sim_faults_over(void)
 {
     return faults.left == 0 && faults.active == 0;
+}
+
+uint64_t sim_faults_calm_ms(void)
+{
+    return sim_faults_over() ? sim_now_ms() - faults.last_ms : 0;
 }
 
 unsigned sim_faults_count(void)

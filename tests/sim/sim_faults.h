@@ -9,4 +9,6 @@
 void sim_faults_start(unsigned count);
 /* All of them came and went. */
 bool sim_faults_over(void);
+/* ... so long ago; 0: not yet. */
+uint64_t sim_faults_calm_ms(void);
 unsigned sim_faults_count(void);

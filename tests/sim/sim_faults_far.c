@@ -68,6 +68,25 @@ void sim_end_far_cut(struct running *r)
         }
 }
 
+static void slow(struct running *r, uint32_t us)
+{
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        for (unsigned k = 0; k < SIM_ROUTERS; k++)
+            sim_net_slow(r->at->router[i], sim_regions[r->edge].router[k], us);
+}
+
+bool sim_begin_far_slow(struct running *r)
+{
+    r->edge = another(r->at)->index;
+    slow(r, sim_between(20, 600) * 1000);
+    return true;
+}
+
+void sim_end_far_slow(struct running *r)
+{
+    slow(r, 0);
+}
+
 static struct sim_proc *leader_of(const struct sim_region *r)
 {
     for (unsigned i = 0; i < SIM_ROUTERS; i++) {
@@ -98,6 +117,7 @@ bool sim_begin_leader_dies(struct running *r)
 bool sim_begin_region_dies(struct running *r)
 {
     bool silent = sim_chance(40);
+    r->at->died_ms = sim_now_ms();
     for (unsigned i = 0; i < SIM_NODES; i++)
         sim_proc_kill(r->at->node[i], silent);
     for (unsigned i = 0; i < SIM_ROUTERS; i++)
@@ -120,6 +140,7 @@ static void later(void *ctx, uint64_t arg)
 
 void sim_end_region_dies(struct running *r)
 {
+    r->at->back_ms = sim_now_ms();
     for (unsigned i = 0; i < SIM_NODES; i++)
         sim_at(sim_below(500000), later, r->at->node[i], 0);
     for (unsigned i = 0; i < SIM_ROUTERS; i++)

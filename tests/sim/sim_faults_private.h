@@ -33,6 +33,8 @@ void sim_end_far_cut(struct running *r);
 bool sim_begin_far_one_way(struct running *r);
 bool sim_begin_far_alone(struct running *r);
 bool sim_begin_far_routers(struct running *r);
+bool sim_begin_far_slow(struct running *r);
+void sim_end_far_slow(struct running *r);
 bool sim_begin_leader_sleeps(struct running *r);
 bool sim_begin_leader_dies(struct running *r);
 bool sim_begin_region_dies(struct running *r);

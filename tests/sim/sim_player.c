@@ -12,7 +12,7 @@
 
 #include "tests/sim/sim_player_private.h"
 
-enum { SILENCE_MS = 10000, MAILS = 10 /* a player writes; where there are other regions */ };
+enum { SILENCE_MS = 10000, MAILS = 12 /* a player writes; where there are other regions */ };
 
 struct sim_everybody sim_everybody;
 
@@ -147,6 +147,10 @@ void sim_players_init(unsigned players, unsigned games_each)
     init(players * sim_region_count);
     sim_everybody.each = players;
     sim_everybody.absences = sim_chance(60) ? sim_below(8) : 0;
+    if (sim_region_count > 1 && sim_chance(30)) {
+        sim_everybody.hoarder = 1 + sim_below(sim_everybody.count);
+        sim_everybody.player[sim_everybody.hoarder - 1].hoards = true;
+    }
     for (unsigned i = 0; i < sim_everybody.count; i++)
         arrive(i, &sim_regions[i / players], sim_chance(20) ? 2 : 1, games_each, sim_between(1500, 6000));
 }

@@ -5,9 +5,19 @@
 #include <string.h>
 
 #include "tests/sim/sim_check.h"
+#include "tests/sim/sim_faults.h"
 #include "tests/sim/sim_player_private.h"
 
-enum { AGAIN_MS = 4000, REST_MS = 1500, SYNC_MS = 8000, WRITE_PERCENT = 7, ASK_PERCENT = 1 };
+enum {
+    AGAIN_MS = 4000,
+    REST_MS = 1500,
+    SYNC_MS = 8000,
+    TEXT_BYTES = 1000,
+    CALM_MS = 15000,
+    THERE_MS = 40000,
+    WRITE_PERCENT = 7,
+    ASK_PERCENT = 3
+};
 
 static void say(struct device *d, struct player *p)
 {
@@ -16,7 +26,14 @@ static void say(struct device *d, struct player *p)
     m.to = to->user;
     if (to->at != p->at || sim_chance(20))
         m.region = to->at->name;
+    char text[TEXT_BYTES];
     m.message_id = m.text = p->mail;
+    if (to->hoards) { /* the same each time it is sent */
+        memset(text, '.', sizeof(text));
+        memcpy(text, p->mail, strlen(p->mail));
+        text[sizeof(text) - 1] = 0;
+        m.text = text;
+    }
     p->mail_again_ms = sim_now_ms() + AGAIN_MS;
     sim_trace("%s.%s writes %s to %s", p->user, d->name, p->mail, to->user);
     sim_say(d, MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__BODY_SEND_MESSAGE, &m);
@@ -24,11 +41,14 @@ static void say(struct device *d, struct player *p)
 
 static void begin(struct device *d, struct player *p)
 {
-    do
-        p->mail_to = sim_below(sim_everybody.count);
-    while (&sim_everybody.player[p->mail_to] == p || (sim_everybody.player[p->mail_to].at == p->at && sim_chance(75)));
+    struct player *to;
+    do {
+        bool hoard = sim_everybody.hoarder > 0 && sim_chance(60);
+        p->mail_to = hoard ? sim_everybody.hoarder - 1 : sim_below(sim_everybody.count);
+        to = &sim_everybody.player[p->mail_to];
+    } while (to == p || (to->at == p->at && (to->hoards || sim_chance(75)))); /* at home one waits until there is room */
     snprintf(p->mail, sizeof(p->mail), "%s/%u", p->user, ++p->mails);
-    sim_mail_sent(p->user, p->at->name, sim_everybody.player[p->mail_to].user, p->mail);
+    sim_mail_sent(p->user, p->at->name, to->user, p->mail);
     p->mails_left--;
     say(d, p);
 }
@@ -36,7 +56,7 @@ static void begin(struct device *d, struct player *p)
 static void acknowledge(struct device *d, struct player *p, bool rest)
 {
     CM(AckMessages) a = MERIDIAN__CLIENT__V1__ACK_MESSAGES__INIT;
-    a.seq = p->inbox;
+    a.seq = p->hoards && !sim_everybody.finishing ? 0 : p->inbox;
     a.has_rest = a.rest = rest;
     p->rest_ms = rest ? sim_now_ms() : p->rest_ms;
     sim_say(d, MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__BODY_ACK_MESSAGES, &a);
@@ -59,7 +79,7 @@ void sim_player_writes(struct device *d)
         say(d, p);
     else if (!p->mail[0] && p->mails_left > 0 && !sim_everybody.finishing && sim_chance(WRITE_PERCENT))
         begin(d, p);
-    else if (now - p->rest_ms > SYNC_MS)
+    else if (now - p->rest_ms > (p->hoards && !sim_everybody.finishing ? 3 * SYNC_MS : SYNC_MS))
         acknowledge(d, p, true);
     else if (sim_chance(ASK_PERCENT))
         ask(d);
@@ -101,6 +121,20 @@ void sim_player_accepted(struct device *d, const CM(MessageOk) * m)
     if (sim_chance(15))
         say(d, p); /* nobody asked for it */
     p->mail[0] = 0;
+}
+
+/* Once all is well again, who has been there for a while is there. */
+void sim_player_there(const CM(Presence) * m)
+{
+    for (unsigned i = 0; i < sim_everybody.count; i++) {
+        const struct player *p = &sim_everybody.player[i];
+        const struct device *d = &p->device[0];
+        if (strcmp(p->user, m->user) != 0 || d->state != READY || sim_faults_calm_ms() < CALM_MS || sim_now_ms() - d->ready_ms < THERE_MS)
+            continue;
+        sim_counts.seen += m->online;
+        if (!m->online)
+            sim_fail("%s is said not to be there, and has been for %llu ms", p->user, (unsigned long long)(sim_now_ms() - d->ready_ms));
+    }
 }
 
 bool sim_player_mail_failed(struct device *d, const CM(Error) * e)

@@ -56,12 +56,14 @@ struct player {
     bool asked_far;                     /* he has asked once for a game that needs other regions */
     char mail[48];                      /* under way; "": none */
     unsigned mail_to, mails, mails_left;
+    bool hoards;                            /* acknowledges nothing until the end, so that his inbox fills */
     uint64_t mail_again_ms, inbox, rest_ms; /* inbox: what he has, without a gap; rest: when he last asked for what is behind */
 };
 
 struct sim_everybody {
     struct player *player;
     bool crowd;                     /* who has played enough sits still */
+    unsigned hoarder;               /* place of one whose inbox fills, plus one; 0: none */
     unsigned count, each, absences; /* each: in a region; absences: in a thousand thoughts */
     bool finishing;
 };
@@ -92,6 +94,7 @@ void sim_player_hear(struct device *d, const Meridian__Client__V1__ServerMessage
 void sim_player_writes(struct device *d);
 void sim_player_gets(struct device *d, const CM(DirectMessage) * m);
 void sim_player_undelivered(struct device *d, const CM(MessageUndelivered) * m);
+void sim_player_there(const CM(Presence) * m);
 void sim_player_accepted(struct device *d, const CM(MessageOk) * m);
 /* true: it was about a message of his or about presence, and he tries again. */
 bool sim_player_mail_failed(struct device *d, const CM(Error) * e);

@@ -13,7 +13,7 @@ enum {
     STILL_MAX_MS = 40000,
     ANSWER_MS = 4000, /* then the move is sent again */
     FIND_MS = 4000,
-    TICKET_MS = 90000, /* with other regions a player is more patient: some wait until theirs can be seen again */
+    TICKET_MS = 12000, /* the same with several regions: his edge may have died, and with it the ticket */
     KERNEL_MS = 10000, /* TCP_USER_TIMEOUT */
     MOMENT_MS = 60,
 };
