@@ -9,57 +9,80 @@
 
 #include "region-router/match_private.h"
 
-static uint64_t hash_of(const char *match)
+static uint32_t hash_of(const char *match)
 {
     static const uint64_t seed[2] = {3, 4}; /* compared with our own only */
-    return mer_siphash13(seed, match, strlen(match));
+    return (uint32_t)mer_siphash13(seed, match, strlen(match));
 }
 
 bool router__away_for(const struct router_ticket *t, const char *match)
 {
-    return t->state == TICKET_AWAY && t->away_match == hash_of(match);
+    return t->state == TICKET_AWAY && t->match == hash_of(match);
+}
+
+struct router_reach router__reach(const struct router_matcher *m, const struct router_ticket *t)
+{
+    const struct router_details *d = router_ticket_details(&m->tickets, t);
+    return (struct router_reach){
+        .home = router_ticket_edge(&m->tickets, t)->region, .waited_ms = router__waited_ms(m, t), .latency = d != NULL ? d->latency : NULL};
+}
+
+static void forget(struct router_details *d, unsigned region)
+{
+    if (d != NULL)
+        d->told &= (uint16_t) ~(1u << region);
 }
 
 /* That region hears the answer, which says more than that the ticket is gone. */
-void router__gone_away(struct router_ticket *t, bool accepted)
+void router__gone_away(struct router_matcher *m, struct router_ticket *t, bool accepted)
 {
-    t->told &= (uint16_t) ~(1u << t->away);
-    router__ticket_drop(t, accepted ? ROUTER_M_GONE_AWAY : ROUTER_M_DECLINED);
+    forget(router_ticket_details(&m->tickets, t), t->away);
+    router__ticket_drop(m, t, accepted ? ROUTER_M_GONE_AWAY : ROUTER_M_DECLINED);
 }
 
-static void settle_latencies(struct router_ticket *t)
+static void settle_latencies(struct router_details *d, const struct router_regions *r)
 {
-    const struct router_regions *r = t->matcher->env.regions;
-    for (unsigned i = 0; i < t->regions; i++)
-        if (t->latency[i] == ROUTER_FAR)
-            t->latency[i] = i == 0 ? 0 : r->region[i].rtt_ms;
+    for (unsigned i = 0; i < r->count; i++)
+        if (d->latency[i] == ROUTER_FAR)
+            d->latency[i] = i == 0 ? 0 : r->region[i].rtt_ms;
 }
 
-void router__tell_regions(struct router_ticket *t)
+void router__tell_regions(struct router_matcher *m, struct router_ticket *t)
 {
-    struct router_matcher *m = t->matcher;
     const struct router_regions *r = m->env.regions;
-    bool wanted = t->bots != ROUTER_BOTS_NOW && !router__ticket_is_far(t);
-    if (!wanted || t->regions == 0 || router_cross_cap_ms(m->now_ms - t->opened_ms) == 0)
+    struct router_details *d = router_ticket_details(&m->tickets, t);
+    struct router_shown shown;
+    if (t->bots == ROUTER_BOTS_NOW || t->far || r->count < 2 || router_cross_cap_ms(router__waited_ms(m, t)) == 0)
         return;
-    if (t->told == 0)
-        settle_latencies(t);
-    for (unsigned i = 1; i < t->regions; i++) {
-        if (t->told >> i & 1 || !r->region[i].up || !router_cross_accepts(t, i, m->now_ms))
+    if (d == NULL || d->name == NULL) {
+        m->env.ask(m->env.ctx, router__show(m, t, &shown));
+        return;
+    }
+    if (d->told == 0)
+        settle_latencies(d, r);
+    struct router_reach reach = router__reach(m, t);
+    router__show(m, t, &shown);
+    for (unsigned i = 1; i < r->count; i++) {
+        if (d->told >> i & 1 || !r->region[i].up || !router_cross_accepts(&reach, i))
             continue;
-        if (m->env.tell(m->env.ctx, t, i)) {
-            t->told |= (uint16_t)(1u << i);
+        if (m->env.tell(m->env.ctx, &shown.spec, i)) {
+            d->told |= (uint16_t)(1u << i);
             m->counts[ROUTER_M_TOLD]++;
         }
     }
 }
 
-void router__untell(struct router_ticket *t)
+void router__untell(struct router_matcher *m, struct router_ticket *t)
 {
-    for (unsigned i = 1; t->told != 0; i++) {
-        if (t->told >> i & 1)
-            t->matcher->env.untell(t->matcher->env.ctx, t, i);
-        t->told &= (uint16_t) ~(1u << i);
+    struct router_details *d = router_ticket_details(&m->tickets, t);
+    struct router_shown shown;
+    if (d == NULL || d->told == 0)
+        return;
+    router__show(m, t, &shown);
+    for (unsigned i = 1; d->told != 0; i++) {
+        if (d->told >> i & 1)
+            m->env.untell(m->env.ctx, &shown.spec, i);
+        forget(d, i);
     }
 }
 
@@ -67,9 +90,10 @@ void router__explain_abroad(const struct router_matcher *m, const struct router_
 {
     char names[64];
     size_t len = strlen(out);
-    if (t->told != 0 && router_cross_names(m->env.regions, t->told, names, sizeof names) > 0)
+    const struct router_details *d = router_ticket_details(&m->tickets, t);
+    if (d != NULL && d->told != 0 && router_cross_names(m->env.regions, d->told, names, sizeof names) > 0)
         snprintf(out + len, ROUTER_REASON_BYTES - len, "; also looking in %s", names);
-    else if (t->regions > 1 && t->bots != ROUTER_BOTS_NOW && m->now_ms - t->opened_ms < ROUTER_PATIENCE_MS)
+    else if (m->env.regions->count > 1 && t->bots != ROUTER_BOTS_NOW && router__waited_ms(m, t) < ROUTER_PATIENCE_MS)
         snprintf(out + len, ROUTER_REASON_BYTES - len, "; other regions after %d s", ROUTER_PATIENCE_MS / 1000);
 }
 
@@ -77,49 +101,49 @@ const struct router_edge *router_match_lend(struct router_matcher *m, const char
                                             uint64_t now_ms)
 {
     m->now_ms = now_ms;
-    struct router_ticket *t = mer_map_gets(&m->tickets, ticket);
-    bool ours = t != NULL && !router__ticket_is_far(t) && region < t->regions;
+    struct router_ticket *t = router_tickets_find(&m->tickets, ticket);
+    bool ours = t != NULL && !t->far && region < m->env.regions->count;
     if (ours && router__away_for(t, match))
-        return t->edge;
+        return router_ticket_edge(&m->tickets, t);
     if (!ours || t->state != TICKET_WAITING) {
         m->counts[ROUTER_M_NOT_LENT]++;
         if (ours)
-            t->told &= (uint16_t) ~(1u << region); /* it drops the ticket with our refusal */
+            forget(router_ticket_details(&m->tickets, t), region); /* it drops the ticket with our refusal */
         return NULL;
     }
     m->counts[ROUTER_M_LENT]++;
-    router__ticket_move(t, TICKET_AWAY);
+    router__ticket_move(m, t, TICKET_AWAY);
+    t->match = hash_of(match);
     t->away = (uint8_t)region;
-    t->away_match = hash_of(match);
-    mer_wheel_arm(&m->wheel, &t->timer, m->now_ms + ROUTER_AWAY_MS);
-    return t->edge;
+    router_steps_arm(&m->steps, t, m->now_ms + ROUTER_AWAY_MS);
+    return router_ticket_edge(&m->tickets, t);
 }
 
 void router_match_returned(struct router_matcher *m, const char *ticket, const char *match, uint64_t now_ms)
 {
     m->now_ms = now_ms;
-    struct router_ticket *t = mer_map_gets(&m->tickets, ticket);
+    struct router_ticket *t = router_tickets_find(&m->tickets, ticket);
     if (t != NULL && router__away_for(t, match))
-        router__ticket_hold(t);
+        router__ticket_hold(m, t);
 }
 
 struct loss {
+    struct router_matcher *m;
     unsigned region;
 };
 
-static bool forget_region(void *entry, void *ctx)
+static void forget_region(void *object, void *ctx)
 {
-    struct router_ticket *t = entry;
+    struct router_ticket *t = object;
     const struct loss *l = ctx;
-    t->told &= (uint16_t) ~(1u << l->region);
+    forget(router_ticket_details(&l->m->tickets, t), l->region);
     if (t->state == TICKET_AWAY && t->away == l->region)
-        router__ticket_hold(t);
-    return true;
+        router__ticket_hold(l->m, t);
 }
 
 void router_match_region_lost(struct router_matcher *m, struct router_edge *e, uint64_t now_ms)
 {
-    struct loss l = {e->region};
+    struct loss l = {m, e->region};
     router_match_edge_lost(m, e, now_ms);
-    mer_map_each(&m->tickets, forget_region, &l);
+    mer_slab_each(&m->tickets.records, forget_region, &l);
 }

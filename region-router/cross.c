@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "region-router/tickets.h"
-
 uint32_t router_cross_cap_ms(uint64_t waited_ms)
 {
     if (waited_ms < ROUTER_PATIENCE_MS)
@@ -17,18 +15,18 @@ uint32_t router_cross_cap_ms(uint64_t waited_ms)
     return waited_ms < ROUTER_WORLD_MS ? ROUTER_NEAR_CAP_MS : ROUTER_WORLD_CAP_MS;
 }
 
-uint16_t router_cross_latency(const struct router_ticket *t, unsigned region)
+uint16_t router_cross_latency(const struct router_reach *t, unsigned region)
 {
-    uint16_t ms = t->latency != NULL && region < t->regions ? t->latency[region] : ROUTER_FAR;
-    return ms == ROUTER_FAR && region == t->edge->region ? 0 : ms;
+    uint16_t ms = t->latency != NULL ? t->latency[region] : ROUTER_FAR;
+    return ms == ROUTER_FAR && region == t->home ? 0 : ms;
 }
 
-bool router_cross_accepts(const struct router_ticket *t, unsigned region, uint64_t now_ms)
+bool router_cross_accepts(const struct router_reach *t, unsigned region)
 {
-    if (region == t->edge->region)
+    if (region == t->home)
         return true;
     uint16_t ms = router_cross_latency(t, region);
-    return ms != ROUTER_FAR && ms <= router_cross_cap_ms(now_ms - t->opened_ms);
+    return ms != ROUTER_FAR && ms <= router_cross_cap_ms(t->waited_ms);
 }
 
 struct cost {
@@ -36,13 +34,13 @@ struct cost {
 };
 
 /* false: somebody does not accept it. */
-static bool cost_of(struct router_ticket *const *t, unsigned count, unsigned region, uint64_t now_ms, struct cost *out)
+static bool cost_of(const struct router_reach *t, unsigned count, unsigned region, struct cost *out)
 {
     *out = (struct cost){0, 0};
     for (unsigned i = 0; i < count; i++) {
-        if (!router_cross_accepts(t[i], region, now_ms))
+        if (!router_cross_accepts(&t[i], region))
             return false;
-        uint32_t ms = router_cross_latency(t[i], region);
+        uint32_t ms = router_cross_latency(&t[i], region);
         out->worst = ms > out->worst ? ms : out->worst;
         out->sum += ms;
     }
@@ -58,21 +56,21 @@ static bool better(const struct router_regions *r, unsigned a, const struct cost
     return strcmp(r->region[a].name, r->region[b].name) < 0;
 }
 
-static bool all_at(struct router_ticket *const *t, unsigned count, unsigned region)
+static bool all_at(const struct router_reach *t, unsigned count, unsigned region)
 {
     unsigned n = 0;
-    while (n < count && t[n]->edge->region == region)
+    while (n < count && t[n].home == region)
         n++;
     return n == count;
 }
 
-unsigned router_cross_host(const struct router_regions *r, struct router_ticket *const *t, unsigned count, uint64_t now_ms)
+unsigned router_cross_host(const struct router_regions *r, const struct router_reach *t, unsigned count)
 {
     unsigned best = r->count;
     struct cost least = {0, 0};
     for (unsigned i = 0; i < r->count; i++) {
         struct cost c;
-        if ((i != 0 && !r->region[i].up) || (r->region[i].drained && !all_at(t, count, i)) || !cost_of(t, count, i, now_ms, &c))
+        if ((i != 0 && !r->region[i].up) || (r->region[i].drained && !all_at(t, count, i)) || !cost_of(t, count, i, &c))
             continue;
         if (best == r->count || better(r, i, &c, best, &least)) {
             best = i;

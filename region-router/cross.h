@@ -16,7 +16,12 @@
 
 enum { ROUTER_FAR = UINT16_MAX /* latency: not known */ };
 
-struct router_ticket;
+/* What hosting asks of a ticket. */
+struct router_reach {
+    unsigned home; /* its region */
+    uint32_t waited_ms;
+    const uint16_t *latency; /* from its players to a game there, by region, as it was told; NULL: nothing is known */
+};
 
 struct router_region {
     char name[ROUTER_REGION_BYTES];
@@ -31,13 +36,13 @@ struct router_regions {
 
 /* What a ticket that waited so long accepts, in ms; 0: only its own region. */
 uint32_t router_cross_cap_ms(uint64_t waited_ms);
-/* From its players to a game in that region, by what is told of the ticket; ROUTER_FAR: not known. */
-uint16_t router_cross_latency(const struct router_ticket *t, unsigned region);
+/* ROUTER_FAR: not known. */
+uint16_t router_cross_latency(const struct router_reach *t, unsigned region);
 /* May it be hosted there now? Its own region always may. */
-bool router_cross_accepts(const struct router_ticket *t, unsigned region, uint64_t now_ms);
+bool router_cross_accepts(const struct router_reach *t, unsigned region);
 /* The region that hosts these tickets, by index; count: none may. Only regions that are up count, and
  * of those that are drained only who hosts nobody but its own. */
-unsigned router_cross_host(const struct router_regions *r, struct router_ticket *const *t, unsigned count, uint64_t now_ms);
+unsigned router_cross_host(const struct router_regions *r, const struct router_reach *t, unsigned count);
 /* The regions with their bit, as "eu, asia"; cut off where it does not fit. Returns its length. */
 unsigned router_cross_names(const struct router_regions *r, uint32_t bits, char *out, unsigned size);
 /* Index of a region; count: none of that name. */

@@ -42,7 +42,7 @@ static bool say(struct router_crossing *x, unsigned region, const RM(RegionMessa
     return err == MER_OK;
 }
 
-bool router_crossing_tell(void *ctx, const struct router_ticket *t, unsigned region)
+bool router_crossing_tell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     struct router_app *app = ctx;
     struct router_crossing *x = &app->crossing;
@@ -53,15 +53,15 @@ bool router_crossing_tell(void *ctx, const struct router_ticket *t, unsigned reg
     c.edge = t->edge->incarnation;
     c.user = (char *)t->user;
     c.name = (char *)t->name;
-    c.game = (char *)t->key.game;
-    c.players = t->key.players;
-    c.rows = t->key.rows;
-    c.cols = t->key.cols;
+    c.game = (char *)t->game;
+    c.players = t->players;
+    c.rows = t->rows;
+    c.cols = t->cols;
     c.bots = t->bots == ROUTER_BOTS_FILL ? MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL : MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE;
     c.rating = t->rating;
-    c.waited_ms = (uint32_t)(app->loop.now_ms - t->opened_ms);
+    c.waited_ms = t->waited_ms;
     for (unsigned i = 0; i < x->regions.count; i++) {
-        uint16_t ms = router_cross_latency(t, i);
+        uint16_t ms = t->latency[i];
         if (ms == ROUTER_FAR)
             continue;
         RM(CrossTicket__LatencyMsEntry) *e = &entry[c.n_latency_ms];
@@ -77,7 +77,7 @@ bool router_crossing_tell(void *ctx, const struct router_ticket *t, unsigned reg
     return say(x, region, &m);
 }
 
-void router_crossing_untell(void *ctx, const struct router_ticket *t, unsigned region)
+void router_crossing_untell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     struct router_app *app = ctx;
     RM(CrossDrop) d = MERIDIAN__REGION__V1__CROSS_DROP__INIT;
@@ -88,7 +88,8 @@ void router_crossing_untell(void *ctx, const struct router_ticket *t, unsigned r
     (void)say(&app->crossing, region, &m); /* lost: what it offers is refused */
 }
 
-void router_crossing_offer(struct router_crossing *x, const struct router_ticket *t, const struct router_match *match, uint32_t deadline_ms)
+void router_crossing_offer(struct router_crossing *x, const struct router_ticket_spec *t, const struct router_match *match,
+                           uint32_t deadline_ms)
 {
     RM(CrossOffer) o = MERIDIAN__REGION__V1__CROSS_OFFER__INIT;
     RM(RegionMessage) m = MERIDIAN__REGION__V1__REGION_MESSAGE__INIT;
@@ -101,7 +102,7 @@ void router_crossing_offer(struct router_crossing *x, const struct router_ticket
     (void)say(x, t->edge->region, &m); /* lost: it runs out */
 }
 
-void router_crossing_release(struct router_crossing *x, const struct router_ticket *t, const struct router_match *match)
+void router_crossing_release(struct router_crossing *x, const struct router_ticket_spec *t, const struct router_match *match)
 {
     RM(CrossRelease) r = MERIDIAN__REGION__V1__CROSS_RELEASE__INIT;
     RM(RegionMessage) m = MERIDIAN__REGION__V1__REGION_MESSAGE__INIT;
@@ -223,7 +224,8 @@ static void on_answer(void *ctx, const char *region, const RM(RegionMessage) * m
     if (from == NULL)
         return;
     x->values[ROUTER_X_ANSWERS]++;
-    router_match_answer(&x->app->matcher, a->ticket_id, a->match_id, a->accepted, from, x->app->loop.now_ms);
+    struct router_answer said = {.ticket = a->ticket_id, .match = a->match_id, .accepted = a->accepted};
+    router_match_answer(&x->app->matcher, &said, from, x->app->loop.now_ms);
 }
 
 static void on_release(void *ctx, const char *region, const RM(RegionMessage) * m)
@@ -310,7 +312,6 @@ enum mer_err router_crossing_init(struct router_crossing *x, struct router_app *
         x->far[i].region = (uint8_t)i;
         snprintf(x->far[i].id, sizeof x->far[i].id, "%s", mr[i - 1].name);
         x->far[i].host_hash = i;
-        mer_list_init(&x->far[i].tickets);
     }
     for (size_t i = 0; i < MER_COUNT(handlers); i++)
         router_mesh_on(app->mesh, handlers[i].kind, handlers[i].cb, x);

@@ -133,7 +133,6 @@ static struct router_edge *edge_new(struct router_edges *es, struct mer_link *l,
     snprintf(e->id, sizeof e->id, "%s", who->id);
     snprintf(e->incarnation, sizeof e->incarnation, "%s", who->incarnation);
     e->link = l;
-    mer_list_init(&e->tickets);
     mer_list_push_back(&es->edges, &e->node);
     es->values[ROUTER_E_EDGES]++;
     return e;

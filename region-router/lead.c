@@ -61,7 +61,7 @@ static void instruct(struct router_app *app, const struct router_edge *e, const 
         router_edges_send(&app->edges, e->link, m);
 }
 
-static void send_offer(void *ctx, const struct router_ticket *t, const struct router_match *x, uint32_t deadline_ms)
+static void send_offer(void *ctx, const struct router_ticket_spec *t, const struct router_match *x, uint32_t deadline_ms)
 {
     struct router_app *app = ctx;
     if (t->edge->region != 0) {
@@ -80,7 +80,7 @@ static void send_offer(void *ctx, const struct router_ticket *t, const struct ro
     instruct(app, t->edge, &m);
 }
 
-static void send_release(void *ctx, const struct router_ticket *t, const struct router_match *x)
+static void send_release(void *ctx, const struct router_ticket_spec *t, const struct router_match *x)
 {
     struct router_app *app = ctx;
     if (t->edge->region != 0) {
@@ -106,7 +106,7 @@ static void send_status(struct router_app *app, const struct router_edge *e, IM(
     instruct(app, e, &m);
 }
 
-static void send_waiting(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms)
+static void send_waiting(void *ctx, const struct router_ticket_spec *t, const char *reason, uint32_t next_ms)
 {
     IM(TicketStatus) s = MERIDIAN__INTERNAL__V1__TICKET_STATUS__INIT;
     s.ticket_id = (char *)t->id;
@@ -126,7 +126,7 @@ static void send_expired_id(struct router_app *app, const struct router_edge *e,
     send_status(app, e, &s);
 }
 
-static void send_expired(void *ctx, const struct router_ticket *t, const char *reason)
+static void send_expired(void *ctx, const struct router_ticket_spec *t, const char *reason)
 {
     send_expired_id(ctx, t->edge, t->id, reason);
 }
@@ -135,18 +135,19 @@ struct seat_texts {
     char bot_user[8], edge[ROUTER_NAME_BYTES + ROUTER_REGION_BYTES];
 };
 
-static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct router_seat *seat, struct seat_texts *text, unsigned number)
+static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct router_ticket_spec *t, struct seat_texts *text,
+                      unsigned number)
 {
     static const char *const names[ROUTER_PLAYERS_MAX] = {"Robin", "Kim", "Sasha", "Noor"};
     *s = (IM(CreateSeat))MERIDIAN__INTERNAL__V1__CREATE_SEAT__INIT;
-    if (seat->ticket != NULL) {
-        s->user = (char *)seat->ticket->user;
-        s->name = (char *)seat->ticket->name;
+    if (t->id != NULL) {
+        s->user = (char *)t->user;
+        s->name = (char *)t->name;
         s->kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
-        s->ticket_id = (char *)seat->ticket->id;
-        s->edge = seat->ticket->edge->incarnation;
-        if (seat->ticket->far != NULL) {
-            router_crossing_name(&app->crossing, seat->ticket->edge->region, seat->ticket->far, text->edge, sizeof text->edge);
+        s->ticket_id = (char *)t->id;
+        s->edge = t->edge->incarnation;
+        if (t->far != NULL) {
+            router_crossing_name(&app->crossing, t->edge->region, t->far, text->edge, sizeof text->edge);
             s->edge = text->edge;
         }
     } else {
@@ -157,7 +158,7 @@ static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct r
     }
 }
 
-static void send_create(void *ctx, const struct router_match *x)
+static void send_create(void *ctx, const struct router_match *x, const struct router_ticket_spec *t)
 {
     struct router_app *app = ctx;
     IM(GameCreate) c = MERIDIAN__INTERNAL__V1__GAME_CREATE__INIT;
@@ -165,7 +166,7 @@ static void send_create(void *ctx, const struct router_match *x)
     IM(CreateSeat) seat[ROUTER_PLAYERS_MAX], *seats[ROUTER_PLAYERS_MAX];
     struct seat_texts text[ROUTER_PLAYERS_MAX];
     for (unsigned i = 0; i < x->key.players; i++) {
-        fill_seat(app, &seat[i], &x->seat[i], &text[i], i);
+        fill_seat(app, &seat[i], &t[i], &text[i], i);
         seats[i] = &seat[i];
     }
     c.router_epoch = router__lead_epoch(app);
@@ -209,6 +210,12 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
     send_expired_id(app, e, o->ticket_id, err == MER_EINVALID ? "no such game can be played" : "the matchmaker is overloaded");
 }
 
+static void take_answer(struct router_app *app, struct router_edge *e, const IM(SeatAnswer) * a)
+{
+    struct router_answer answer = {.ticket = a->ticket_id, .match = a->match_id, .accepted = a->accepted};
+    router_match_answer(&app->matcher, &answer, e, app->loop.now_ms);
+}
+
 static void take_drain(struct router_app *app, const struct router_edge *e)
 {
     struct router_drain_plan plan;
@@ -240,7 +247,7 @@ bool router__lead_message(struct router_app *app, struct router_edge *e, const I
         return true;
     case BODY(SEAT_ANSWER):
         router_crossing_answer(&app->crossing, m->seat_answer);
-        router_match_answer(&app->matcher, m->seat_answer->ticket_id, m->seat_answer->match_id, m->seat_answer->accepted, e, now);
+        take_answer(app, e, m->seat_answer);
         return true;
     case BODY(GAME_CREATED):
         router_match_created(&app->matcher, m->game_created->match_id, m->game_created->created, e, now);

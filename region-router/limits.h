@@ -14,6 +14,7 @@ enum {
     ROUTER_STEP_MS = 2 * 1000,      /* how often a ticket's window widens */
     ROUTER_ANY_MS = 20 * 1000,      /* from then on any rating will do */
     ROUTER_SLOW_STEP_MS = 5 * 1000, /* ... and it is only looked at again in case servers had no room */
+    ROUTER_RING_MS = 8192,          /* longer than any of a ticket's steps, and a power of two */
     ROUTER_FILL_MS = 10 * 1000,     /* protocol: `fill` after 10 s */
     ROUTER_TICKET_MS = 120 * 1000,  /* a ticket that waited so long expires */
     ROUTER_OFFER_MS = 2 * 1000,     /* an edge answers an offer with one store write: far above that */

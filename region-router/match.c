@@ -1,55 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
- * match.c - tickets become matches (match.h has the pictures). This file: a ticket's life and pairing; offers.c: what happens to a match.
+ * match.c - a ticket's life (match.h has the pictures): it comes, waits in steps, is offered a seat, ends. pair.c: who plays with whom;
+ * offers.c: what happens to a match; abroad.c: other regions; reason.c: why it waits.
  *
- * Who is tried when: a new ticket looks for partners within its own window; the oldest of its bucket goes first once any rating will do for
- * it, and gets a second look when the newcomer found nobody. All others are tried at their own steps (every 2 s, when their window widens),
- * so an event costs a bounded number of looks, and nobody waits longer than a step for a partner who is there.
- *
- * `none` and `fill` tickets meet in one bucket (two people are better than a bot); only `fill` tickets get bots when their time has come;
- * `now` tickets never stand in the pool.
- *
- * A group with a ticket of another region is made a match only where it is to be hosted (cross.h); if that is not here, its leader sees the
- * same group. Bots are the own region's to give. Next: offers.c, abroad.c. */
+ * What a ticket is: tickets.h. A ticket is in the pool (pool.h) while it waits for others, and has a step to come (steps.h) except while a
+ * seat is offered to it: then its match has the timer. */
 #include "region-router/match.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <meridian/mem.h>
+#include <meridian/id.h>
 
 #include "region-router/match_private.h"
 
-/* ---- numbers of a ticket ------------------------------------------------------------------------------------------------------------- */
+enum { MATCHES_A_CHUNK = 256 };
 
-static uint64_t waited_ms(const struct router_matcher *m, const struct router_ticket *t)
-{
-    return m->now_ms - t->opened_ms;
-}
-
-static uint32_t window_of(const struct router_matcher *m, const struct router_ticket *t)
-{
-    uint64_t waited = waited_ms(m, t);
-    if (waited >= ROUTER_ANY_MS)
-        return ROUTER_RATING_MAX;
-    return ROUTER_WINDOW_START + ROUTER_WINDOW_STEP * (uint32_t)(waited / ROUTER_STEP_MS);
-}
-
-static bool may_fill(const struct router_matcher *m, const struct router_ticket *t)
-{
-    bool due = t->bots == ROUTER_BOTS_NOW || (t->bots == ROUTER_BOTS_FILL && waited_ms(m, t) >= ROUTER_FILL_MS);
-    return due && !router__ticket_is_far(t);
-}
+/* ---- states -------------------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t next_step_ms(const struct router_matcher *m, const struct router_ticket *t)
 {
-    uint64_t step = waited_ms(m, t) < ROUTER_ANY_MS ? ROUTER_STEP_MS : ROUTER_SLOW_STEP_MS;
-    uint64_t next = t->opened_ms + (waited_ms(m, t) / step + 1) * step;
-    uint64_t end = t->opened_ms + ROUTER_TICKET_MS;
-    return next < end ? next : end;
+    uint32_t waited = router__waited_ms(m, t), step = waited < ROUTER_ANY_MS ? ROUTER_STEP_MS : ROUTER_SLOW_STEP_MS;
+    uint32_t next = (waited / step + 1) * step;
+    return m->now_ms + (next < ROUTER_TICKET_MS ? next : ROUTER_TICKET_MS) - waited;
 }
-
-/* ---- states -------------------------------------------------------------------------------------------------------------------------- */
 
 static const enum router_match_count gauge_of[] = {[TICKET_NEW] = ROUTER_M_COUNT,
                                                    [TICKET_WAITING] = ROUTER_M_WAITING,
@@ -57,237 +29,99 @@ static const enum router_match_count gauge_of[] = {[TICKET_NEW] = ROUTER_M_COUNT
                                                    [TICKET_HELD] = ROUTER_M_HELD,
                                                    [TICKET_AWAY] = ROUTER_M_AWAY};
 
-void router__ticket_move(struct router_ticket *t, enum ticket_state to)
+void router__ticket_move(struct router_matcher *m, struct router_ticket *t, enum ticket_state to)
 {
-    struct router_matcher *m = t->matcher;
     if (t->state != TICKET_NEW)
         m->counts[gauge_of[t->state]]--;
     if (to != TICKET_NEW)
         m->counts[gauge_of[to]]++;
-    mer_wheel_disarm(&m->wheel, &t->timer);
+    router_steps_disarm(&m->steps, t);
     router_pool_remove(&m->pool, t);
-    t->state = (uint8_t)to;
+    t->state = (uint8_t)to & 7;
 }
 
-void router__ticket_drop(struct router_ticket *t, enum router_match_count why)
+void router__ticket_drop(struct router_matcher *m, struct router_ticket *t, enum router_match_count why)
 {
-    struct router_matcher *m = t->matcher;
-    router__ticket_move(t, TICKET_NEW);
-    router__untell(t);
+    router__ticket_move(m, t, TICKET_NEW);
+    router__untell(m, t);
     m->counts[why]++;
-    mer_map_removes(&m->tickets, t->id);
-    mer_list_remove(&t->on_edge);
-    free(t);
+    router_pool_leave(&m->pool, t);
+    router_tickets_remove(&m->tickets, t);
 }
 
-void router__ticket_hold(struct router_ticket *t)
+void router__ticket_hold(struct router_matcher *m, struct router_ticket *t)
 {
-    router__ticket_move(t, TICKET_HELD);
-    t->match = NULL;
-    mer_wheel_arm(&t->matcher->wheel, &t->timer, t->matcher->now_ms + ROUTER_HOLD_MS);
+    router__ticket_move(m, t, TICKET_HELD);
+    router_steps_arm(&m->steps, t, m->now_ms + ROUTER_HOLD_MS);
 }
 
-static void give_up(struct router_ticket *t, const char *reason)
+const struct router_ticket_spec *router__show(const struct router_matcher *m, const struct router_ticket *t, struct router_shown *out)
 {
-    if (!router__ticket_is_far(t)) /* its own leader tells */
-        t->matcher->env.expired(t->matcher->env.ctx, t, reason);
-    router__ticket_drop(t, ROUTER_M_EXPIRED);
+    const struct router_details *d = router_ticket_details(&m->tickets, t);
+    const struct router_bucket_key *key = router__key(m, t);
+    if (!t->odd)
+        mer_id_write(t->id, sizeof t->id, "t-", out->id, sizeof out->id);
+    out->spec = (struct router_ticket_spec){.id = t->odd ? d->id : out->id,
+                                            .user = d != NULL ? d->user : NULL,
+                                            .name = d != NULL ? d->name : NULL,
+                                            .game = key->game,
+                                            .players = key->players,
+                                            .rows = key->rows,
+                                            .cols = key->cols,
+                                            .rating = t->rating,
+                                            .waited_ms = router__waited_ms(m, t),
+                                            .bots = (enum router_bots)t->bots,
+                                            .edge = router_ticket_edge(&m->tickets, t),
+                                            .far = d != NULL ? d->far : NULL,
+                                            .latency = d != NULL ? d->latency : NULL};
+    return &out->spec;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------------------------------------------- */
-
-static void explain_waiting(const struct router_matcher *m, const struct router_ticket *t, char *out)
+static void give_up(struct router_matcher *m, struct router_ticket *t, const char *reason)
 {
-    uint32_t others = t->bucket != NULL ? t->bucket->count - 1 : 0, window = window_of(m, t);
-    const char *bots = t->bots == ROUTER_BOTS_FILL && !may_fill(m, t) ? "; bots join after 10 s" : "";
-    if (t->no_room)
-        snprintf(out, ROUTER_REASON_BYTES, "no server has room for a new game right now");
-    else if (others == 0)
-        snprintf(out, ROUTER_REASON_BYTES, "nobody else is looking for this game right now%s", bots);
-    else if (window < ROUTER_RATING_MAX && others + 1u >= t->key.players)
-        snprintf(out, ROUTER_REASON_BYTES, "%u others wait, not enough within %u rating points yet%s", others, window, bots);
-    else if (others + 1u < t->key.players)
-        snprintf(out, ROUTER_REASON_BYTES, "%u of %u players found%s", others + 1, t->key.players, bots);
-    else
-        snprintf(out, ROUTER_REASON_BYTES, "%u others wait, too far away from each other yet%s", others, bots);
-    router__explain_abroad(m, t, out);
+    struct router_shown shown;
+    if (!t->far) /* its own leader tells */
+        m->env.expired(m->env.ctx, router__show(m, t, &shown), reason);
+    router__ticket_drop(m, t, ROUTER_M_EXPIRED);
 }
 
-static void explain(const struct router_matcher *m, const struct router_ticket *t, char *out, uint32_t *next_ms)
+/* What happens with every step that finds nobody. */
+static void wait_on(struct router_matcher *m, struct router_ticket *t)
 {
-    uint64_t due = t->state == TICKET_OFFERED ? t->match->timer.due_ms : t->timer.due_ms;
-    *next_ms = due > m->now_ms ? (uint32_t)(due - m->now_ms) : 0;
-    if (t->state == TICKET_OFFERED)
-        snprintf(out, ROUTER_REASON_BYTES, "players found: the seats are being confirmed");
-    else if (t->state == TICKET_HELD)
-        snprintf(out, ROUTER_REASON_BYTES, "a match was undone: back in the queue in a moment");
-    else if (t->state == TICKET_AWAY)
-        snprintf(out, ROUTER_REASON_BYTES, "players found in another region (%s): the seats are being confirmed",
-                 m->env.regions->region[t->away].name);
-    else
-        explain_waiting(m, t, out);
-}
-
-static void tell(struct router_ticket *t)
-{
-    struct router_matcher *m = t->matcher;
-    if (router__ticket_is_far(t) || (t->told_ms != 0 && m->now_ms - t->told_ms < ROUTER_STATUS_MS))
-        return; /* the next step tells, or its own leader */
-    char reason[ROUTER_REASON_BYTES];
-    uint32_t next_ms;
-    explain(m, t, reason, &next_ms);
-    t->told_ms = m->now_ms;
-    m->env.waiting(m->env.ctx, t, reason, next_ms);
-}
-
-/* ---- pairing ------------------------------------------------------------------------------------------------------------------------- */
-
-static unsigned nearness(const struct router_ticket *a, const struct router_ticket *b)
-{
-    if (a->edge->region != b->edge->region)
-        return 0;
-    if (a->edge == b->edge)
-        return 3;
-    return a->edge->host_hash == b->edge->host_hash ? 2 : 1;
-}
-
-/* Moves up to `need` of the candidates to the front: same process first, then same host, then same region; in each the nearest rating
- * (their order). */
-static unsigned choose(const struct router_ticket *anchor, struct router_ticket **c, unsigned count, unsigned need)
-{
-    unsigned chosen = 0;
-    for (int near = 3; near >= 0; near--) {
-        for (unsigned i = chosen; i < count && chosen < need; i++) {
-            if (nearness(anchor, c[i]) != (unsigned)near)
-                continue;
-            struct router_ticket *t = c[i];
-            memmove(&c[chosen + 1], &c[chosen], (i - chosen) * sizeof *c); /* the others keep their order */
-            c[chosen++] = t;
-        }
-    }
-    return chosen;
-}
-
-static bool same_user_twice(struct router_ticket *const *t, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        for (unsigned j = 0; j < i; j++)
-            if (strcmp(t[i]->user, t[j]->user) == 0)
-                return true;
-    return false;
-}
-
-static unsigned keep_fillable(struct router_ticket **c, unsigned count)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < count; i++)
-        if (c[i]->bots == ROUTER_BOTS_FILL)
-            c[kept++] = c[i];
-    return kept;
-}
-
-/* May these be a match here? With somebody of another region that is only so where they are to be hosted. */
-static bool made_here(struct router_matcher *m, struct router_ticket *const *t, unsigned count)
-{
-    bool cross = false;
-    for (unsigned i = 0; i < count; i++)
-        cross = cross || router__ticket_is_far(t[i]);
-    return !cross || router_cross_host(m->env.regions, t, count, m->now_ms) == 0;
-}
-
-static unsigned keep_near(struct router_ticket **c, unsigned count)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < count; i++)
-        if (!router__ticket_is_far(c[i]))
-            c[kept++] = c[i];
-    return kept;
-}
-
-/* Looks for partners of one ticket; true when it is in a match now. */
-static bool try_ticket(struct router_matcher *m, struct router_ticket *t)
-{
-    struct router_ticket *group[1 + ROUTER_SCAN_MAX] = {t}, **others = group + 1;
-    unsigned need = t->key.players - 1u, found = 0;
-    if (t->bots != ROUTER_BOTS_NOW)
-        found = router_pool_near(t, window_of(m, t), others);
-    if (found < need) {
-        if (!may_fill(m, t))
-            return false;
-        found = keep_fillable(others, found);
-    }
-    unsigned chosen = choose(t, others, found, need);
-    if (same_user_twice(group, 1 + chosen)) /* two tickets of one user: one of them is stale and will be refused by its edge */
-        chosen = 1;
-    if (!made_here(m, group, 1 + chosen))
-        chosen = router__ticket_is_far(t) ? 0 : keep_fillable(others, keep_near(others, chosen));
-    if (chosen < need && !may_fill(m, t))
-        return false;
-    return router__match_make(m, group, 1 + chosen);
-}
-
-/* A ticket that just came into the pool. */
-static void consider(struct router_matcher *m, struct router_ticket *t)
-{
-    struct router_ticket *oldest = t->bots == ROUTER_BOTS_NOW ? t : router_pool_oldest(t->bucket);
-    bool first = oldest != t && waited_ms(m, oldest) >= ROUTER_ANY_MS;
-    bool gone = first && try_ticket(m, oldest) && t->state != TICKET_WAITING;
-    if (gone || try_ticket(m, t))
-        return;
-    if (oldest != t && !first)
-        (void)try_ticket(m, oldest);
+    router_steps_arm(&m->steps, t, next_step_ms(m, t));
+    router__tell_regions(m, t);
+    router__tell(m, t);
 }
 
 /* WAITING; matched at once if it can be. */
 static void enter(struct router_matcher *m, struct router_ticket *t)
 {
-    router__ticket_move(t, TICKET_WAITING);
-    if (t->bots != ROUTER_BOTS_NOW && router_pool_add(&m->pool, t) != MER_OK) {
-        router__ticket_hold(t); /* out of memory: tried again after the hold */
-        return;
-    }
-    consider(m, t);
-    if (t->state != TICKET_WAITING)
-        return;
-    mer_wheel_arm(&m->wheel, &t->timer, next_step_ms(m, t));
-    router__tell_regions(t);
-    tell(t);
+    router__ticket_move(m, t, TICKET_WAITING);
+    if (t->bots != ROUTER_BOTS_NOW)
+        router_pool_add(&m->pool, t);
+    router__consider(m, t);
+    if (t->state == TICKET_WAITING)
+        wait_on(m, t);
 }
 
-static void on_ticket_timer(struct mer_timer *timer)
+static void step(struct router_matcher *m, struct router_ticket *t)
 {
-    struct router_ticket *t = MER_CONTAINER_OF(timer, struct router_ticket, timer);
-    struct router_matcher *m = t->matcher;
     if (t->state == TICKET_AWAY) { /* his edge or that region is silent: as when an offer of ours runs out */
         t->failures++;
-        router__ticket_hold(t);
-        return;
+        router__ticket_hold(m, t);
+    } else if (router__waited_ms(m, t) >= ROUTER_TICKET_MS) {
+        give_up(m, t, "no match was found in time");
+    } else if (t->state == TICKET_WAITING) {
+        if (!router__try_ticket(m, t))
+            wait_on(m, t);
+    } else if (t->failures >= ROUTER_FAILURES_MAX) {
+        give_up(m, t, "your server did not answer the offers");
+    } else {
+        enter(m, t);
     }
-    if (waited_ms(m, t) >= ROUTER_TICKET_MS) {
-        give_up(t, "no match was found in time");
-        return;
-    }
-    if (t->state == TICKET_HELD) {
-        if (t->failures >= ROUTER_FAILURES_MAX)
-            give_up(t, "your server did not answer the offers");
-        else
-            enter(m, t);
-        return;
-    }
-    if (try_ticket(m, t))
-        return;
-    mer_wheel_arm(&m->wheel, &t->timer, next_step_ms(m, t));
-    router__tell_regions(t);
-    tell(t);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------------------------------- */
-
-static struct mer_key ticket_key(const void *entry)
-{
-    const struct router_ticket *t = entry;
-    return (struct mer_key){t->id, strlen(t->id)};
-}
 
 static struct mer_key match_key(const void *entry)
 {
@@ -304,27 +138,28 @@ void router_match_init(struct router_matcher *m, const struct router_match_env *
         m->env.regions = &alone;
     m->now_ms = now_ms;
     uint64_t seed[2] = {mer_rng_u64(&env->rng), mer_rng_u64(&env->rng)};
-    mer_map_init(&m->tickets, ticket_key, seed);
+    router_tickets_init(&m->tickets, seed, m->env.regions);
+    router_pool_init(&m->pool, &m->tickets, seed);
+    router_steps_init(&m->steps, &m->tickets, now_ms);
     mer_map_init(&m->matches, match_key, seed);
-    router_pool_init(&m->pool, seed);
+    mer_slab_init(&m->match_slab, sizeof(struct router_match), MATCHES_A_CHUNK);
     mer_wheel_init(&m->wheel, now_ms);
-    mer_slab_init(&m->match_slab, sizeof(struct router_match), 256);
+}
+
+static void free_match(void *object, void *ctx)
+{
+    mer_slab_free(ctx, object);
 }
 
 void router_match_deinit(struct router_matcher *m)
 {
-    uint32_t pos = 0;
-    for (struct router_match *x; (x = mer_map_next(&m->matches, &pos)) != NULL; pos = 0)
-        router__match_free(x);
-    pos = 0;
-    for (struct router_ticket *t; (t = mer_map_next(&m->tickets, &pos)) != NULL; pos = 0) {
-        t->told = 0;
-        router__ticket_drop(t, ROUTER_M_LOST);
-    }
-    router_pool_deinit(&m->pool);
-    mer_map_deinit(&m->tickets);
     mer_map_deinit(&m->matches);
+    mer_slab_each(&m->match_slab, free_match, &m->match_slab);
     mer_slab_deinit(&m->match_slab);
+    router_pool_deinit(&m->pool);
+    m->counts[ROUTER_M_LOST] += m->tickets.count;
+    router_tickets_deinit(&m->tickets);
+    memset(m->counts, 0, (ROUTER_M_MATCHES + 1) * sizeof m->counts[0]); /* the gauges */
 }
 
 static bool text_ok(const char *s, size_t max)
@@ -336,66 +171,37 @@ static bool text_ok(const char *s, size_t max)
 static bool spec_ok(const struct router_ticket_spec *s)
 {
     return text_ok(s->id, ROUTER_TEXT_MAX) && text_ok(s->user, ROUTER_TEXT_MAX) &&
-           strnlen(s->name, ROUTER_TEXT_MAX + 1) <= ROUTER_TEXT_MAX && text_ok(s->game, ROUTER_GAME_MAX) &&
+           (s->name == NULL || strnlen(s->name, ROUTER_TEXT_MAX + 1) <= ROUTER_TEXT_MAX) && text_ok(s->game, ROUTER_GAME_MAX) &&
            s->players >= ROUTER_PLAYERS_MIN && s->players <= ROUTER_PLAYERS_MAX && s->rows >= ROUTER_BOARD_MIN &&
            s->rows <= ROUTER_BOARD_MAX && s->cols >= ROUTER_BOARD_MIN && s->cols <= ROUTER_BOARD_MAX && s->rating <= ROUTER_RATING_MAX &&
-           (s->far == NULL || text_ok(s->far, ROUTER_TEXT_MAX));
+           (s->far == NULL || (text_ok(s->far, ROUTER_TEXT_MAX) && s->name != NULL));
 }
 
-static const char *put_text(char **at, const char *s)
-{
-    size_t n = strlen(s) + 1;
-    char *start = *at;
-    memcpy(start, s, n);
-    *at += n;
-    return start;
-}
-
-static struct router_ticket *ticket_new(struct router_matcher *m, const struct router_ticket_spec *s)
-{
-    size_t bytes = strlen(s->id) + strlen(s->user) + strlen(s->name) + 3 + (s->far != NULL ? strlen(s->far) + 1 : 0);
-    unsigned regions = m->env.regions->count > 1 ? m->env.regions->count : 0;
-    bytes += bytes % sizeof(uint16_t);
-    struct router_ticket *t = mer_try_malloc(sizeof *t + bytes + regions * sizeof(uint16_t));
-    if (t == NULL)
-        return NULL;
-    memset(t, 0, sizeof *t);
-    char *at = t->text;
-    if (regions > 0)
-        t->latency = (uint16_t *)(void *)(t->text + bytes);
-    t->regions = (uint8_t)regions;
-    for (unsigned i = 0; i < regions; i++)
-        t->latency[i] = s->latency != NULL ? s->latency[i] : ROUTER_FAR;
-    t->id = put_text(&at, s->id);
-    t->user = put_text(&at, s->user);
-    t->name = put_text(&at, s->name);
-    t->far = s->far != NULL ? put_text(&at, s->far) : NULL;
-    memcpy(t->key.game, s->game, strlen(s->game));
-    t->key.players = (uint8_t)s->players;
-    t->key.rows = (uint8_t)s->rows;
-    t->key.cols = (uint8_t)s->cols;
-    t->rating = (uint16_t)s->rating;
-    t->bots = (uint8_t)s->bots;
-    t->matcher = m;
-    t->edge = s->edge;
-    t->opened_ms = m->now_ms > s->waited_ms ? m->now_ms - s->waited_ms : 0;
-    t->state = TICKET_NEW;
-    mer_list_init(&t->bin);
-    mer_list_init(&t->age);
-    mer_timer_init(&t->timer, on_ticket_timer);
-    mer_list_push_back(&s->edge->tickets, &t->on_edge);
-    return t;
-}
-
-/* The edge says that it waits, of a ticket we know. */
-static void open_again(struct router_matcher *m, struct router_ticket *t)
+/* The edge says that it waits, of a ticket we know: after an undone match, or because it was asked for what is to be said of it. */
+static void open_again(struct router_matcher *m, struct router_ticket *t, const struct router_ticket_spec *s)
 {
     if (t->state == TICKET_HELD) {
         t->failures = 0;
         enter(m, t);
     } else if (t->state == TICKET_WAITING) {
-        tell(t);
+        if (s->name != NULL && router_tickets_is_of(&m->tickets, t, s->user) && router_tickets_learn(&m->tickets, t, s))
+            router__tell_regions(m, t);
+        router__tell(m, t);
     } /* OFFERED, AWAY: said before the offer came */
+}
+
+static struct router_ticket *ticket_new(struct router_matcher *m, const struct router_ticket_spec *s)
+{
+    struct router_bucket_key key = {.players = (uint8_t)s->players, .rows = (uint8_t)s->rows, .cols = (uint8_t)s->cols};
+    struct router_ticket *t = router_tickets_add(&m->tickets, s, m->now_ms);
+    if (t == NULL)
+        return NULL;
+    memcpy(key.game, s->game, strlen(s->game));
+    if (!router_pool_join(&m->pool, t, &key)) {
+        router_tickets_remove(&m->tickets, t);
+        return NULL;
+    }
+    return t;
 }
 
 enum mer_err router_match_open(struct router_matcher *m, const struct router_ticket_spec *s, uint64_t now_ms)
@@ -404,9 +210,9 @@ enum mer_err router_match_open(struct router_matcher *m, const struct router_tic
     enum mer_err err = MER_EINVALID;
     if (!spec_ok(s))
         goto refused;
-    struct router_ticket *t = mer_map_gets(&m->tickets, s->id);
-    if (t != NULL && t->edge == s->edge) {
-        open_again(m, t);
+    struct router_ticket *t = router_tickets_find(&m->tickets, s->id);
+    if (t != NULL && router_ticket_edge(&m->tickets, t) == s->edge) {
+        open_again(m, t, s);
         return MER_OK;
     }
     err = MER_EEXISTS; /* ids are random: another edge's ticket is no accident */
@@ -419,11 +225,6 @@ enum mer_err router_match_open(struct router_matcher *m, const struct router_tic
     t = ticket_new(m, s);
     if (t == NULL)
         goto refused;
-    if (mer_map_put(&m->tickets, t) != MER_OK) {
-        mer_list_remove(&t->on_edge);
-        free(t);
-        goto refused;
-    }
     m->counts[ROUTER_M_OPENED]++;
     enter(m, t);
     return MER_OK;
@@ -433,20 +234,20 @@ refused:
 }
 
 /* His seat is empty from here on: the rest of a match that is still being offered is undone. */
-static void leave(struct router_ticket *t, enum router_match_count why)
+static void leave(struct router_matcher *m, struct router_ticket *t, enum router_match_count why)
 {
-    struct router_match *x = t->state == TICKET_OFFERED ? t->match : NULL;
+    struct router_match *x = t->state == TICKET_OFFERED ? router__match_of(m, t) : NULL;
     if (x != NULL)
         router__match_empty_seat(x, t);
-    router__ticket_drop(t, why);
+    router__ticket_drop(m, t, why);
     if (x != NULL)
         router__match_undo(x);
 }
 
 static struct router_ticket *find(struct router_matcher *m, const char *ticket, const struct router_edge *from)
 {
-    struct router_ticket *t = mer_map_gets(&m->tickets, ticket);
-    return t != NULL && t->edge == from ? t : NULL;
+    struct router_ticket *t = router_tickets_find(&m->tickets, ticket);
+    return t != NULL && router_ticket_edge(&m->tickets, t) == from ? t : NULL;
 }
 
 void router_match_cancel(struct router_matcher *m, const char *ticket, const struct router_edge *from, uint64_t now_ms)
@@ -454,85 +255,111 @@ void router_match_cancel(struct router_matcher *m, const char *ticket, const str
     m->now_ms = now_ms;
     struct router_ticket *t = find(m, ticket, from);
     if (t != NULL)
-        leave(t, ROUTER_M_CANCELLED);
+        leave(m, t, ROUTER_M_CANCELLED);
     else
         m->counts[ROUTER_M_STRAY]++;
 }
 
-void router_match_answer(struct router_matcher *m, const char *ticket, const char *match, bool accepted, const struct router_edge *from,
-                         uint64_t now_ms)
+/* Whose seat it is: known already, or said with the acceptance. */
+static bool named(struct router_matcher *m, struct router_ticket *t, const struct router_answer *a)
 {
-    m->now_ms = now_ms;
-    struct router_ticket *t = find(m, ticket, from);
-    if (t != NULL && router__away_for(t, match))
-        router__gone_away(t, accepted);
-    else if (t == NULL || t->state != TICKET_OFFERED || strcmp(t->match->id, match) != 0)
-        m->counts[ROUTER_M_STRAY]++; /* released meanwhile: the edge was told */
-    else if (accepted)
-        router__match_accept(t->match, t);
-    else
-        leave(t, ROUTER_M_DECLINED);
+    const struct router_details *d = router_ticket_details(&m->tickets, t);
+    if (d != NULL && d->name != NULL)
+        return true;
+    struct router_ticket_spec s = {.id = a->ticket, .user = a->user, .name = a->name};
+    return a->user != NULL && a->name != NULL && strnlen(a->name, ROUTER_TEXT_MAX + 1) <= ROUTER_TEXT_MAX &&
+           router_tickets_is_of(&m->tickets, t, a->user) && router_tickets_learn(&m->tickets, t, &s);
 }
 
-void router_match_edge_lost(struct router_matcher *m, struct router_edge *e, uint64_t now_ms)
+void router_match_answer(struct router_matcher *m, const struct router_answer *a, const struct router_edge *from, uint64_t now_ms)
 {
     m->now_ms = now_ms;
-    while (!mer_list_empty(&e->tickets))
-        leave(MER_LIST_ENTRY(e->tickets.next, struct router_ticket, on_edge), ROUTER_M_LOST);
+    struct router_ticket *t = find(m, a->ticket, from);
+    if (t != NULL && router__away_for(t, a->match))
+        router__gone_away(m, t, a->accepted);
+    else if (t == NULL || t->state != TICKET_OFFERED || strcmp(router__match_of(m, t)->id, a->match) != 0)
+        m->counts[ROUTER_M_STRAY]++; /* released meanwhile: the edge was told */
+    else if (a->accepted && named(m, t, a))
+        router__match_accept(router__match_of(m, t), t);
+    else
+        leave(m, t, ROUTER_M_DECLINED);
+}
+
+struct loss {
+    struct router_matcher *m;
+    const struct router_edge *edge;
+};
+
+static void leave_with(void *object, void *ctx)
+{
+    const struct loss *l = ctx;
+    if (router_ticket_edge(&l->m->tickets, object) == l->edge)
+        leave(l->m, object, ROUTER_M_LOST);
+}
+
+/* A walk over all tickets, some milliseconds for a million: an edge is lost once in a while, and lists of each one's would cost eight bytes
+ * a ticket. */
+void router_match_edge_lost(struct router_matcher *m, struct router_edge *e, uint64_t now_ms)
+{
+    struct loss l = {m, e};
+    m->now_ms = now_ms;
+    if (e->tickets > 0)
+        mer_slab_each(&m->tickets.records, leave_with, &l);
     router__match_owner_lost(m, e);
 }
 
 unsigned router_match_advance(struct router_matcher *m, uint64_t now_ms, unsigned max)
 {
     m->now_ms = now_ms;
-    return mer_wheel_advance(&m->wheel, now_ms, max);
+    unsigned fired = mer_wheel_advance(&m->wheel, now_ms, max);
+    for (struct router_ticket *t; fired < max && (t = router_steps_take(&m->steps, now_ms)) != NULL; fired++)
+        step(m, t);
+    return fired;
 }
 
 uint64_t router_match_next_ms(const struct router_matcher *m)
 {
-    return mer_wheel_next_ms(&m->wheel);
+    uint64_t of_matches = mer_wheel_next_ms(&m->wheel), of_tickets = router_steps_next_ms(&m->steps);
+    return of_matches < of_tickets ? of_matches : of_tickets;
 }
 
-enum mer_err router_match_explain(const struct router_matcher *m, const char *ticket, char reason[ROUTER_REASON_BYTES], uint32_t *next_ms)
-{
-    const struct router_ticket *t = mer_map_gets(&m->tickets, ticket);
-    if (t == NULL)
-        return MER_ENOTFOUND;
-    explain(m, t, reason, next_ms);
-    return MER_OK;
-}
+/* ---- rules --------------------------------------------------------------------------------------------------------------------------- */
 
-static bool check_ticket(void *entry, void *ctx)
+struct check {
+    const struct router_matcher *m;
+    uint64_t seen[TICKET_NSTATES];
+};
+
+static void check_ticket(void *object, void *ctx)
 {
-    const struct router_ticket *t = entry;
-    uint64_t *seen = ctx;
-    bool in_pool = t->state == TICKET_WAITING && t->bots != ROUTER_BOTS_NOW;
-    MER_ASSERT((t->bucket != NULL) == in_pool);
-    MER_ASSERT((t->match != NULL) == (t->state == TICKET_OFFERED));
-    MER_ASSERT(!router__ticket_is_far(t) || (t->far != NULL && t->told == 0 && t->state != TICKET_AWAY));
-    MER_ASSERT(mer_timer_armed(&t->timer) == (t->state != TICKET_OFFERED));
-    if (t->match != NULL) {
+    const struct router_ticket *t = object;
+    struct check *c = ctx;
+    MER_ASSERT(t->pooled == (t->state == TICKET_WAITING && t->bots != ROUTER_BOTS_NOW));
+    MER_ASSERT(t->armed == (t->state != TICKET_OFFERED));
+    MER_ASSERT(!t->far || t->state != TICKET_AWAY);
+    if (t->state == TICKET_OFFERED) {
+        const struct router_match *x = router__match_of(c->m, t);
         unsigned seats = 0;
-        for (unsigned i = 0; i < t->key.players; i++)
-            seats += t->match->seat[i].ticket == t;
-        MER_ASSERT(seats == 1 && !t->match->creating);
+        for (unsigned i = 0; i < x->key.players; i++)
+            seats += x->seat[i].ticket == t;
+        MER_ASSERT(seats == 1 && !x->creating);
     }
-    seen[t->state]++;
-    return true;
+    c->seen[t->state]++;
 }
 
 void router_match_check(const struct router_matcher *m)
 {
-    uint64_t seen[TICKET_NSTATES] = {0};
-    mer_map_each(&m->tickets, check_ticket, seen);
-    MER_ASSERT(seen[TICKET_NEW] == 0);
-    MER_ASSERT(seen[TICKET_WAITING] == m->counts[ROUTER_M_WAITING]);
-    MER_ASSERT(seen[TICKET_OFFERED] == m->counts[ROUTER_M_OFFERED]);
-    MER_ASSERT(seen[TICKET_HELD] == m->counts[ROUTER_M_HELD]);
-    MER_ASSERT(seen[TICKET_AWAY] == m->counts[ROUTER_M_AWAY]);
+    struct check check = {.m = m};
+    mer_slab_each((struct mer_slab *)&m->tickets.records, check_ticket, &check);
+    MER_ASSERT(check.seen[TICKET_NEW] == 0);
+    MER_ASSERT(check.seen[TICKET_WAITING] == m->counts[ROUTER_M_WAITING]);
+    MER_ASSERT(check.seen[TICKET_OFFERED] == m->counts[ROUTER_M_OFFERED]);
+    MER_ASSERT(check.seen[TICKET_HELD] == m->counts[ROUTER_M_HELD]);
+    MER_ASSERT(check.seen[TICKET_AWAY] == m->counts[ROUTER_M_AWAY]);
     MER_ASSERT(m->matches.count == m->counts[ROUTER_M_MATCHES]);
     const uint64_t *c = m->counts;
     MER_ASSERT(c[ROUTER_M_OPENED] == c[ROUTER_M_MATCHED] + c[ROUTER_M_GONE_AWAY] + c[ROUTER_M_CANCELLED] + c[ROUTER_M_EXPIRED] +
                                          c[ROUTER_M_DECLINED] + c[ROUTER_M_LOST] + m->tickets.count);
+    router_tickets_check(&m->tickets);
     router_pool_check(&m->pool);
 }

@@ -23,19 +23,12 @@
 #include <meridian/metric.h>
 #include <meridian/rng.h>
 #include <meridian/slab.h>
+#include <meridian/wheel.h>
 
-#include "region-router/tickets.h"
+#include "region-router/pool.h"
+#include "region-router/steps.h"
 
 enum { ROUTER_MATCH_ID_BYTES = 64, ROUTER_REASON_BYTES = 159 };
-
-struct router_ticket_spec { /* strings are copied */
-    const char *id, *user, *name, *game;
-    uint32_t players, rows, cols, rating, waited_ms;
-    enum router_bots bots;
-    struct router_edge *edge;
-    const char *far;         /* a ticket of another region: its edge there, and `edge` stands for the region; NULL: ours */
-    const uint16_t *latency; /* by region, ROUTER_FAR: not known; NULL: nothing is */
-};
 
 struct router_seat {
     struct router_ticket *ticket; /* NULL: a bot, or the ticket is gone already */
@@ -52,20 +45,23 @@ struct router_match {
     struct mer_timer timer; /* OFFERING: offers run out; CREATING: no answer of the owner */
 };
 
-/* Everything the engine does to the world. Called from inside its functions; may not call back into it. */
+/* Everything the engine does to the world. Called from inside its functions; may not call back into it. What it says of a ticket it says as
+ * the ticket was opened, valid during the call; `user`, `name` and `latency` are there for `create` and `tell` only. */
 struct router_match_env {
-    void (*offer)(void *ctx, const struct router_ticket *t, const struct router_match *m, uint32_t deadline_ms);
-    void (*release)(void *ctx, const struct router_ticket *t, const struct router_match *m);
+    void (*offer)(void *ctx, const struct router_ticket_spec *t, const struct router_match *m, uint32_t deadline_ms);
+    void (*release)(void *ctx, const struct router_ticket_spec *t, const struct router_match *m);
     /* next_ms: until the next step; 0: none. */
-    void (*waiting)(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms);
-    void (*expired)(void *ctx, const struct router_ticket *t, const char *reason);
-    /* Tickets of the seats are still there; seats without one are bots. */
-    void (*create)(void *ctx, const struct router_match *m);
+    void (*waiting)(void *ctx, const struct router_ticket_spec *t, const char *reason, uint32_t next_ms);
+    void (*expired)(void *ctx, const struct router_ticket_spec *t, const char *reason);
+    /* By seat; those without an id are bots'. */
+    void (*create)(void *ctx, const struct router_match *m, const struct router_ticket_spec *seat);
+    /* The ticket's edge is to open it again with everything: other regions are to hear of it. Never of a ticket that was opened so. */
+    void (*ask)(void *ctx, const struct router_ticket_spec *t);
     /* To the leader of that region: this ticket waits, do with it as with yours; it does not any more. false: not said. */
-    bool (*tell)(void *ctx, const struct router_ticket *t, unsigned region);
-    void (*untell)(void *ctx, const struct router_ticket *t, unsigned region);
+    bool (*tell)(void *ctx, const struct router_ticket_spec *t, unsigned region);
+    void (*untell)(void *ctx, const struct router_ticket_spec *t, unsigned region);
     const struct mer_list *edges;         /* of struct router_edge by node: where games may be placed */
-    const struct router_regions *regions; /* kept; NULL: no others, and tell, untell are not called */
+    const struct router_regions *regions; /* kept; NULL: no others, and ask, tell, untell are not called */
     struct mer_rng rng;                   /* ids, order of seats */
     void *ctx;
 };
@@ -104,10 +100,12 @@ enum router_match_count {
 struct router_matcher {
     struct router_match_env env;
     uint64_t now_ms;
-    struct mer_map tickets, matches; /* by id */
+    struct router_tickets tickets;
     struct router_pool pool;
-    struct mer_wheel wheel;
+    struct router_steps steps;
+    struct mer_map matches; /* by id */
     struct mer_slab match_slab;
+    struct mer_wheel wheel; /* of matches */
     uint64_t counts[ROUTER_M_COUNT];
     struct mer_hist waited; /* open -> matched */
 };
@@ -115,13 +113,18 @@ struct router_matcher {
 void router_match_init(struct router_matcher *m, const struct router_match_env *env, uint64_t now_ms);
 /* Forgets everything without a word. */
 void router_match_deinit(struct router_matcher *m);
-/* A ticket, possibly handed in again: then it only says that it waits. MER_EINVALID out of the protocol's ranges, MER_EBUSY beyond
- * ROUTER_TICKETS_MAX, MER_ENOMEM; the ticket is not taken then. */
+/* A ticket, possibly handed in again: then it only says that it waits, and what was asked for. MER_EINVALID out of the protocol's ranges,
+ * MER_EBUSY beyond ROUTER_TICKETS_MAX, MER_ENOMEM; the ticket is not taken then. */
 MER_MUST_CHECK enum mer_err router_match_open(struct router_matcher *m, const struct router_ticket_spec *spec, uint64_t now_ms);
 /* Unknown tickets and those of other edges are ignored; so below. */
 void router_match_cancel(struct router_matcher *m, const char *ticket, const struct router_edge *from, uint64_t now_ms);
-void router_match_answer(struct router_matcher *m, const char *ticket, const char *match, bool accepted, const struct router_edge *from,
-                         uint64_t now_ms);
+struct router_answer {
+    const char *ticket, *match;
+    bool accepted;
+    const char *user, *name; /* of an accepted ticket that was opened without a name; else they may be NULL */
+};
+/* An acceptance that leaves out whose it is, is none. */
+void router_match_answer(struct router_matcher *m, const struct router_answer *a, const struct router_edge *from, uint64_t now_ms);
 void router_match_created(struct router_matcher *m, const char *match, bool created, const struct router_edge *from, uint64_t now_ms);
 /* The edge takes its tickets along. */
 void router_match_edge_lost(struct router_matcher *m, struct router_edge *e, uint64_t now_ms);

@@ -57,9 +57,6 @@ void router__match_free(struct router_match *x)
     struct router_matcher *m = x->matcher;
     mer_wheel_disarm(&m->wheel, &x->timer);
     mer_map_removes(&m->matches, x->id);
-    for (unsigned i = 0; i < x->key.players; i++)
-        if (x->seat[i].ticket != NULL)
-            x->seat[i].ticket->match = NULL;
     m->counts[ROUTER_M_MATCHES]--;
     mer_slab_free(&m->match_slab, x);
 }
@@ -69,11 +66,11 @@ bool router__match_make(struct router_matcher *m, struct router_ticket *const *t
     struct router_edge *players[ROUTER_PLAYERS_MAX];
     unsigned far = 0;
     for (unsigned i = 0; i < count; i++) {
-        players[i] = t[i]->edge;
-        far += router__ticket_is_far(t[i]);
+        players[i] = router_ticket_edge(&m->tickets, t[i]);
+        far += t[i]->far;
     }
     struct router_edge *owner = router_place(players, count, m->env.edges, m->now_ms);
-    struct router_match *x = owner != NULL ? match_new(m, &t[0]->key, far > 0) : NULL;
+    struct router_match *x = owner != NULL ? match_new(m, router__key(m, t[0]), far > 0) : NULL;
     t[0]->no_room = x == NULL;
     if (x == NULL) {
         m->counts[ROUTER_M_NO_ROOM]++;
@@ -83,16 +80,18 @@ bool router__match_make(struct router_matcher *m, struct router_ticket *const *t
     x->humans = count;
     for (unsigned i = 0; i < count; i++) {
         x->seat[i].ticket = t[i];
-        router__ticket_move(t[i], TICKET_OFFERED);
-        t[i]->match = x;
+        router__ticket_move(m, t[i], TICKET_OFFERED);
+        t[i]->match = mer_slab_number(&m->match_slab, x);
     }
     shuffle(&m->env.rng, x->seat, x->key.players); /* seat 0 begins */
     m->counts[ROUTER_M_BOT_SEATS] += x->key.players - count;
     m->counts[ROUTER_M_FAR_SEATS] += far;
     m->counts[ROUTER_M_OFFERS] += count;
     mer_wheel_arm(&m->wheel, &x->timer, m->now_ms + ROUTER_OFFER_MS);
-    for (unsigned i = 0; i < count; i++)
-        m->env.offer(m->env.ctx, t[i], x, ROUTER_OFFER_MS);
+    for (unsigned i = 0; i < count; i++) {
+        struct router_shown shown;
+        m->env.offer(m->env.ctx, router__show(m, t[i], &shown), x, ROUTER_OFFER_MS);
+    }
     return true;
 }
 
@@ -108,16 +107,21 @@ static struct router_seat *seat_of(struct router_match *x, const struct router_t
 static void order(struct router_match *x)
 {
     struct router_matcher *m = x->matcher;
+    struct router_shown shown[ROUTER_PLAYERS_MAX];
+    struct router_ticket_spec seat[ROUTER_PLAYERS_MAX] = {{0}};
     m->counts[ROUTER_M_ORDERED]++;
-    m->env.create(m->env.ctx, x);
+    for (unsigned i = 0; i < x->key.players; i++)
+        if (x->seat[i].ticket != NULL)
+            seat[i] = *router__show(m, x->seat[i].ticket, &shown[i]);
+    m->env.create(m->env.ctx, x, seat);
     x->creating = true;
     for (unsigned i = 0; i < x->key.players; i++) {
         struct router_ticket *t = x->seat[i].ticket;
         if (t == NULL)
             continue;
         x->seat[i].ticket = NULL;
-        mer_hist_add_us(&m->waited, (m->now_ms - t->opened_ms) * 1000);
-        router__ticket_drop(t, ROUTER_M_MATCHED);
+        mer_hist_add_us(&m->waited, router__waited_ms(m, t) * 1000ull);
+        router__ticket_drop(m, t, ROUTER_M_MATCHED);
     }
     mer_wheel_arm(&m->wheel, &x->timer, m->now_ms + ROUTER_CREATE_MS);
 }
@@ -138,20 +142,20 @@ void router__match_empty_seat(struct router_match *x, struct router_ticket *t)
     struct router_seat *s = seat_of(x, t);
     MER_ASSERT(s != NULL);
     s->ticket = NULL;
-    t->match = NULL;
 }
 
 void router__match_undo(struct router_match *x)
 {
     struct router_matcher *m = x->matcher;
+    struct router_shown shown;
     for (unsigned i = 0; i < x->key.players; i++) {
         struct router_ticket *t = x->seat[i].ticket;
         if (t == NULL)
             continue;
         m->counts[ROUTER_M_RELEASES]++;
-        m->env.release(m->env.ctx, t, x);
+        m->env.release(m->env.ctx, router__show(m, t, &shown), x);
         x->seat[i].ticket = NULL;
-        router__ticket_hold(t);
+        router__ticket_hold(m, t);
     }
     router__match_free(x);
 }

@@ -21,7 +21,8 @@ struct router_edge {
     uint32_t placed;               /* games placed here since the last report */
     uint64_t reported_ms;          /* monotonic */
     struct mer_list node;          /* in the registry */
-    struct mer_list tickets;       /* of the matcher */
+    uint32_t tickets;              /* of the matcher: how many, and ... */
+    uint16_t number;               /* ... what it calls this edge meanwhile */
     char ws_url[ROUTER_URL_BYTES]; /* as players reach it alone; "" not told to players */
     struct mer_link *link;
 };

@@ -1,206 +1,287 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tickets.c - the pool of waiting tickets (tickets.h).
+ * tickets.c - all tickets of a leader (tickets.h): records, what is kept beside some of them, lists through them.
  *
- * Why bins and not a tree by rating: ratings are small integers, so a fixed array with a bitmap answers "the nearest one" in a few
- * instructions, needs no balancing, and a bin's list keeps the order of age for nothing.
- *
- * Invariants (router_pool_check): a bin's bit says whether it holds tickets; each ticket of a bucket is in one bin and in by_age. */
+ * An edge has a number while it has tickets, and only then: nothing here points to an edge that may be gone. */
 #include "region-router/tickets.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include <meridian/id.h>
+#include <meridian/map.h>
 #include <meridian/mem.h>
 
-enum { AGE_WALK_MAX = 8 };
+#include "region-router/limits.h"
 
-static struct mer_key bucket_key(const void *entry)
-{
-    const struct router_bucket *b = entry;
-    return (struct mer_key){&b->key, sizeof b->key};
-}
+enum { RECORDS_A_CHUNK = 1024, DETAILS_A_CHUNK = 256 };
 
-void router_pool_init(struct router_pool *p, const uint64_t seed[2])
-{
-    p->count = 0;
-    mer_map_init(&p->buckets, bucket_key, seed);
-}
+#define ID_PREFIX "t-" /* of the ids that edges make */
 
-void router_pool_deinit(struct router_pool *p)
+/* ---- edges --------------------------------------------------------------------------------------------------------------------------- */
+
+static bool edge_take(struct router_tickets *ts, struct router_edge *e)
 {
-    MER_ASSERT(p->count == 0);
-    uint32_t pos = 0;
-    for (struct router_bucket *b; (b = mer_map_next(&p->buckets, &pos)) != NULL; pos = 0) {
-        mer_map_remove(&p->buckets, &b->key, sizeof b->key);
-        free(b);
+    if (e->tickets == 0) {
+        e->number = (uint16_t)router_numbers_take(&ts->edges, e, UINT16_MAX);
+        if (e->number == 0)
+            return false;
     }
-    mer_map_deinit(&p->buckets);
+    e->tickets++;
+    return true;
 }
 
-static struct router_bucket *bucket_new(struct router_pool *p, const struct router_bucket_key *key)
+static void edge_give(struct router_tickets *ts, struct router_edge *e)
 {
-    struct router_bucket *b = mer_try_calloc(1, sizeof *b);
-    if (b == NULL)
+    if (--e->tickets == 0) {
+        router_numbers_give(&ts->edges, e->number);
+        e->number = 0;
+    }
+}
+
+/* ---- details ------------------------------------------------------------------------------------------------------------------------- */
+
+static size_t text_bytes(const char *s)
+{
+    return s != NULL ? strlen(s) + 1 : 0;
+}
+
+static const char *put_text(char **at, const char *s)
+{
+    if (s == NULL)
         return NULL;
-    b->key = *key;
-    mer_list_init(&b->by_age);
-    for (unsigned i = 0; i < ROUTER_BINS; i++)
-        mer_list_init(&b->bin[i]);
-    if (mer_map_put(&p->buckets, b) != MER_OK)
-        mer_free(&b);
-    return b;
+    char *start = *at;
+    size_t bytes = strlen(s) + 1;
+    memcpy(start, s, bytes);
+    *at += bytes;
+    return start;
 }
 
-static unsigned bin_of(const struct router_ticket *t)
+/* One block for all strings, the new ones and those that are there. */
+static bool put_texts(struct router_details *d, const char *id, const struct router_ticket_spec *s)
 {
-    return t->rating / ROUTER_BIN_POINTS;
+    const char *user = s->name != NULL ? s->user : d->user, *name = s->name != NULL ? s->name : d->name;
+    const char *far = s->far != NULL ? s->far : d->far;
+    char *text = mer_try_malloc(text_bytes(id) + text_bytes(user) + text_bytes(name) + text_bytes(far)), *at = text;
+    if (text == NULL)
+        return false;
+    d->id = put_text(&at, id);
+    d->user = put_text(&at, user);
+    d->name = put_text(&at, name);
+    d->far = put_text(&at, far);
+    free(d->text);
+    d->text = text;
+    return true;
 }
 
-/* From the young end, but never far: order by age is a preference, not a promise. */
-static void insert_by_age(struct router_bucket *b, struct router_ticket *t)
+static void details_free(struct router_tickets *ts, struct router_ticket *t)
 {
-    struct mer_list *pos = &b->by_age;
-    if (!mer_list_empty(pos) && MER_LIST_ENTRY(pos->next, struct router_ticket, age)->opened_ms >= t->opened_ms) {
-        mer_list_push_front(&b->by_age, &t->age);
+    struct router_details *d = router_ticket_details(ts, t);
+    if (d == NULL)
         return;
-    }
-    for (unsigned i = 0; i < AGE_WALK_MAX && pos->prev != &b->by_age; i++) {
-        if (MER_LIST_ENTRY(pos->prev, struct router_ticket, age)->opened_ms <= t->opened_ms)
-            break;
-        pos = pos->prev;
-    }
-    mer_list_insert_before(pos, &t->age);
+    free(d->text);
+    mer_slab_free(&ts->details, d);
+    t->details = 0;
 }
 
-enum mer_err router_pool_add(struct router_pool *p, struct router_ticket *t)
+static struct router_details *details_new(struct router_tickets *ts, struct router_ticket *t)
 {
-    MER_ASSERT(t->bucket == NULL);
-    struct router_bucket *b = mer_map_get(&p->buckets, &t->key, sizeof t->key);
-    if (b == NULL)
-        b = bucket_new(p, &t->key);
-    if (b == NULL)
-        return MER_ENOMEM;
-    unsigned bin = bin_of(t);
-    insert_by_age(b, t);
-    mer_list_push_back(&b->bin[bin], &t->bin);
-    b->used[bin / 64] |= 1ull << bin % 64;
-    b->count++;
-    p->count++;
-    t->bucket = b;
-    return MER_OK;
+    struct router_details *d = mer_slab_try_alloc(&ts->details);
+    if (d == NULL)
+        return NULL;
+    for (unsigned i = 0; i < ROUTER_REGIONS_MAX; i++)
+        d->latency[i] = ROUTER_FAR;
+    t->details = mer_slab_number(&ts->details, d);
+    return d;
 }
 
-void router_pool_remove(struct router_pool *p, struct router_ticket *t)
+bool router_tickets_learn(struct router_tickets *ts, struct router_ticket *t, const struct router_ticket_spec *s)
 {
-    struct router_bucket *b = t->bucket;
-    if (b == NULL)
+    bool fresh = t->details == 0;
+    struct router_details *d = fresh ? details_new(ts, t) : router_ticket_details(ts, t);
+    if (d == NULL)
+        return false;
+    if (!put_texts(d, t->odd ? s->id : NULL, s)) {
+        if (fresh)
+            details_free(ts, t);
+        return false;
+    }
+    for (unsigned i = 0; s->latency != NULL && d->told == 0 && i < ts->regions->count; i++)
+        d->latency[i] = s->latency[i];
+    return true;
+}
+
+/* ---- records ------------------------------------------------------------------------------------------------------------------------- */
+
+void router_tickets_init(struct router_tickets *ts, const uint64_t seed[2], const struct router_regions *regions)
+{
+    memset(ts, 0, sizeof *ts);
+    mer_slab_init(&ts->records, sizeof(struct router_ticket), RECORDS_A_CHUNK);
+    mer_slab_init(&ts->details, sizeof(struct router_details), DETAILS_A_CHUNK);
+    ts->regions = regions;
+    ts->seed[0] = seed[0];
+    ts->seed[1] = seed[1];
+}
+
+static void free_one(void *object, void *ctx)
+{
+    struct router_tickets *ts = ctx;
+    struct router_ticket *t = object;
+    edge_give(ts, router_ticket_edge(ts, t));
+    details_free(ts, t);
+    mer_slab_free(&ts->records, t);
+}
+
+void router_tickets_deinit(struct router_tickets *ts)
+{
+    mer_slab_each(&ts->records, free_one, ts);
+    ts->count = 0;
+    router_ids_deinit(&ts->ids);
+    router_numbers_deinit(&ts->edges);
+    mer_slab_deinit(&ts->details);
+    mer_slab_deinit(&ts->records);
+}
+
+/* What an id is here. Returns whether it is odd: not as edges make them. */
+static bool id_of(const struct router_tickets *ts, const char *text, uint8_t id[ROUTER_ID_BYTES])
+{
+    if (mer_id_read(text, ID_PREFIX, id, ROUTER_ID_BYTES))
+        return false;
+    uint64_t hash = mer_siphash13(ts->seed, text, strlen(text));
+    memset(id, 0, ROUTER_ID_BYTES);
+    memcpy(id, &hash, sizeof hash);
+    return true;
+}
+
+static uint32_t user_hash(const struct router_tickets *ts, const char *user)
+{
+    return (uint32_t)mer_siphash13(ts->seed, user, strlen(user));
+}
+
+struct router_ticket *router_tickets_find(const struct router_tickets *ts, const char *text)
+{
+    uint8_t id[ROUTER_ID_BYTES];
+    bool odd = id_of(ts, text, id);
+    for (uint32_t n = router_ids_first(&ts->ids, (uint32_t)mer_siphash13(ts->seed, id, sizeof id)); n != 0;) {
+        struct router_ticket *t = router_ticket_at(ts, n);
+        if (t->odd == odd && memcmp(t->id, id, sizeof id) == 0 && (!odd || strcmp(router_ticket_details(ts, t)->id, text) == 0))
+            return t;
+        n = t->next_id;
+    }
+    return NULL;
+}
+
+struct router_ticket *router_tickets_add(struct router_tickets *ts, const struct router_ticket_spec *s, uint64_t now_ms)
+{
+    struct router_ticket *t = mer_slab_try_alloc(&ts->records);
+    if (t == NULL)
+        return NULL;
+    t->odd = id_of(ts, s->id, t->id);
+    t->user = user_hash(ts, s->user);
+    t->opened_ms = (uint32_t)now_ms - (s->waited_ms < ROUTER_TICKET_MS ? s->waited_ms : ROUTER_TICKET_MS);
+    t->rating = (uint16_t)s->rating;
+    t->bots = (uint8_t)s->bots & 3;
+    t->far = s->far != NULL;
+    bool details = t->odd || t->far || s->name != NULL;
+    if (details && !router_tickets_learn(ts, t, s))
+        goto no_details;
+    if (!edge_take(ts, s->edge))
+        goto no_edge;
+    t->edge = s->edge->number;
+    if (!router_ids_add(&ts->ids, &ts->records, ts->seed, t))
+        goto no_place;
+    ts->count++;
+    return t;
+no_place:
+    edge_give(ts, s->edge);
+no_edge:
+    details_free(ts, t);
+no_details:
+    mer_slab_free(&ts->records, t);
+    return NULL;
+}
+
+void router_tickets_remove(struct router_tickets *ts, struct router_ticket *t)
+{
+    router_ids_remove(&ts->ids, &ts->records, ts->seed, t);
+    ts->count--;
+    free_one(t, ts);
+}
+
+bool router_tickets_is_of(const struct router_tickets *ts, const struct router_ticket *t, const char *user)
+{
+    return t->user == user_hash(ts, user);
+}
+
+static void check_one(void *object, void *ctx)
+{
+    const struct router_ticket *t = object;
+    const struct router_tickets *ts = ctx;
+    const struct router_details *d = router_ticket_details(ts, t);
+    MER_ASSERT(!t->odd || d->id != NULL);
+    MER_ASSERT(!t->far || (d->far != NULL && d->told == 0));
+    MER_ASSERT(router_ticket_edge(ts, t)->number == t->edge);
+    uint32_t n = router_ids_first(&ts->ids, (uint32_t)mer_siphash13(ts->seed, t->id, sizeof t->id));
+    while (router_ticket_at(ts, n) != t)
+        n = router_ticket_at(ts, n)->next_id;
+}
+
+void router_tickets_check(const struct router_tickets *ts)
+{
+    uint32_t of_edges = 0;
+    MER_ASSERT(ts->count == ts->records.used && ts->count == ts->ids.count);
+    for (uint32_t i = 0; i < ts->edges.size; i++)
+        of_edges += ts->edges.at[i] != NULL ? ((const struct router_edge *)ts->edges.at[i])->tickets : 0;
+    MER_ASSERT(of_edges == ts->count);
+    mer_slab_each((struct mer_slab *)&ts->records, check_one, (void *)ts);
+}
+
+/* ---- lists --------------------------------------------------------------------------------------------------------------------------- */
+
+void router_chain_push_back(const struct router_tickets *ts, struct router_chain *c, unsigned list, struct router_ticket *t)
+{
+    uint32_t n = mer_slab_number(&ts->records, t);
+    t->link[list] = (struct router_links){c->last, 0};
+    if (c->last != 0)
+        router_ticket_at(ts, c->last)->link[list].next = n;
+    else
+        c->first = n;
+    c->last = n;
+}
+
+void router_chain_push_front(const struct router_tickets *ts, struct router_chain *c, unsigned list, struct router_ticket *t)
+{
+    uint32_t n = mer_slab_number(&ts->records, t);
+    t->link[list] = (struct router_links){0, c->first};
+    if (c->first != 0)
+        router_ticket_at(ts, c->first)->link[list].prev = n;
+    else
+        c->last = n;
+    c->first = n;
+}
+
+void router_chain_remove(const struct router_tickets *ts, struct router_chain *c, unsigned list, struct router_ticket *t)
+{
+    struct router_links *l = &t->link[list];
+    if (l->prev != 0)
+        router_ticket_at(ts, l->prev)->link[list].next = l->next;
+    else
+        c->first = l->next;
+    if (l->next != 0)
+        router_ticket_at(ts, l->next)->link[list].prev = l->prev;
+    else
+        c->last = l->prev;
+    *l = (struct router_links){0, 0};
+}
+
+void router_chain_move_all(const struct router_tickets *ts, struct router_chain *to, struct router_chain *from, unsigned list)
+{
+    if (from->first == 0)
         return;
-    unsigned bin = bin_of(t);
-    mer_list_remove(&t->age);
-    mer_list_remove(&t->bin);
-    if (mer_list_empty(&b->bin[bin]))
-        b->used[bin / 64] &= ~(1ull << bin % 64);
-    t->bucket = NULL;
-    p->count--;
-    if (--b->count == 0 && p->buckets.count > ROUTER_BUCKETS_KEPT) {
-        mer_map_remove(&p->buckets, &b->key, sizeof b->key);
-        free(b);
+    if (to->last != 0) {
+        router_ticket_at(ts, to->last)->link[list].next = from->first;
+        router_ticket_at(ts, from->first)->link[list].prev = to->last;
+    } else {
+        to->first = from->first;
     }
-}
-
-/* First used bin >= from, or ROUTER_BINS. */
-static unsigned bin_up(const struct router_bucket *b, unsigned from)
-{
-    for (unsigned w = from / 64; w < ROUTER_BIN_WORDS; w++) {
-        uint64_t bits = b->used[w];
-        if (w == from / 64)
-            bits &= ~0ull << from % 64;
-        if (bits != 0)
-            return w * 64 + (unsigned)__builtin_ctzll(bits);
-    }
-    return ROUTER_BINS;
-}
-
-/* Last used bin < before, or -1. */
-static int bin_down(const struct router_bucket *b, unsigned before)
-{
-    for (int w = (int)(before / 64); w >= 0; w--) {
-        uint64_t bits = w < ROUTER_BIN_WORDS ? b->used[w] : 0;
-        if (w == (int)(before / 64))
-            bits &= (1ull << before % 64) - 1;
-        if (bits != 0)
-            return w * 64 + 63 - __builtin_clzll(bits);
-    }
-    return -1;
-}
-
-struct scan {
-    const struct router_ticket *t;
-    uint32_t window;
-    unsigned looked, found;
-    struct router_ticket **out;
-};
-
-static void scan_bin(struct scan *s, unsigned bin)
-{
-    MER_LIST_EACH (it, &s->t->bucket->bin[bin]) {
-        if (s->looked == ROUTER_SCAN_MAX)
-            return;
-        struct router_ticket *c = MER_LIST_ENTRY(it, struct router_ticket, bin);
-        if (c == s->t)
-            continue;
-        s->looked++;
-        uint32_t distance = c->rating > s->t->rating ? c->rating - s->t->rating : s->t->rating - c->rating;
-        if (distance <= s->window && strcmp(c->user, s->t->user) != 0)
-            s->out[s->found++] = c;
-    }
-}
-
-unsigned router_pool_near(const struct router_ticket *t, uint32_t window, struct router_ticket *out[ROUTER_SCAN_MAX])
-{
-    const struct router_bucket *b = t->bucket;
-    struct scan s = {.t = t, .window = window, .out = out};
-    unsigned home = bin_of(t), low = t->rating > window ? (t->rating - window) / ROUTER_BIN_POINTS : 0;
-    unsigned high = (t->rating + window) / ROUTER_BIN_POINTS;
-    unsigned up = bin_up(b, home);
-    int down = bin_down(b, home);
-    while (s.looked < ROUTER_SCAN_MAX) {
-        bool can_up = up < ROUTER_BINS && up <= high, can_down = down >= (int)low;
-        if (!can_up && !can_down)
-            break;
-        if (can_up && (!can_down || up - home <= home - (unsigned)down)) {
-            scan_bin(&s, up);
-            up = bin_up(b, up + 1);
-        } else {
-            scan_bin(&s, (unsigned)down);
-            down = bin_down(b, (unsigned)down);
-        }
-    }
-    return s.found;
-}
-
-struct router_ticket *router_pool_oldest(const struct router_bucket *b)
-{
-    return mer_list_empty(&b->by_age) ? NULL : MER_LIST_ENTRY(b->by_age.next, struct router_ticket, age);
-}
-
-void router_pool_check(const struct router_pool *p)
-{
-    uint32_t pos = 0, all = 0;
-    for (const struct router_bucket *b; (b = mer_map_next(&p->buckets, &pos)) != NULL;) {
-        uint32_t in_bins = 0, by_age = 0;
-        for (unsigned i = 0; i < ROUTER_BINS; i++) {
-            MER_ASSERT(mer_list_empty(&b->bin[i]) == !(b->used[i / 64] >> i % 64 & 1));
-            MER_LIST_EACH (it, &b->bin[i]) {
-                const struct router_ticket *t = MER_LIST_ENTRY(it, struct router_ticket, bin);
-                MER_ASSERT(t->bucket == b && bin_of(t) == i);
-                in_bins++;
-            }
-        }
-        MER_LIST_EACH (it, &b->by_age)
-            by_age++;
-        MER_ASSERT(in_bins == b->count && by_age == b->count);
-        all += b->count;
-    }
-    MER_ASSERT(all == p->count);
+    to->last = from->last;
+    *from = (struct router_chain){0, 0};
 }

@@ -9,21 +9,50 @@ static const char b64u[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 void mer_id_make(const struct mer_rng *r, const char *prefix, size_t bytes, char *out, size_t out_bytes)
 {
-    size_t len = strlen(prefix), end = len + (bytes * 8 + 4) / 5;
     uint8_t random[64];
+
+    MER_ASSERT(bytes <= sizeof(random));
+    r->fill(r->ctx, random, bytes);
+    mer_id_write(random, bytes, prefix, out, out_bytes);
+}
+
+void mer_id_write(const void *bytes, size_t n, const char *prefix, char *out, size_t out_bytes)
+{
+    const uint8_t *p = bytes;
+    size_t len = strlen(prefix);
     uint32_t bits = 0, have = 0;
 
-    MER_ASSERT(bytes <= sizeof(random) && end < out_bytes);
-    r->fill(r->ctx, random, bytes);
+    MER_ASSERT(len + (n * 8 + 4) / 5 < out_bytes);
     memcpy(out, prefix, len);
-    for (size_t i = 0; i < bytes; i++) {
-        bits = bits << 8 | random[i];
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | p[i];
         for (have += 8; have >= 5; have -= 5)
             out[len++] = b32[(bits >> (have - 5)) & 31];
     }
     if (have)
         out[len++] = b32[(bits << (5 - have)) & 31];
     out[len] = '\0';
+}
+
+bool mer_id_read(const char *text, const char *prefix, uint8_t *bytes, size_t n)
+{
+    size_t skip = strlen(prefix), len = (n * 8 + 4) / 5, at = 0;
+    uint32_t bits = 0, have = 0;
+
+    if (strncmp(text, prefix, skip) != 0 || strnlen(text + skip, len + 1) != len)
+        return false;
+    for (const char *c = text + skip; *c; c++) {
+        bool letter = *c >= 'a' && *c <= 'z';
+        if (!letter && !(*c >= '2' && *c <= '7'))
+            return false;
+        bits = bits << 5 | (uint32_t)(letter ? *c - 'a' : *c - '2' + 26);
+        have += 5;
+        if (have >= 8) {
+            have -= 8;
+            bytes[at++] = (uint8_t)(bits >> have);
+        }
+    }
+    return (bits & ((1U << have) - 1)) == 0; /* left-over bits that no writer sets */
 }
 
 void mer_b64u_encode(const void *data, size_t n, char *out)

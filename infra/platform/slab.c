@@ -42,7 +42,7 @@ static size_t head_bytes(uint32_t count)
 
 static unsigned char *object_at(const struct mer_slab *s, struct mer_slab_chunk *c, uint32_t i)
 {
-    return (unsigned char *)c + head_bytes(s->chunk_count) + (size_t)i * s->object_bytes;
+    return (unsigned char *)c + s->head_bytes + (size_t)i * s->object_bytes;
 }
 
 void mer_slab_init(struct mer_slab *s, size_t object_bytes, uint32_t chunk_count)
@@ -56,6 +56,8 @@ void mer_slab_init(struct mer_slab *s, size_t object_bytes, uint32_t chunk_count
     while (head_bytes(chunk_count + 1) + (chunk_count + 1) * s->object_bytes <= s->chunk_bytes)
         chunk_count++;
     s->chunk_count = chunk_count;
+    s->head_bytes = (uint32_t)head_bytes(chunk_count);
+    s->number_bits = 32 - (uint32_t)__builtin_clz(chunk_count - 1);
 }
 
 static void chunk_release(struct mer_slab *s, struct mer_slab_chunk *c)
@@ -105,7 +107,7 @@ static struct mer_slab_chunk *chunk_create(struct mer_slab *s)
     c = mer_try_pages(s->chunk_bytes);
     if (!c)
         return NULL;
-    memset(c, 0, head_bytes(s->chunk_count));
+    memset(c, 0, s->head_bytes);
     c->index = index;
     if (index < s->first_free_chunk)
         s->first_free_chunk = index;
@@ -149,9 +151,22 @@ void *mer_slab_try_alloc(struct mer_slab *s)
     return memset(object, 0, s->object_bytes);
 }
 
+static struct mer_slab_chunk *chunk_of(const struct mer_slab *s, const void *object)
+{
+    return (struct mer_slab_chunk *)((uintptr_t)object & ~(uintptr_t)(s->chunk_bytes - 1));
+}
+
+uint32_t mer_slab_number(const struct mer_slab *s, const void *object)
+{
+    const struct mer_slab_chunk *c = chunk_of(s, object);
+    size_t offset = (size_t)((const char *)object - (const char *)c) - s->head_bytes;
+
+    return (c->index << s->number_bits | (uint32_t)(offset / s->object_bytes)) + 1;
+}
+
 void mer_slab_free(struct mer_slab *s, void *object)
 {
-    struct mer_slab_chunk *c = (struct mer_slab_chunk *)((uintptr_t)object & ~(uintptr_t)(s->chunk_bytes - 1));
+    struct mer_slab_chunk *c = chunk_of(s, object);
     size_t offset = (size_t)((unsigned char *)object - object_at(s, c, 0));
     uint32_t i = (uint32_t)(offset / s->object_bytes);
     uint64_t bit = 1ULL << (i % 64);

@@ -22,36 +22,39 @@ struct world {
     uint64_t now;
 };
 
-static void offer(void *ctx, const struct router_ticket *t, const struct router_match *x, uint32_t deadline_ms)
+static void offer(void *ctx, const struct router_ticket_spec *t, const struct router_match *x, uint32_t deadline_ms)
 {
     (void)ctx, (void)deadline_ms;
-    MER_ASSERT(t->match == x);
+    MER_ASSERT(t->id != NULL && x->accepted == 0);
 }
-static void release(void *ctx, const struct router_ticket *t, const struct router_match *x)
+static void release(void *ctx, const struct router_ticket_spec *t, const struct router_match *x)
 {
     (void)ctx, (void)t, (void)x;
 }
-static void waiting(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms)
+static void waiting(void *ctx, const struct router_ticket_spec *t, const char *reason, uint32_t next_ms)
 {
     (void)ctx, (void)next_ms;
     MER_ASSERT(t->edge->region == 0 && reason[0] != 0);
 }
-static void expired(void *ctx, const struct router_ticket *t, const char *reason)
+static void expired(void *ctx, const struct router_ticket_spec *t, const char *reason)
 {
     (void)ctx, (void)reason;
     MER_ASSERT(t->edge->region == 0);
 }
-static void create(void *ctx, const struct router_match *x)
+static void create(void *ctx, const struct router_match *x, const struct router_ticket_spec *seat)
 {
+    unsigned humans = 0;
     (void)ctx;
-    MER_ASSERT(x->accepted == x->humans);
+    for (unsigned i = 0; i < x->key.players; i++)
+        humans += seat[i].id != NULL && seat[i].name != NULL;
+    MER_ASSERT(x->accepted == x->humans && humans == x->humans);
 }
-static bool tell(void *ctx, const struct router_ticket *t, unsigned region)
+static bool tell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     (void)ctx, (void)region;
     return t->edge->region == 0;
 }
-static void untell(void *ctx, const struct router_ticket *t, unsigned region)
+static void untell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     (void)ctx, (void)t, (void)region;
 }
@@ -77,7 +80,6 @@ static void start(struct world *w)
     w->now = 1000 * 1000;
     w->regions.count = REGIONS;
     mer_list_init(&w->edges);
-    mer_list_init(&w->edge.tickets);
     mer_list_push_back(&w->edges, &w->edge.node);
     w->edge.reported = true;
     w->edge.max_connections = 10;
@@ -86,7 +88,6 @@ static void start(struct world *w)
         w->regions.region[i].up = true;
         w->regions.region[i].rtt_ms = 80;
         w->far[i].region = (uint8_t)i;
-        mer_list_init(&w->far[i].tickets);
     }
     struct router_match_env env = {.offer = offer,
                                    .release = release,
@@ -121,6 +122,12 @@ static void take_offer(struct world *w, const struct router_edge *from, const RM
                    strcmp(c->match_id, "asia.g-another") == 0);
 }
 
+static void take_answer(struct world *w, const struct router_edge *from, const RM(CrossAnswer) * c)
+{
+    struct router_answer a = {.ticket = c->ticket_id, .match = c->match_id, .accepted = c->accepted};
+    router_match_answer(&w->m, &a, from, w->now);
+}
+
 static void take(struct world *w, struct router_edge *from, const RM(RegionMessage) * m)
 {
     switch ((int)m->body_case) {
@@ -134,7 +141,7 @@ static void take(struct world *w, struct router_edge *from, const RM(RegionMessa
         take_offer(w, from, m->cross_offer);
         break;
     case BODY(CROSS_ANSWER):
-        router_match_answer(&w->m, m->cross_answer->ticket_id, m->cross_answer->match_id, m->cross_answer->accepted, from, w->now);
+        take_answer(w, from, m->cross_answer);
         break;
     case BODY(CROSS_RELEASE):
         router_match_returned(&w->m, m->cross_release->ticket_id, m->cross_release->match_id, w->now);

@@ -8,6 +8,11 @@
 /* "prefix" + `bytes` random bytes as lower-case base32 (a-z2-7), terminated. out must hold strlen(prefix) + bytes*8/5 + 2. */
 void mer_id_make(const struct mer_rng *r, const char *prefix, size_t bytes, char *out, size_t out_bytes);
 
+/* The text of these bytes, as mer_id_make writes it. */
+void mer_id_write(const void *bytes, size_t n, const char *prefix, char *out, size_t out_bytes);
+/* ... and back. False when it is not what mer_id_write would write of n bytes behind that prefix. */
+bool mer_id_read(const char *text, const char *prefix, uint8_t *bytes, size_t n);
+
 /* Length of the text for n bytes, without NUL. */
 static inline size_t mer_b64u_len(size_t n)
 {

@@ -180,6 +180,12 @@ static inline void edge_void(struct world *w, struct player *p)
 
 /* ---- the leader's shell -------------------------------------------------------------------------------------------------------------- */
 
+static inline void answer_leader(struct region *r, const char *ticket, const char *match, bool accepted, const struct router_edge *from)
+{
+    struct router_answer a = {.ticket = ticket, .match = match, .accepted = accepted};
+    router_match_answer(&r->m, &a, from, r->w->now);
+}
+
 /* The edge's answer to its own leader, which takes it on when the match is another region's. */
 static inline void answer_own(struct region *r, const char *ticket, const char *match, bool accepted)
 {
@@ -188,10 +194,10 @@ static inline void answer_own(struct region *r, const char *ticket, const char *
     l.accepted = accepted;
     if (whose != 0)
         (void)post(r, whose, &l);
-    router_match_answer(&r->m, ticket, match, accepted, &r->edge, r->w->now);
+    answer_leader(r, ticket, match, accepted, &r->edge);
 }
 
-static inline void on_offer(void *ctx, const struct router_ticket *t, const struct router_match *x, uint32_t deadline_ms)
+static inline void on_offer(void *ctx, const struct router_ticket_spec *t, const struct router_match *x, uint32_t deadline_ms)
 {
     struct region *r = ctx;
     struct letter l = letter(OFFER, t->id, x->id);
@@ -204,7 +210,7 @@ static inline void on_offer(void *ctx, const struct router_ticket *t, const stru
         r->w->queue[r->w->letters++] = l;
     }
 }
-static inline void on_release(void *ctx, const struct router_ticket *t, const struct router_match *x)
+static inline void on_release(void *ctx, const struct router_ticket_spec *t, const struct router_match *x)
 {
     struct region *r = ctx;
     struct letter l = letter(RELEASE, t->id, x->id);
@@ -216,13 +222,13 @@ static inline void on_release(void *ctx, const struct router_ticket *t, const st
         r->w->queue[r->w->letters++] = l;
     }
 }
-static inline void on_waiting(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms)
+static inline void on_waiting(void *ctx, const struct router_ticket_spec *t, const char *reason, uint32_t next_ms)
 {
     struct region *r = ctx;
     (void)t, (void)next_ms;
     snprintf(r->w->reason, sizeof r->w->reason, "%s", reason);
 }
-static inline void on_expired(void *ctx, const struct router_ticket *t, const char *reason)
+static inline void on_expired(void *ctx, const struct router_ticket_spec *t, const char *reason)
 {
     struct player *p = player_of(((struct region *)ctx)->w, t->id);
     (void)reason;
@@ -230,7 +236,7 @@ static inline void on_expired(void *ctx, const struct router_ticket *t, const ch
     if (p->state == WAITS)
         p->state = ENDED;
 }
-static inline void on_create(void *ctx, const struct router_match *x)
+static inline void on_create(void *ctx, const struct router_match *x, const struct router_ticket_spec *seat)
 {
     struct region *r = ctx;
     struct world *w = r->w;
@@ -239,25 +245,25 @@ static inline void on_create(void *ctx, const struct router_match *x)
     game_new(w, x->id, true);
     w->three_games += x->key.players == 3 && strchr(x->id, '.') != NULL;
     for (unsigned i = 0; i < x->key.players; i++) {
-        if (x->seat[i].ticket == NULL)
+        if (seat[i].id == NULL)
             continue;
-        struct player *p = player_of(w, x->seat[i].ticket->id);
+        struct player *p = player_of(w, seat[i].id);
         if (p->in_game)
             fail_msg("%s is in two games", p->id);
         p->in_game = true;
         assert_string_equal(p->match, x->id);
     }
 }
-static inline bool on_tell(void *ctx, const struct router_ticket *t, unsigned region)
+static inline bool on_tell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     struct region *r = ctx;
     struct letter l = letter(TICKET, t->id, NULL);
-    l.opened_ms = t->opened_ms;
+    l.opened_ms = r->w->now - t->waited_ms;
     for (unsigned i = 0; i < REGIONS; i++)
         l.latency[world_at(r->me, i)] = t->latency[i];
     return post(r, region, &l);
 }
-static inline void on_untell(void *ctx, const struct router_ticket *t, unsigned region)
+static inline void on_untell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     struct letter l = letter(DROP, t->id, NULL);
     (void)post(ctx, region, &l);
@@ -318,7 +324,7 @@ static inline void deliver(struct world *w, const struct letter *l)
         take_offer(r, l);
         break;
     case ANSWER:
-        router_match_answer(&r->m, l->ticket, l->match, l->accepted, far, w->now);
+        answer_leader(r, l->ticket, l->match, l->accepted, far);
         break;
     case RELEASE:
         router_match_returned(&r->m, l->ticket, l->match, w->now);
@@ -395,7 +401,6 @@ static inline void start(struct world *w, uint64_t seed)
         r->me = me;
         r->r.count = REGIONS;
         mer_list_init(&r->edges);
-        mer_list_init(&r->edge.tickets);
         mer_list_push_back(&r->edges, &r->edge.node);
         snprintf(r->edge.incarnation, sizeof r->edge.incarnation, "%s-1", names[me]);
         r->edge.reported = true;
@@ -405,7 +410,6 @@ static inline void start(struct world *w, uint64_t seed)
             r->r.region[i].up = true;
             r->r.region[i].rtt_ms = rtt[me][world_at(me, i)];
             r->far[i].region = (uint8_t)i;
-            mer_list_init(&r->far[i].tickets);
         }
         r->env = (struct router_match_env){.offer = on_offer,
                                            .release = on_release,

@@ -36,15 +36,10 @@ static void the_host_is_the_region_whose_worst_player_is_nearest(void **state)
     };
     struct world *w = *state;
     for (size_t i = 0; i < MER_COUNT(row); i++) {
-        struct router_ticket t[2] = {{.regions = REGIONS}, {.regions = REGIONS}}, *group[2] = {&t[0], &t[1]};
-        uint16_t latency[2][REGIONS];
-        memcpy(latency, row[i].latency, sizeof latency);
-        for (unsigned k = 0; k < 2; k++) {
-            t[k].edge = &w->region[0].far[row[i].home[k]];
-            t[k].latency = latency[k];
-            t[k].opened_ms = w->now - row[i].waited_ms[k];
-        }
-        unsigned host = router_cross_host(&w->region[0].r, group, 2, w->now);
+        struct router_reach t[2];
+        for (unsigned k = 0; k < 2; k++)
+            t[k] = (struct router_reach){row[i].home[k], row[i].waited_ms[k], row[i].latency[k]};
+        unsigned host = router_cross_host(&w->region[0].r, t, 2);
         if (host != row[i].host)
             fail_msg("row %zu: host %u", i, host);
     }
@@ -53,15 +48,10 @@ static void the_host_is_the_region_whose_worst_player_is_nearest(void **state)
 static void a_region_that_is_down_does_not_host(void **state)
 {
     struct world *w = *state;
-    uint16_t latency[2][REGIONS] = {{0, 220, 100}, {220, 0, 80}};
-    struct router_ticket t[2] = {{.regions = REGIONS}, {.regions = REGIONS}}, *group[2] = {&t[0], &t[1]};
-    for (unsigned k = 0; k < 2; k++) {
-        t[k].edge = &w->region[0].far[k];
-        t[k].latency = latency[k];
-        t[k].opened_ms = w->now - ROUTER_WORLD_MS;
-    }
+    static const uint16_t latency[2][REGIONS] = {{0, 220, 100}, {220, 0, 80}};
+    struct router_reach t[2] = {{0, ROUTER_WORLD_MS, latency[0]}, {1, ROUTER_WORLD_MS, latency[1]}};
     w->region[0].r.region[2].up = false;
-    assert_int_equal(router_cross_host(&w->region[0].r, group, 2, w->now), 0);
+    assert_int_equal(router_cross_host(&w->region[0].r, t, 2), 0);
 }
 
 static void a_match_names_its_region(void **state)
@@ -232,7 +222,7 @@ static void every_way_back_from_being_lent(void **state)
         struct player *a = come(w, 1);
         assert_non_null(router_match_lend(&r->m, a->id, "us.g-1", 2, w->now));
         if (way == ACCEPTED || way == REFUSED)
-            router_match_answer(&r->m, a->id, "us.g-1", way == ACCEPTED, &r->edge, w->now);
+            answer_leader(r, a->id, "us.g-1", way == ACCEPTED, &r->edge);
         else if (way == CANCELLED)
             router_match_cancel(&r->m, a->id, &r->edge, w->now);
         else if (way == EDGE_LOST)
@@ -244,7 +234,7 @@ static void every_way_back_from_being_lent(void **state)
         else if (way == OPENED_AGAIN)
             open_at_leader(w, a);
         else
-            router_match_answer(&r->m, a->id, "us.g-2", true, &r->edge, w->now);
+            answer_leader(r, a->id, "us.g-2", true, &r->edge);
         router_match_check(&r->m);
         assert_int_equal(r->m.counts[ROUTER_M_AWAY], after[way].away);
         assert_int_equal(r->m.counts[ROUTER_M_HELD], after[way].held);

@@ -121,34 +121,34 @@ void router_edges_send(struct router_edges *es, struct mer_link *l, const IM(Rou
     }
 }
 
-static void offer(void *ctx, const struct router_ticket *t, const struct router_match *m, uint32_t deadline_ms)
+static void offer(void *ctx, const struct router_ticket_spec *t, const struct router_match *m, uint32_t deadline_ms)
 {
     if (t->edge->region != 0)
         router_crossing_offer(ctx, t, m, deadline_ms);
 }
-static void release(void *ctx, const struct router_ticket *t, const struct router_match *m)
+static void release(void *ctx, const struct router_ticket_spec *t, const struct router_match *m)
 {
     if (t->edge->region != 0)
         router_crossing_release(ctx, t, m);
 }
-static void waiting(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms)
+static void waiting(void *ctx, const struct router_ticket_spec *t, const char *reason, uint32_t next_ms)
 {
     (void)ctx, (void)t, (void)reason, (void)next_ms;
 }
-static void expired(void *ctx, const struct router_ticket *t, const char *reason)
+static void expired(void *ctx, const struct router_ticket_spec *t, const char *reason)
 {
     (void)ctx, (void)t, (void)reason;
 }
-static void create(void *ctx, const struct router_match *m)
+static void create(void *ctx, const struct router_match *m, const struct router_ticket_spec *seat)
 {
-    (void)ctx, (void)m;
+    (void)ctx, (void)m, (void)seat;
 }
-static bool tell(void *ctx, const struct router_ticket *t, unsigned region)
+static bool tell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     (void)ctx;
     return router_crossing_tell(&f->app, t, region);
 }
-static void untell(void *ctx, const struct router_ticket *t, unsigned region)
+static void untell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
     (void)ctx;
     router_crossing_untell(&f->app, t, region);
@@ -170,7 +170,6 @@ static int set_up(void **state)
     mer_log_init(&f->app.log, open("/dev/null", O_WRONLY), MER_DEBUG, f->app.clock);
     mer_metrics_init(&f->app.metrics);
     mer_list_init(&f->app.edges.edges);
-    mer_list_init(&f->edge.tickets);
     snprintf(f->edge.incarnation, sizeof f->edge.incarnation, "e-1.me");
     f->edge.reported = true;
     f->edge.max_connections = 10;

@@ -33,12 +33,12 @@ struct fix {
     char reason[ROUTER_REASON_BYTES], created[ROUTER_MATCH_ID_BYTES], seats[256], last_expired[32];
     uint32_t next_ms;
     struct router_edge *owner;
-    void (*on_create)(struct fix *f, const struct router_match *x);
+    void (*on_create)(struct fix *f, const struct router_match *x, const struct router_ticket_spec *seat);
     void (*on_expired)(struct fix *f, const char *id);
     void *user;
 };
 
-static void on_offer(void *ctx, const struct router_ticket *t, const struct router_match *x, uint32_t deadline_ms)
+static void on_offer(void *ctx, const struct router_ticket_spec *t, const struct router_match *x, uint32_t deadline_ms)
 {
     struct fix *f = ctx;
     struct offer *o = &f->offer[f->offers++ % LOG_MAX];
@@ -48,7 +48,7 @@ static void on_offer(void *ctx, const struct router_ticket *t, const struct rout
     o->edge = t->edge;
     o->open = true;
 }
-static void on_release(void *ctx, const struct router_ticket *t, const struct router_match *x)
+static void on_release(void *ctx, const struct router_ticket_spec *t, const struct router_match *x)
 {
     struct fix *f = ctx;
     f->releases++;
@@ -56,7 +56,7 @@ static void on_release(void *ctx, const struct router_ticket *t, const struct ro
         if (strcmp(f->offer[i].ticket, t->id) == 0 && strcmp(f->offer[i].match, x->id) == 0)
             f->offer[i].open = false;
 }
-static void on_waiting(void *ctx, const struct router_ticket *t, const char *reason, uint32_t next_ms)
+static void on_waiting(void *ctx, const struct router_ticket_spec *t, const char *reason, uint32_t next_ms)
 {
     struct fix *f = ctx;
     (void)t;
@@ -65,7 +65,7 @@ static void on_waiting(void *ctx, const struct router_ticket *t, const char *rea
     snprintf(f->reason, sizeof f->reason, "%s", reason);
     f->next_ms = next_ms;
 }
-static void on_expired(void *ctx, const struct router_ticket *t, const char *reason)
+static void on_expired(void *ctx, const struct router_ticket_spec *t, const char *reason)
 {
     struct fix *f = ctx;
     f->expireds++;
@@ -74,7 +74,7 @@ static void on_expired(void *ctx, const struct router_ticket *t, const char *rea
     if (f->on_expired != NULL)
         f->on_expired(f, t->id);
 }
-static void on_create(void *ctx, const struct router_match *x)
+static void on_create(void *ctx, const struct router_match *x, const struct router_ticket_spec *seat)
 {
     struct fix *f = ctx;
     f->creates++;
@@ -82,12 +82,15 @@ static void on_create(void *ctx, const struct router_match *x)
     f->seats[0] = 0;
     snprintf(f->created, sizeof f->created, "%s", x->id);
     for (unsigned i = 0; i < x->key.players; i++) {
-        strcat(f->seats, x->seat[i].ticket != NULL ? "h" : "b");
-        if (x->seat[i].ticket != NULL)
-            assert_true(x->seat[i].accepted);
+        strcat(f->seats, seat[i].id != NULL ? "h" : "b");
+        if (seat[i].id == NULL)
+            continue;
+        assert_true(x->seat[i].accepted);
+        assert_true(strlen(seat[i].user) > 0);
+        assert_string_equal(seat[i].name, "Ann");
     }
     if (f->on_create != NULL)
-        f->on_create(f, x);
+        f->on_create(f, x, seat);
 }
 
 static void start(struct fix *f, uint64_t seed)
@@ -101,7 +104,6 @@ static void start(struct fix *f, uint64_t seed)
         e->host_hash = i / 2; /* two a host */
         e->reported = true;
         e->max_connections = 100;
-        mer_list_init(&e->tickets);
         mer_list_push_back(&f->edges, &e->node);
     }
     struct router_match_env env = {.offer = on_offer,
@@ -187,12 +189,16 @@ static struct offer *offer_to(struct fix *f, const char *ticket)
             return &f->offer[i - 1];
     return NULL;
 }
+static void say(struct fix *f, const struct offer *o, bool accepted)
+{
+    router_match_answer(&f->m, &(struct router_answer){.ticket = o->ticket, .match = o->match, .accepted = accepted}, o->edge, f->now);
+}
 static void answer(struct fix *f, const char *ticket, bool accepted)
 {
     struct offer *o = offer_to(f, ticket);
     assert_non_null(o);
     o->open = false;
-    router_match_answer(&f->m, o->ticket, o->match, accepted, o->edge, f->now);
+    say(f, o, accepted);
     router_match_check(&f->m);
 }
 static bool same_match(struct fix *f, const char *a, const char *b)
@@ -425,8 +431,9 @@ static void a_late_answer_has_no_effect(void **state)
     answer(f, "b", true);
     run_for(f, ROUTER_OFFER_MS);
     assert_int_equal(f->releases, 2);
-    router_match_answer(&f->m, late.ticket, late.match, true, late.edge, f->now);
-    router_match_answer(&f->m, "nobody", late.match, true, late.edge, f->now);
+    say(f, &late, true);
+    snprintf(late.ticket, sizeof late.ticket, "nobody");
+    say(f, &late, true);
     assert_int_equal(f->creates, 0);
     assert_int_equal(f->m.counts[ROUTER_M_STRAY], 2);
 }
@@ -438,9 +445,10 @@ static void only_the_ticket_s_own_edge_may_speak_for_it(void **state)
     router_match_cancel(&f->m, "a", &f->e[2], f->now);
     assert_int_equal(f->m.tickets.count, 1);
     OPEN(f, "b", 1500);
-    struct offer *o = offer_to(f, "a");
-    router_match_answer(&f->m, "a", o->match, true, &f->e[2], f->now);
-    router_match_answer(&f->m, "a", o->match, false, &f->e[2], f->now);
+    struct offer o = *offer_to(f, "a");
+    o.edge = &f->e[2];
+    say(f, &o, true);
+    say(f, &o, false);
     answer(f, "b", true);
     assert_int_equal(f->creates, 0);
     assert_int_equal(open_ticket(f, (struct ask){"a", 1500, .edge = 2}), MER_EEXISTS);
@@ -586,12 +594,12 @@ static void ended(struct life *l)
     assert_true(l->opened && !l->ended);
     l->ended = true;
 }
-static void prop_create(struct fix *f, const struct router_match *x)
+static void prop_create(struct fix *f, const struct router_match *x, const struct router_ticket_spec *seat)
 {
     for (unsigned i = 0; i < x->key.players; i++) {
-        if (x->seat[i].ticket == NULL)
+        if (seat[i].id == NULL)
             continue;
-        struct life *l = life_of(f, x->seat[i].ticket->id);
+        struct life *l = life_of(f, seat[i].id);
         assert_true(l->accepted);
         assert_string_equal(l->match, x->id); /* the one it accepted, and no other */
         ended(l);
@@ -617,7 +625,7 @@ static void answer_some(struct fix *f, const struct mer_rng *r)
             ended(l);
         l->accepted = what != 1 && !l->ended;
         snprintf(l->match, sizeof l->match, "%s", o->match);
-        router_match_answer(&f->m, o->ticket, o->match, l->accepted, o->edge, f->now);
+        say(f, o, l->accepted);
     }
 }
 

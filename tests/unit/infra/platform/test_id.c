@@ -77,6 +77,29 @@ static void ids_have_their_prefix_and_alphabet(void **state)
     assert_string_not_equal(a, b);
 }
 
+static void an_id_s_text_is_read_back_only_as_it_was_written(void **state)
+{
+    static const char *const bad[] = {"",           "g-",         "g-aaaaaaa",  "g-aaaaaaaaa", "t-aaaaaaaa",   "gaaaaaaaaa",
+                                      "g-AAAAAAAA", "g-aaaaaaa1", "g-aaaaaaa8", "g-aaaaaaa ",  "g-aaaaaaa\xC3"};
+    uint8_t bytes[16], back[16];
+    char text[40];
+
+    (void)state;
+    for (size_t n = 1; n <= 16; n++) {
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (uint8_t)(i * 37 + n);
+        mer_id_write(bytes, n, "g-", text, sizeof(text));
+        assert_true(mer_id_read(text, "g-", back, n));
+        assert_memory_equal(bytes, back, n);
+        assert_false(mer_id_read(text, "t-", back, n));
+        assert_false(mer_id_read(text, "g-", back, n < 16 ? n + 1 : n - 1));
+    }
+    for (size_t i = 0; i < MER_COUNT(bad); i++)
+        assert_false(mer_id_read(bad[i], "g-", back, 5));
+    assert_true(mer_id_read("g-ae", "g-", back, 1)); /* 1 byte in 10 bits: two are left over */
+    assert_false(mer_id_read("g-ab", "g-", back, 1));
+}
+
 static void plain_ids_are_letters_digits_dash_underscore(void **state)
 {
     (void)state;
@@ -151,6 +174,7 @@ int main(void)
         cmocka_unit_test(every_value_of_every_length_comes_back),
         cmocka_unit_test(bad_base64url_is_refused),
         cmocka_unit_test(ids_have_their_prefix_and_alphabet),
+        cmocka_unit_test(an_id_s_text_is_read_back_only_as_it_was_written),
         cmocka_unit_test(plain_ids_are_letters_digits_dash_underscore),
         cmocka_unit_test(utf8_is_judged_as_the_rfc_says),
         cmocka_unit_test(texts_have_no_control_characters),

@@ -164,12 +164,38 @@ static void no_memory_is_null_and_changes_nothing(void **state)
     mer_slab_deinit(&s);
 }
 
+static void an_object_has_a_number(void **state)
+{
+    struct mer_slab s;
+    uint64_t *p[MANY];
+    uint32_t number[MANY];
+
+    (void)state;
+    for (uint32_t count = 8; count <= 1024; count *= 128) {
+        mer_slab_init(&s, 56, count);
+        for (uint64_t i = 0; i < MANY; i++) {
+            p[i] = mer_slab_try_alloc(&s);
+            number[i] = mer_slab_number(&s, p[i]);
+            assert_true(number[i] != 0);
+        }
+        for (uint64_t i = 0; i < MANY; i++) {
+            assert_ptr_equal(mer_slab_at(&s, number[i]), p[i]);
+            mer_slab_free(&s, p[i]);
+        }
+        mer_slab_deinit(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects_are_zeroed_aligned_and_apart),  cmocka_unit_test(empty_chunks_are_given_back_but_one),
-        cmocka_unit_test(holes_are_filled_from_below),           cmocka_unit_test(random_use_keeps_contents),
-        cmocka_unit_test(iteration_sees_each_once_and_may_free), cmocka_unit_test(no_memory_is_null_and_changes_nothing),
+        cmocka_unit_test(an_object_has_a_number),
+        cmocka_unit_test(objects_are_zeroed_aligned_and_apart),
+        cmocka_unit_test(empty_chunks_are_given_back_but_one),
+        cmocka_unit_test(holes_are_filled_from_below),
+        cmocka_unit_test(random_use_keeps_contents),
+        cmocka_unit_test(iteration_sees_each_once_and_may_free),
+        cmocka_unit_test(no_memory_is_null_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
