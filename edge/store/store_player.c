@@ -68,7 +68,7 @@ enum mer_err edge_store_player_connect(struct edge_store *s, const char *user, c
 enum mer_err edge_store_player_disconnect(struct edge_store *s, const char *user, const char *device, const char *session,
                                           edge_store_player_cb cb, void *ctx)
 {
-    struct request q = {.fn = "mer1_player_disconnect", .user = user, .arg = {device, session}};
+    struct request q = {.fn = "mer1_player_disconnect", .user = user, .arg = {device, session, s->conf.incarnation}};
     return call(s, &q, cb, ctx);
 }
 

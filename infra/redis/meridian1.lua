@@ -350,13 +350,13 @@ local function connect(keys, args)
   return reply
 end
 
--- KEYS player; ARGV device, session
+-- KEYS player; ARGV device, session, edge (absent: whichever): a session that was taken over by another edge is not this one's any more
 local function disconnect(keys, args)
   local now = now_ms()
   local p = load_player(keys[1], now)
   local status = 'LOST'
   for i, d in ipairs(p.devices) do
-    if d.device == args[1] and d.session == args[2] then
+    if d.device == args[1] and d.session == args[2] and (not args[3] or d.edge == args[3]) then
       redis.call('HDEL', keys[1], 'd:' .. args[1])
       table.remove(p.devices, i)
       status = 'OK'
