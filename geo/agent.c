@@ -152,8 +152,7 @@ static void write_state(struct geo_agent *a)
 /* ---- every second ----------------------------------------------------------------------------------------------------------------------
  */
 
-/* Why the answer is what it is. */
-static void reason_of(const struct geo_agent *a, uint32_t i, char *out, size_t size)
+void geo__agent_reason(const struct geo_agent *a, uint32_t i, char *out, size_t size)
 {
     const struct geo_wished *w = &a->wished[i];
     if (w->kind != GEO_WISH_NOTHING)
@@ -173,7 +172,7 @@ static void tell(struct geo_agent *a, const struct geo_region_state *before)
         if (before[i].out == s->out && before[i].share == s->share && (s->share == 0 || before[i].share_to == s->share_to))
             continue;
         char text[300];
-        reason_of(a, i, text, sizeof text);
+        geo__agent_reason(a, i, text, sizeof text);
         a->changed_ms[i] = a->loop.now_ms;
         if (geo_journal_answer(a->journal, mer_clock_wall_ms(&a->clock), &a->policy, i, text) != MER_OK)
             MER_LOG(&a->log, MER_ERROR, "journal.write", KV_STR("file", a->conf.journal), KV_STR("why", strerror(errno)));

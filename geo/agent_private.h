@@ -47,5 +47,7 @@ struct geo_agent {
 
 /* agent.c: journalled, and in force from the next second on. MER_EIO: not journalled, so not in force. */
 MER_MUST_CHECK enum mer_err geo__agent_wish(struct geo_agent *a, uint32_t region, const struct geo_wished *w);
+/* agent.c: why DNS says of a region what it says. */
+void geo__agent_reason(const struct geo_agent *a, uint32_t region, char *out, size_t size);
 /* agent_admin.c */
 void geo__agent_admin(struct geo_agent *a);

@@ -84,7 +84,9 @@ static void tell_wish(const struct geo_agent *a, uint32_t i, CV1(GeoRegion) * r)
     }
 }
 
-static void tell_region(const struct geo_agent *a, uint32_t i, CV1(GeoRegion) * r)
+enum { WHY_BYTES = 300 };
+
+static void tell_region(const struct geo_agent *a, uint32_t i, CV1(GeoRegion) * r, char why[WHY_BYTES])
 {
     const struct geo_region_state *s = &a->policy.region[i];
     const struct geo_report report = geo_reports_of(a->reports, i);
@@ -96,7 +98,8 @@ static void tell_region(const struct geo_agent *a, uint32_t i, CV1(GeoRegion) * 
     r->stuck = s->stuck;
     r->share_percent = s->share;
     r->share_to = s->share > 0 ? a->footprint.region[s->share_to].name : NULL;
-    r->why = (char *)a->why[i];
+    geo__agent_reason(a, i, why, WHY_BYTES);
+    r->why = why;
     r->since_ms = a->loop.now_ms - a->changed_ms[i];
     r->has_report_age_ms = r->has_players = report.known;
     r->report_age_ms = report.age_ms;
@@ -110,10 +113,11 @@ static void ask_geo(struct geo_control *c, struct mer_link *l, uint64_t id)
 {
     const struct geo_agent *a = c->agent;
     CV1(GeoRegion) row[GEO_REGIONS_MAX], *rows[GEO_REGIONS_MAX];
+    char why[GEO_REGIONS_MAX][WHY_BYTES];
     CV1(GeoState) g = MERIDIAN__CONTROL__V1__GEO_STATE__INIT;
     CV1(Answer) answer = MERIDIAN__CONTROL__V1__ANSWER__INIT;
     for (uint32_t i = 0; i < a->footprint.count; i++) {
-        tell_region(a, i, &row[i]);
+        tell_region(a, i, &row[i], why[i]);
         rows[i] = &row[i];
     }
     g.agent = (char *)a->incarnation;

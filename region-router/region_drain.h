@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * region_drain.h - that a region is to get no new players, as it stands in Redis and as it is told (pure; decision 22). */
+ * region_drain.h - that a region is to get no new players, as it stands in Redis and as it is told (pure; decision 25). */
 #pragma once
 
 #include <meridian/err.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * region_life.h - whether this region is drained (decision 22). It stands in Redis, region:{<region>}, so that it outlives leaders; the
+ * region_life.h - whether this region is drained (decision 25). It stands in Redis, region:{<region>}, so that it outlives leaders; the
  * leader reads it when it comes to lead and tells it: to geo agents (region_report.h), to other regions (news_shell.h), and to the
  * matchmaker, which hosts no games for others here meanwhile (cross_shell.h). */
 #pragma once

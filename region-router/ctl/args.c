@@ -45,6 +45,7 @@ static const char usage[] =
     "OPTIONS\n"
     "  --router ADDRESS   control_listen of a router, host:port or unix:PATH; may be given up to 16 times, also of several regions; the\n"
     "                     leader is found among them. Default: MERIDIAN_ROUTERS, separated by commas\n"
+    "  --region NAME      only routers of this region are asked, where several regions' are given\n"
     "  --agent ADDRESS    control_listen of a geo agent, likewise. Default: MERIDIAN_AGENTS\n"
     "  --cert FILE --key FILE --ca FILE   our certificate and who signed theirs (infra/host/certificates make ctl global); needed\n"
     "                     beyond this machine\n"
@@ -166,6 +167,9 @@ static bool parse_option(struct ctl_args *a, struct given *g, int which)
         return add_address(g->router, optarg);
     case 'g':
         return add_address(g->agent, optarg);
+    case 'n':
+        a->region = optarg;
+        return true;
     case 'c':
         a->cert = optarg;
         return true;
@@ -206,14 +210,23 @@ static bool parse_option(struct ctl_args *a, struct given *g, int which)
 
 static bool parse_options(struct ctl_args *a, struct given *g, int argc, char **argv, int *exit_code)
 {
-    static const struct option options[] = {{"router", required_argument, NULL, 'r'}, {"agent", required_argument, NULL, 'g'},
-                                            {"cert", required_argument, NULL, 'c'},   {"key", required_argument, NULL, 'k'},
-                                            {"ca", required_argument, NULL, 'a'},     {"by", required_argument, NULL, 'b'},
-                                            {"reason", required_argument, NULL, 'w'}, {"dry-run", no_argument, NULL, 'd'},
-                                            {"force", no_argument, NULL, 'f'},        {"yes", no_argument, NULL, 'y'},
-                                            {"json", no_argument, NULL, 'j'},         {"over", required_argument, NULL, 'o'},
-                                            {"for", required_argument, NULL, 'l'},    {"timeout", required_argument, NULL, 't'},
-                                            {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"router", required_argument, NULL, 'r'},
+                                            {"agent", required_argument, NULL, 'g'},
+                                            {"cert", required_argument, NULL, 'c'},
+                                            {"key", required_argument, NULL, 'k'},
+                                            {"ca", required_argument, NULL, 'a'},
+                                            {"by", required_argument, NULL, 'b'},
+                                            {"reason", required_argument, NULL, 'w'},
+                                            {"dry-run", no_argument, NULL, 'd'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"yes", no_argument, NULL, 'y'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"over", required_argument, NULL, 'o'},
+                                            {"for", required_argument, NULL, 'l'},
+                                            {"timeout", required_argument, NULL, 't'},
+                                            {"region", required_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     for (int which; (which = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (which == 'h') {
             fputs(usage, stdout);

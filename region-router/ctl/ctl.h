@@ -26,6 +26,7 @@ struct ctl_args {
     const char *address[CTL_ADDRESSES_MAX + 1]; /* of routers or agents, in turn; NULL at the end */
     const char *cert, *key, *ca;                /* NULL: plain, which routers take from unix sockets and loopback only */
     const char *by, *reason;
+    const char *region;  /* only routers of it are asked; NULL: whoever is given */
     const char *subject; /* of the command: an edge, a ticket, ...; NULL: none */
     bool json, dry_run, force, yes;
     uint32_t timeout_ms;
@@ -40,8 +41,9 @@ struct ctl_args {
 /* False: wrong; a line about it was written to stderr. argv's strings are borrowed. *exit_code >= 0: leave with it (--help). */
 bool ctl_args_parse(struct ctl_args *a, int argc, char **argv, int *exit_code);
 
-/* Asks the router or agent at `address`. MER_OK: *answer is the caller's (answer__free_unpacked). MER_ECLOSED: nobody there, MER_ETIMEOUT:
- * no answer in time, MER_ETLS: the certificates; msg says more. */
+/* Asks the router or agent at `address`. MER_ENOTFOUND: it is not of the region that is wanted, and was not asked. MER_OK: *answer is the
+ * caller's (answer__free_unpacked). MER_ECLOSED: nobody there, MER_ETIMEOUT: no answer in time, MER_ETLS: the certificates; msg says more.
+ */
 MER_MUST_CHECK enum mer_err ctl_talk(const struct ctl_args *a, const char *address, Meridian__Control__V1__Answer **answer,
                                      struct mer_msg *msg);
 

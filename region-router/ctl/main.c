@@ -58,7 +58,10 @@ static int ask(const struct ctl_args *a)
     for (size_t i = 0; a->address[i] != NULL && (shown < 0 || of_each); i++) {
         Meridian__Control__V1__Answer *answer = NULL;
         struct mer_msg msg = {{0}};
-        if (ctl_talk(a, a->address[i], &answer, &msg) != MER_OK) {
+        enum mer_err err = ctl_talk(a, a->address[i], &answer, &msg);
+        if (err == MER_ENOTFOUND)
+            continue;
+        if (err != MER_OK) {
             fprintf(stderr, "meridianctl: %s\n", msg.text);
             if (of_each)
                 shown = CTL_UNREACHABLE; /* the picture is not whole */
@@ -74,6 +77,8 @@ static int ask(const struct ctl_args *a)
         shown = show(a, best.address, best.answer);
     if (best.answer != NULL)
         meridian__control__v1__answer__free_unpacked(best.answer, NULL);
+    if (shown < 0 && a->region != NULL)
+        fprintf(stderr, "meridianctl: no router of %s among those given\n", a->region);
     return shown >= 0 ? shown : CTL_UNREACHABLE;
 }
 

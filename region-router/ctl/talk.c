@@ -25,7 +25,7 @@ struct talk {
     struct mer_timer timeout;
     CV1(Answer) * answer;
     char why[128]; /* the last end of the link */
-    bool was_up;
+    bool was_up, elsewhere;
 };
 
 static void ask(struct talk *t)
@@ -117,9 +117,13 @@ static void ask(struct talk *t)
 static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *peer)
 {
     struct talk *t = ctx;
-    (void)l, (void)peer;
+    (void)l;
     t->was_up = true;
-    ask(t);
+    t->elsewhere = t->args->region != NULL && t->args->whom != CTL_AGENTS && strcmp(t->args->region, peer->region) != 0;
+    if (t->elsewhere)
+        mer_loop_stop(&t->loop);
+    else
+        ask(t);
 }
 
 static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, size_t len)
@@ -203,6 +207,8 @@ enum mer_err ctl_talk(const struct ctl_args *a, const char *address, CV1(Answer)
     mer_loop_deinit(&t.loop);
     SSL_CTX_free(tls);
     *answer = t.answer;
+    if (t.elsewhere)
+        return MER_ENOTFOUND;
     if (err != MER_OK)
         mer_msgf(msg, "%s: %s", address, mer_err_text(err));
     else if (t.answer == NULL)

@@ -151,12 +151,12 @@ describe("meridianctl", { timeout: 180_000 }, () => {
     test("comes by mutual TLS, with a certificate that says so", async () => {
         const certs = path.join(state, "certificates");
         mkdirSync(certs);
-        for (const [role, place] of [["ca"], ["router", "us-east"], ["ctl", "global"], ["geo", "global"]]) {
-            const done = spawnSync(path.join(root, "infra/host/certificates"), ["--dir", certs, "make", role, ...(place ? [place] : [])], { encoding: "utf8" });
+        for (const [role, place, ...whose] of [["ca"], ["router", "us-east"], ["ctl", "global"], ["ctl", "global", "--name", "ana"], ["geo", "global"]]) {
+            const done = spawnSync(path.join(root, "infra/host/certificates"), ["--dir", certs, "make", role, ...(place ? [place] : []), ...whose], { encoding: "utf8" });
             assert.equal(done.status, 0, done.stderr);
         }
         const file = (name) => path.join(certs, name);
-        const [address, admin, geoAdmin] = [290, 291, 292].map((offset) => `127.0.0.1:${base + offset}`);
+        const [address, admin, geoAdmin, geoControl] = [290, 291, 292, 294].map((offset) => `127.0.0.1:${base + offset}`);
         const router = spawn(path.join(build, "region-router/meridian-router"), ["--config", path.join(state, "config", `${region().routers[0].id}.yaml`),
             ...Object.entries({
                 id: "us-east-r7", link_listen: "127.0.0.1:0", admin_listen: admin, control_listen: address, mesh_tls_cert: file("router-us-east.crt"),
@@ -177,12 +177,19 @@ describe("meridianctl", { timeout: 180_000 }, () => {
             for (const [role, count] of [["geo", 1], ["ctl", 0]]) {
                 const config = path.join(state, "geo.yaml");
                 writeFileSync(config, `footprint: ${path.join(root, "geo/footprint.yaml")}\nid: geo-1\nstate_file: ${path.join(state, "dns")}\njournal: ${path.join(state, "journal")}\n` +
-                    `admin_listen: ${geoAdmin}\nrouters: ["us-east=${address}"]\ntls_cert: ${file(`${role}-global.crt`)}\ntls_key: ${file(`${role}-global.key`)}\ntls_ca: ${file("ca.crt")}\n`);
+                    `admin_listen: ${geoAdmin}\ncontrol_listen: ${geoControl}\nrouters: ["us-east=${address}"]\ntls_cert: ${file(`${role}-global.crt`)}\ntls_key: ${file(`${role}-global.key`)}\ntls_ca: ${file("ca.crt")}\n`);
                 const geo = spawn(path.join(build, "geo/meridian-geo"), ["--config", config], { stdio: "ignore" });
                 try {
                     if (count) await until("the agent is linked", async () => (await agents()) === 1);
                     else await sleep(1500);
                     assert.equal(await agents(), count);
+                    if (!count) continue;
+                    const override = (whose) => ctl(["--cert", file(`${whose}.crt`), "--key", file(`${whose}.key`), "--ca", file("ca.crt"), "--timeout", "2", "--by", "ben",
+                        "--reason", "a test", "geo", "override", "eu", "share", "10", "--for", "1h"], { agents: geoControl });
+                    assert.equal(override("router-us-east").code, 3, "another role");
+                    const done = override("ctl-global-ana");
+                    assert.equal(done.code, 0, done.err);
+                    assert.match(readFileSync(path.join(state, "journal"), "utf8"), /"share".*"by":"ben \(certificate ana\)"/);
                 } finally {
                     geo.kill("SIGKILL");
                 }
@@ -244,6 +251,9 @@ describe("meridianctl", { timeout: 180_000 }, () => {
         assert.equal(told.code, 0, told.err);
         assert.deepEqual([own(told.lines()).name, own(told.lines()).mode, own(told.lines()).edgesReady], ["us-east", "active", 2]);
         assert.equal(ctl(["outbox", "mars"]).code, 1);
+        assert.equal(ctl(["--region", "us-east", "edges"]).code, 0);
+        const none = ctl(["--region", "eu", "edges"]);
+        assert.deepEqual([none.code, none.err], [3, "meridianctl: no router of eu among those given\n"]);
         assert.equal(ctl(["outbox"]).code, 0);
         for (const [args, code, text] of [
             [["drain", "region", "us-east", "--reason", "x"], 2, /--dry-run says/], [["drain", "region", "us-east", "--yes"], 2, /--reason/],
