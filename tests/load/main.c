@@ -42,6 +42,7 @@ static void watch(const struct load_options *o)
 {
     struct sigaction interrupt = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND}, alarmed = {.sa_handler = on_alarm},
                      region = {.sa_handler = on_region};
+    signal(SIGPIPE, SIG_IGN); /* over TLS a write to a dead peer would end all players */
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGTERM, &interrupt, NULL);
     sigaction(SIGALRM, &alarmed, NULL);
