@@ -54,6 +54,22 @@ static void a_region_that_is_down_does_not_host(void **state)
     assert_int_equal(router_cross_host(&w->region[0].r, t, 2), 0);
 }
 
+static void a_drained_region_hosts_only_its_own(void **state)
+{
+    struct world *w = *state;
+    static const uint16_t latency[2][REGIONS] = {{0, 220, 100}, {220, 0, 80}};
+    struct router_reach t[2] = {{0, ROUTER_WORLD_MS, latency[0]}, {1, ROUTER_WORLD_MS, latency[1]}};
+    struct router_regions *r = &w->region[0].r;
+    r->region[2].drained = true; /* the one between them */
+    assert_int_equal(router_cross_host(r, t, 2), 0);
+    r->region[0].drained = true;
+    assert_int_equal(router_cross_host(r, t, 2), 1);
+    r->region[1].drained = true;
+    assert_int_equal(router_cross_host(r, t, 2), REGIONS);
+    t[1].home = 0;
+    assert_int_equal(router_cross_host(r, t, 2), 0);
+}
+
 static void a_match_names_its_region(void **state)
 {
     const struct router_regions *r = &((struct world *)*state)->region[1].r; /* eu, asia, us */
@@ -87,6 +103,29 @@ static void neighbours_meet_after_their_patience(void **state)
     assert_int_equal(w->region[2].m.counts[ROUTER_M_GONE_AWAY], 1);
     for (unsigned i = 0; i < REGIONS; i++)
         assert_int_equal(w->region[i].m.tickets.count, 0);
+}
+
+static void drain(struct world *w, const char *name)
+{
+    for (unsigned i = 0; i < REGIONS; i++)
+        for (unsigned k = 0; k < REGIONS; k++)
+            if (strcmp(w->region[i].r.region[k].name, name) == 0)
+                w->region[i].r.region[k].drained = true;
+}
+
+static void players_of_a_drained_region_meet_others_elsewhere(void **state)
+{
+    struct world *w = *state;
+    drain(w, "eu");
+    struct player *a = come(w, 1), *b = come(w, 2); /* eu, us: as above, where eu hosts */
+    run_for(w, ROUTER_PATIENCE_MS + 400);
+    assert_true(a->in_game && b->in_game);
+    assert_memory_equal(a->match, "us.g-", 5);
+    struct player *c = come(w, 1), *d = come(w, 1); /* two of its own stay at home */
+    run_for(w, 400);
+    assert_true(c->in_game && d->in_game);
+    assert_string_equal(c->match, d->match);
+    assert_memory_not_equal(c->match, "us.g-", 5);
 }
 
 static void the_world_comes_later(void **state)
@@ -260,8 +299,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_host_is_the_region_whose_worst_player_is_nearest),
         T(a_region_that_is_down_does_not_host),
+        T(a_drained_region_hosts_only_its_own),
         T(a_match_names_its_region),
         T(neighbours_meet_after_their_patience),
+        T(players_of_a_drained_region_meet_others_elsewhere),
         T(the_world_comes_later),
         T(who_comes_fresh_is_found_by_the_patient_at_once),
         T(the_own_region_is_preferred),
