@@ -97,6 +97,18 @@ static void send_release(void *ctx, const struct router_ticket_spec *t, const st
     instruct(app, t->edge, &m);
 }
 
+static void send_ask(void *ctx, const struct router_ticket_spec *t)
+{
+    struct router_app *app = ctx;
+    IM(TicketAsk) a = MERIDIAN__INTERNAL__V1__TICKET_ASK__INIT;
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    a.router_epoch = router__lead_epoch(app);
+    a.ticket_id = (char *)t->id;
+    m.body_case = BODY(TICKET_ASK);
+    m.ticket_ask = &a;
+    instruct(app, t->edge, &m);
+}
+
 static void send_status(struct router_app *app, const struct router_edge *e, IM(TicketStatus) * s)
 {
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
@@ -193,7 +205,7 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
     bool known = o->bots >= MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE && o->bots <= MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW;
     struct router_ticket_spec s = {.id = o->ticket_id,
                                    .user = o->user,
-                                   .name = o->name,
+                                   .name = o->has_brief && o->brief ? NULL : o->name,
                                    .game = o->game,
                                    .players = o->players,
                                    .rows = o->rows,
@@ -212,7 +224,7 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
 
 static void take_answer(struct router_app *app, struct router_edge *e, const IM(SeatAnswer) * a)
 {
-    struct router_answer answer = {.ticket = a->ticket_id, .match = a->match_id, .accepted = a->accepted};
+    struct router_answer answer = {.ticket = a->ticket_id, .match = a->match_id, .accepted = a->accepted, .user = a->user, .name = a->name};
     router_match_answer(&app->matcher, &answer, e, app->loop.now_ms);
 }
 
@@ -304,6 +316,7 @@ void router__lead_start(struct router_app *app)
                                    .waiting = send_waiting,
                                    .expired = send_expired,
                                    .create = send_create,
+                                   .ask = send_ask,
                                    .tell = router_crossing_tell,
                                    .untell = router_crossing_untell,
                                    .regions = &app->crossing.regions,

@@ -129,6 +129,9 @@ static bool epoch_of(const Meridian__Internal__V1__RouterMessage *m, uint64_t *e
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_TICKET_STATUS:
         *epoch = m->ticket_status->router_epoch;
         return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_TICKET_ASK:
+        *epoch = m->ticket_ask->router_epoch;
+        return true;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_SEAT_OFFER:
         *epoch = m->seat_offer->router_epoch;
         return true;

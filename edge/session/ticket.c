@@ -145,7 +145,7 @@ void edge__ticket_error(struct edge_app *app, const char *session, CM(ErrorCode)
 /* --- to the router ---------------------------------------------------------------------------------------------------------------------
  */
 
-void edge__ticket_send_open(struct edge_ticket *t)
+void edge__ticket_send_open(struct edge_ticket *t, bool brief)
 {
     struct edge_app *app = t->all->app;
     const CM(FindMatch) *f = t->ask;
@@ -174,6 +174,7 @@ void edge__ticket_send_open(struct edge_ticket *t)
     o.code = t->code[0] != 0 ? t->code : NULL;
     o.has_hosts = t->hosts;
     o.hosts = t->hosts;
+    o.has_brief = o.brief = brief;
     m.body_case = ROUTER(TICKET_OPEN);
     m.ticket_open = &o;
     if (edge_routers_send(app->routers, &m) != MER_OK) /* handed in when there is a leader again */
@@ -199,6 +200,11 @@ void edge__ticket_send_answer(struct edge_tickets *all, const char *ticket, cons
     a.ticket_id = (char *)ticket;
     a.match_id = (char *)match;
     a.accepted = accepted;
+    const struct edge_ticket *t = accepted ? mer_map_gets(&all->by_id, ticket) : NULL;
+    if (t != NULL) { /* the router has not kept it */
+        a.user = t->user->id;
+        a.name = t->user->name;
+    }
     m.body_case = ROUTER(SEAT_ANSWER);
     m.seat_answer = &a;
     if (!accepted)
@@ -256,7 +262,7 @@ void edge__ticket_wait(struct edge_ticket *t)
         close_as(t, STATE(EXPIRED));
         return;
     }
-    edge__ticket_send_open(t);
+    edge__ticket_send_open(t, true);
     edge__ticket_tell_user(t, STATE(WAITING));
 }
 

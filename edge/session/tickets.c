@@ -293,6 +293,14 @@ static void on_offer(void *ctx, const IM(RouterMessage) * m)
     edge__ticket_run(t);
 }
 
+static void on_ask(void *ctx, const IM(RouterMessage) * m)
+{
+    struct edge_tickets *all = ctx;
+    struct edge_ticket *t = mer_map_gets(&all->by_id, m->ticket_ask->ticket_id);
+    if (t != NULL && t->state == T_WAITING)
+        edge__ticket_send_open(t, false);
+}
+
 static void on_release(void *ctx, const IM(RouterMessage) * m)
 {
     struct edge_tickets *all = ctx;
@@ -359,7 +367,7 @@ static bool hand_in_one(void *entry, void *ctx)
     struct edge_ticket *t = entry;
     (void)ctx;
     if (t->state == T_WAITING)
-        edge__ticket_send_open(t);
+        edge__ticket_send_open(t, true);
     else
         edge__ticket_release(t);
     return true;
@@ -390,6 +398,7 @@ enum mer_err edge_tickets_create(struct edge_tickets **out, struct edge_app *app
     edge_bus_on(app->bus, BUS(TICKET_REQUEST), on_request, app);
     edge_routers_on(app->routers, ROUTER(SEAT_OFFER), on_offer, all);
     edge_routers_on(app->routers, ROUTER(SEAT_RELEASE), on_release, all);
+    edge_routers_on(app->routers, ROUTER(TICKET_ASK), on_ask, all);
     edge_routers_on(app->routers, ROUTER(TICKET_STATUS), on_status, all);
     *out = all;
     return MER_OK;

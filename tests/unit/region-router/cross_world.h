@@ -31,7 +31,7 @@ struct player {
     uint64_t opened_ms, seated_ms;
     bool in_game;
 };
-enum kind { TICKET, DROP, OFFER, ANSWER, RELEASE };
+enum kind { TICKET, DROP, OFFER, ANSWER, RELEASE, ASK };
 struct letter {
     uint64_t due_ms;
     unsigned from, to;
@@ -67,6 +67,8 @@ struct world {
     struct game game[GAMES]; /* created, or voided */
     unsigned games;
     bool threes;
+    bool brief; /* edges say everything only when they are asked, or accept */
+    unsigned asks;
     unsigned three_games; /* across regions */
     char reason[ROUTER_REASON_BYTES];
 };
@@ -134,12 +136,12 @@ static inline unsigned players_of(const struct world *w, const char *id)
     return w->threes && atoi(id + 1) % 3 == 0 ? 3 : 2;
 }
 
-static inline void open_at_leader(struct world *w, struct player *p)
+static inline void open_whole(struct world *w, struct player *p, bool brief)
 {
     struct region *r = &w->region[p->region];
     struct router_ticket_spec s = {.id = p->id,
                                    .user = p->id,
-                                   .name = "Ann",
+                                   .name = brief ? NULL : "Ann",
                                    .game = "memory",
                                    .players = players_of(w, p->id),
                                    .rows = 4,
@@ -149,6 +151,10 @@ static inline void open_at_leader(struct world *w, struct player *p)
                                    .edge = &r->edge};
     r->edge.reported_ms = w->now;
     assert_int_equal(router_match_open(&r->m, &s, w->now), MER_OK);
+}
+static inline void open_at_leader(struct world *w, struct player *p)
+{
+    open_whole(w, p, w->brief);
 }
 
 static inline bool edge_offered(struct world *w, struct player *p, const char *match)
@@ -182,7 +188,7 @@ static inline void edge_void(struct world *w, struct player *p)
 
 static inline void answer_leader(struct region *r, const char *ticket, const char *match, bool accepted, const struct router_edge *from)
 {
-    struct router_answer a = {.ticket = ticket, .match = match, .accepted = accepted};
+    struct router_answer a = {.ticket = ticket, .match = match, .accepted = accepted, .user = ticket, .name = "Ann"};
     router_match_answer(&r->m, &a, from, r->w->now);
 }
 
@@ -253,6 +259,15 @@ static inline void on_create(void *ctx, const struct router_match *x, const stru
         p->in_game = true;
         assert_string_equal(p->match, x->id);
     }
+}
+static inline void on_ask(void *ctx, const struct router_ticket_spec *t)
+{
+    struct region *r = ctx;
+    struct letter l = letter(ASK, t->id, NULL);
+    l.from = l.to = r->me;
+    l.due_ms = r->w->now;
+    r->w->queue[r->w->letters++] = l;
+    assert_null(t->name);
 }
 static inline bool on_tell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
@@ -325,6 +340,11 @@ static inline void deliver(struct world *w, const struct letter *l)
         break;
     case ANSWER:
         answer_leader(r, l->ticket, l->match, l->accepted, far);
+        break;
+    case ASK:
+        w->asks++;
+        if (p->state == WAITS)
+            open_whole(w, p, false);
         break;
     case RELEASE:
         router_match_returned(&r->m, l->ticket, l->match, w->now);
@@ -416,6 +436,7 @@ static inline void start(struct world *w, uint64_t seed)
                                            .waiting = on_waiting,
                                            .expired = on_expired,
                                            .create = on_create,
+                                           .ask = on_ask,
                                            .tell = on_tell,
                                            .untell = on_untell,
                                            .edges = &r->edges,

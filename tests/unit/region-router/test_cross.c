@@ -105,6 +105,21 @@ static void neighbours_meet_after_their_patience(void **state)
         assert_int_equal(w->region[i].m.tickets.count, 0);
 }
 
+static void a_leader_asks_for_what_others_are_to_hear(void **state)
+{
+    struct world *w = *state;
+    w->brief = true;
+    struct player *a = come(w, 1), *b = come(w, 2), *c = come(w, 0);
+    run_for(w, ROUTER_PATIENCE_MS - 1);
+    assert_int_equal(w->asks, 0);
+    run_for(w, 400);
+    assert_true(a->in_game && b->in_game && c->state == WAITS);
+    assert_string_equal(a->match, b->match);
+    assert_int_equal(w->asks, 3); /* once each */
+    run_for(w, ROUTER_STEP_MS);
+    assert_int_equal(w->asks, 3);
+}
+
 static void drain(struct world *w, const char *name)
 {
     for (unsigned i = 0; i < REGIONS; i++)
@@ -302,6 +317,7 @@ int main(void)
         T(a_drained_region_hosts_only_its_own),
         T(a_match_names_its_region),
         T(neighbours_meet_after_their_patience),
+        T(a_leader_asks_for_what_others_are_to_hear),
         T(players_of_a_drained_region_meet_others_elsewhere),
         T(the_world_comes_later),
         T(who_comes_fresh_is_found_by_the_patient_at_once),

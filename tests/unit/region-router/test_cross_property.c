@@ -29,6 +29,7 @@ static void one_random_life(struct world *w, uint64_t seed)
     struct mer_rng rng = mer_rng_seed(&s, seed * 7919);
     start(w, seed);
     w->threes = true;
+    w->brief = seed % 2 == 0;
     for (unsigned i = 0; i < 300; i++)
         random_event(w, &rng);
     for (unsigned a = 0; a < REGIONS; a++)

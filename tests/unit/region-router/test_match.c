@@ -454,6 +454,29 @@ static void only_the_ticket_s_own_edge_may_speak_for_it(void **state)
     assert_int_equal(open_ticket(f, (struct ask){"a", 1500, .edge = 2}), MER_EEXISTS);
 }
 
+/* What an edge need not say before: whose the seat is. */
+static void an_acceptance_says_whose_the_seat_is(void **state)
+{
+    struct fix *f = *state;
+    struct router_ticket_spec s = {.id = "t-aaaaaaaaaaaaaaaa", .user = "u", .game = "memory", .players = 2, .rows = 4, .cols = 4};
+    static const struct {
+        const char *user, *name;
+    } bad[] = {{NULL, NULL}, {"u", NULL}, {NULL, "Ann"}, {"w", "Ann"}};
+    s.edge = &f->e[0];
+    s.bots = ROUTER_BOTS_NOW;
+    for (size_t i = 0; i <= MER_COUNT(bad); i++) {
+        bool last = i == MER_COUNT(bad);
+        f->e[0].reported_ms = f->now;
+        assert_int_equal(router_match_open(&f->m, &s, f->now), MER_OK);
+        struct router_answer a = {s.id, offer_to(f, s.id)->match, true, last ? "u" : bad[i].user, last ? "Ann" : bad[i].name};
+        router_match_answer(&f->m, &a, s.edge, f->now);
+        router_match_check(&f->m);
+        assert_int_equal(f->m.counts[ROUTER_M_DECLINED], last ? i : i + 1);
+        assert_int_equal(f->creates, last);
+        assert_int_equal(f->m.tickets.count, 0);
+    }
+}
+
 static void an_edge_takes_its_tickets_along(void **state)
 {
     struct fix *f = *state;
@@ -718,6 +741,7 @@ int main(void)
         T(an_edge_that_never_answers_loses_its_tickets_in_the_end),
         T(a_late_answer_has_no_effect),
         T(only_the_ticket_s_own_edge_may_speak_for_it),
+        T(an_acceptance_says_whose_the_seat_is),
         T(an_edge_takes_its_tickets_along),
         T(a_lost_owner_undoes_what_is_offered_and_leaves_what_is_ordered),
         T(without_room_tickets_wait_and_are_told),

@@ -41,7 +41,7 @@ static struct fix {
     int told, asked; /* ticket states to all devices, to the one that asked; 0: nothing */
     char reason[96];
     int error;
-    unsigned opens, cancels, accepted, declined, forwarded;
+    unsigned opens, briefs, cancels, accepted, declined, forwarded;
     char joined[64];
     const char *seat; /* the game this edge knows the user in */
     char id[64];      /* of the ticket, as told */
@@ -118,6 +118,11 @@ enum mer_err edge_routers_send(struct edge_routers *r, const IM(RouterMessage) *
 {
     (void)r;
     f->opens += m->body_case == ROUTER(TICKET_OPEN);
+    f->briefs += m->body_case == ROUTER(TICKET_OPEN) && m->ticket_open->brief;
+    if (m->body_case == ROUTER(SEAT_ANSWER) && m->seat_answer->accepted) { /* whose seat it is */
+        assert_string_equal(m->seat_answer->user, "u");
+        assert_non_null(m->seat_answer->name);
+    }
     f->cancels += m->body_case == ROUTER(TICKET_CANCEL);
     f->accepted += m->body_case == ROUTER(SEAT_ANSWER) && m->seat_answer->accepted;
     f->declined += m->body_case == ROUTER(SEAT_ANSWER) && !m->seat_answer->accepted;
@@ -452,6 +457,25 @@ static void cancel_while_it_expires_is_expired(void **state)
     assert_string_equal(f->reason, "no match was found in time");
 }
 
+static void the_router_is_told_everything_when_it_asks(void **state)
+{
+    IM(TicketAsk) a = MERIDIAN__INTERNAL__V1__TICKET_ASK__INIT;
+    IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    (void)state;
+    waiting();
+    assert_int_equal(f->briefs, 1);
+    m.ticket_ask = &a;
+    a.ticket_id = f->id;
+    f->router[ROUTER(TICKET_ASK)](f->router_ctx, &m);
+    assert_int_equal(f->opens, 2);
+    assert_int_equal(f->briefs, 1);
+    sit("g-1");
+    f->router[ROUTER(TICKET_ASK)](f->router_ctx, &m); /* not now */
+    a.ticket_id = (char *)"t-unknown";
+    f->router[ROUTER(TICKET_ASK)](f->router_ctx, &m);
+    assert_int_equal(f->opens, 2);
+}
+
 /* --- leaders ----------------------------------------------------------------------------------------------------------------------------
  */
 
@@ -594,6 +618,7 @@ int main(void)
         TEST(cancel_of_what_is_no_ticket_is_told_so),
         TEST(cancel_of_a_ticket_that_another_game_takes_the_place_of_is_cancelled),
         TEST(cancel_while_it_expires_is_expired),
+        TEST(the_router_is_told_everything_when_it_asks),
         TEST(a_new_leader_frees_a_seat_whose_game_nobody_will_make),
         TEST(a_game_that_was_made_wins_over_a_new_leader),
         TEST(a_seat_that_opens_while_it_is_voided_is_taken),
