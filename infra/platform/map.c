@@ -8,64 +8,71 @@
  * Invariants: slots are a power of two, at least 8, at most 3/4 full; a shrink that gets no memory is skipped, never an error. */
 #include <meridian/map.h>
 
+#include <endian.h>
 #include <string.h>
 
 #include <meridian/mem.h>
 
 enum { MIN_SLOTS = 8 };
 
-static uint64_t rotl(uint64_t x, int n)
+static inline uint64_t rotl(uint64_t x, int n)
 {
     return (x << n) | (x >> (64 - n));
 }
 
-static void sip_round(uint64_t v[4])
+struct sip {
+    uint64_t a, b, c, d;
+};
+
+/* By value, so that all four stay in registers. */
+static inline struct sip sip_round(struct sip v)
 {
-    v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
+    v.a += v.b;
+    v.b = rotl(v.b, 13) ^ v.a;
+    v.a = rotl(v.a, 32);
+    v.c += v.d;
+    v.d = rotl(v.d, 16) ^ v.c;
+    v.a += v.d;
+    v.d = rotl(v.d, 21) ^ v.a;
+    v.c += v.b;
+    v.b = rotl(v.b, 17) ^ v.c;
+    v.c = rotl(v.c, 32);
+    return v;
 }
 
-static uint64_t load_le(const uint8_t *p, size_t n)
+static inline struct sip sip_word(struct sip v, uint64_t m)
 {
-    uint64_t x = 0;
+    v.d ^= m;
+    v = sip_round(v);
+    v.a ^= m;
+    return v;
+}
 
-    for (size_t i = 0; i < n; i++)
-        x |= (uint64_t)p[i] << (8 * i);
-    return x;
+static inline uint64_t load_le(const uint8_t *p)
+{
+    uint64_t x;
+
+    memcpy(&x, p, sizeof(x));
+    return le64toh(x);
 }
 
 uint64_t mer_siphash13(const uint64_t seed[2], const void *data, size_t len)
 {
-    uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575ULL, seed[1] ^ 0x646f72616e646f6dULL, seed[0] ^ 0x6c7967656e657261ULL,
-                     seed[1] ^ 0x7465646279746573ULL};
+    struct sip v = {seed[0] ^ 0x736f6d6570736575ULL, seed[1] ^ 0x646f72616e646f6dULL, seed[0] ^ 0x6c7967656e657261ULL,
+                    seed[1] ^ 0x7465646279746573ULL};
     const uint8_t *p = data;
+    uint64_t last = (uint64_t)len << 56;
     size_t left = len;
-    uint64_t m;
 
-    for (; left >= 8; left -= 8, p += 8) {
-        m = load_le(p, 8);
-        v[3] ^= m;
-        sip_round(v);
-        v[0] ^= m;
-    }
-    m = (uint64_t)len << 56;
-    if (left)
-        m |= load_le(p, left);
-    v[3] ^= m;
-    sip_round(v);
-    v[0] ^= m;
-    v[2] ^= 0xff;
+    for (; left >= 8; left -= 8, p += 8)
+        v = sip_word(v, load_le(p));
+    for (size_t i = 0; i < left; i++)
+        last |= (uint64_t)p[i] << (8 * i);
+    v = sip_word(v, last);
+    v.c ^= 0xff;
     for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+        v = sip_round(v);
+    return v.a ^ v.b ^ v.c ^ v.d;
 }
 
 void mer_map_init(struct mer_map *m, mer_map_key_cb key, const uint64_t seed[2])
@@ -133,18 +140,21 @@ static enum mer_err resize(struct mer_map *m, uint32_t slots)
 
 enum mer_err mer_map_put(struct mer_map *m, void *entry)
 {
-    uint32_t slots = m->slot ? m->mask + 1 : 0, i;
+    uint32_t slots = m->slot ? m->mask + 1 : 0, i = 0;
     struct mer_key k = m->key(entry);
 
-    if (mer_map_get(m, k.data, k.len))
-        return MER_EEXISTS;
+    if (m->slot) {
+        i = slot_of(m, k);
+        if (m->slot[i])
+            return MER_EEXISTS;
+    }
     if (m->count + 1 > slots / 4 * 3) {
         if (slots > UINT32_MAX / 2)
             return MER_ENOMEM;
         if (resize(m, slots ? slots * 2 : MIN_SLOTS) != MER_OK)
             return MER_ENOMEM;
+        i = slot_of(m, k);
     }
-    i = slot_of(m, k);
     m->slot[i] = entry;
     m->count++;
     return MER_OK;
