@@ -92,8 +92,8 @@ void edge_http_conf_default(struct edge_http_conf *c);
 
 /* conf is copied, what it points to is kept. Registers routes before the first listen. */
 MER_MUST_CHECK enum mer_err edge_http_create(struct edge_http **out, const struct edge_http_conf *conf, struct mer_msg *msg);
-/* Also after edge_http_stop_listening. address "0.0.0.0:8443", "[::]:8443", port 0: any free one. Each socket has SO_REUSEPORT when `shared`. tls NULL: plain; else from
- * mer_tls_server_create, borrowed for the life of the http. Several may be open. */
+/* Also after edge_http_stop_listening. address "0.0.0.0:8443", "[::]:8443", port 0: any free one. Each socket has SO_REUSEPORT when
+ * `shared`. tls NULL: plain; else from mer_tls_server_create, borrowed for the life of the http. Several may be open. */
 MER_MUST_CHECK enum mer_err edge_http_listen(struct edge_http *h, const char *address, SSL_CTX *tls, bool shared, struct mer_msg *msg);
 /* Address of the i-th listener as it was bound, "127.0.0.1:40123"; NULL beyond the last. */
 const char *edge_http_address(const struct edge_http *h, size_t i);

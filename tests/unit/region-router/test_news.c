@@ -234,12 +234,9 @@ static void a_state_that_would_harm_who_reads_it_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_is_said_is_listed_and_only_what_is_new_is_a_change),
-        CASE(who_is_silent_or_gone_is_forgotten),
-        CASE(what_could_not_be_given_to_players_is_refused_whole),
-        CASE(what_a_region_says_of_its_state_is_kept),
-        CASE(a_state_that_would_harm_who_reads_it_is_refused),
-        CASE(the_longest_that_fits_is_taken_and_a_region_too_many_is_not),
+        CASE(what_is_said_is_listed_and_only_what_is_new_is_a_change), CASE(who_is_silent_or_gone_is_forgotten),
+        CASE(what_could_not_be_given_to_players_is_refused_whole),     CASE(what_a_region_says_of_its_state_is_kept),
+        CASE(a_state_that_would_harm_who_reads_it_is_refused),         CASE(the_longest_that_fits_is_taken_and_a_region_too_many_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

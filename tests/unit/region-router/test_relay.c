@@ -443,7 +443,6 @@ static void the_fullest_buckets_are_told(void **state)
     assert_int_equal(f->relay.bucket[v.fullest[0]].stored, 0);
 }
 
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
