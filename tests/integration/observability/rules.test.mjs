@@ -69,6 +69,13 @@ describe("rules", { skip }, () => {
         assert.equal(code, 0, said);
     });
 
+    test("a region alone, without a certificate for others, does not miss one", () => {
+        const series = [{ metric: "meridian_router_mesh_certificate_left_seconds", values: "0x60", labels: { job: "router", region: "eu", instance: "r1" } }];
+        const names = ["MeshCertificateExpiring", "MeshCertificateEnds"];
+        const { code, said } = promtool(names.map((name) => [name, [unit(name, {}, "10m", series, false)]]));
+        assert.equal(code, 0, said);
+    });
+
     test("a case that does not hold is told", () => {
         const [name, labels, at, , quiet] = cases[0];
         const { code, said } = promtool([[name, [unit(name, { severity: severity[name], ...labels }, at, quiet, true)]]]);

@@ -104,6 +104,7 @@ describe("a footprint that is observed", { skip }, () => {
             return all.every((rule) => rule.health === "ok") && all;
         }, 10_000);
         assert.equal(rules.length, groups().flatMap((group) => group.rules).length);
+        await until("nothing but the watchdog fires or is about to", async () => (await ask("alerts")).alerts.every((alert) => alert.labels.alertname === "Watchdog"), 10_000);
         assert.deepEqual((await firing()).map((alert) => alert.labels.alertname), ["Watchdog"]);
         await until("Alertmanager has the watchdog", async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === "Watchdog"), 10_000);
     });
