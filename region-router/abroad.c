@@ -23,8 +23,11 @@ bool router__away_for(const struct router_ticket *t, const char *match)
 struct router_reach router__reach(const struct router_matcher *m, const struct router_ticket *t)
 {
     const struct router_details *d = router_ticket_details(&m->tickets, t);
-    return (struct router_reach){
-        .home = router_ticket_edge(&m->tickets, t)->region, .waited_ms = router__waited_ms(m, t), .latency = d != NULL ? d->latency : NULL};
+    return (struct router_reach){.friends = t->grouped,
+                                 .guess = t->far ? NULL : m->env.regions,
+                                 .home = router_ticket_edge(&m->tickets, t)->region,
+                                 .waited_ms = router__waited_ms(m, t),
+                                 .latency = d != NULL ? d->latency : NULL};
 }
 
 static void forget(struct router_details *d, unsigned region)
@@ -40,11 +43,14 @@ void router__gone_away(struct router_matcher *m, struct router_ticket *t, bool a
     router__ticket_drop(m, t, accepted ? ROUTER_M_GONE_AWAY : ROUTER_M_DECLINED);
 }
 
-static void settle_latencies(struct router_details *d, const struct router_regions *r)
+static void settle_latencies(struct router_details *d, const struct router_regions *r, bool friends)
 {
-    for (unsigned i = 0; i < r->count; i++)
+    for (unsigned i = 0; i < r->count; i++) {
         if (d->latency[i] == ROUTER_FAR)
             d->latency[i] = i == 0 ? 0 : r->region[i].rtt_ms;
+        if (d->latency[i] == ROUTER_FAR && friends)
+            d->latency[i] = ROUTER_GROUP_AFAR_MS;
+    }
 }
 
 void router__tell_regions(struct router_matcher *m, struct router_ticket *t)
@@ -52,14 +58,15 @@ void router__tell_regions(struct router_matcher *m, struct router_ticket *t)
     const struct router_regions *r = m->env.regions;
     struct router_details *d = router_ticket_details(&m->tickets, t);
     struct router_shown shown;
-    if (t->bots == ROUTER_BOTS_NOW || t->far || r->count < 2 || router_cross_cap_ms(router__waited_ms(m, t)) == 0)
+    bool due = t->grouped || (t->bots != ROUTER_BOTS_NOW && router_cross_cap_ms(router__waited_ms(m, t)) > 0);
+    if (!due || t->far || r->count < 2)
         return;
     if (d == NULL || d->name == NULL) {
         m->env.ask(m->env.ctx, router__show(m, t, &shown));
         return;
     }
     if (d->told == 0)
-        settle_latencies(d, r);
+        settle_latencies(d, r, t->grouped);
     struct router_reach reach = router__reach(m, t);
     router__show(m, t, &shown);
     for (unsigned i = 1; i < r->count; i++) {

@@ -18,33 +18,45 @@ uint32_t router_cross_cap_ms(uint64_t waited_ms)
 uint16_t router_cross_latency(const struct router_reach *t, unsigned region)
 {
     uint16_t ms = t->latency != NULL ? t->latency[region] : ROUTER_FAR;
-    return ms == ROUTER_FAR && region == t->home ? 0 : ms;
+    if (ms == ROUTER_FAR && region == t->home)
+        return 0;
+    return ms == ROUTER_FAR && t->guess != NULL ? t->guess->region[region].rtt_ms : ms;
+}
+
+static bool accepts_in(const struct router_reach *t, unsigned region, uint32_t in_ms)
+{
+    if (region == t->home)
+        return true;
+    uint32_t ms = router_cross_latency(t, region), cap = router_cross_cap_ms(t->waited_ms + in_ms);
+    return ms != ROUTER_FAR && (t->friends || (cap > 0 && ms <= cap));
 }
 
 bool router_cross_accepts(const struct router_reach *t, unsigned region)
 {
-    if (region == t->home)
-        return true;
-    uint16_t ms = router_cross_latency(t, region);
-    return ms != ROUTER_FAR && ms <= router_cross_cap_ms(t->waited_ms);
+    return accepts_in(t, region, 0);
+}
+
+static bool all_accept(const struct router_reach *t, unsigned count, unsigned region, uint32_t in_ms)
+{
+    unsigned n = 0;
+    while (n < count && accepts_in(&t[n], region, in_ms))
+        n++;
+    return n == count;
 }
 
 struct cost {
     uint32_t worst, sum;
 };
 
-/* false: somebody does not accept it. */
-static bool cost_of(const struct router_reach *t, unsigned count, unsigned region, struct cost *out)
+static struct cost cost_of(const struct router_reach *t, unsigned count, unsigned region)
 {
-    *out = (struct cost){0, 0};
+    struct cost c = {0, 0};
     for (unsigned i = 0; i < count; i++) {
-        if (!router_cross_accepts(&t[i], region))
-            return false;
         uint32_t ms = router_cross_latency(&t[i], region);
-        out->worst = ms > out->worst ? ms : out->worst;
-        out->sum += ms;
+        c.worst = ms > c.worst ? ms : c.worst;
+        c.sum += ms;
     }
-    return true;
+    return c;
 }
 
 static bool better(const struct router_regions *r, unsigned a, const struct cost *ca, unsigned b, const struct cost *cb)
@@ -69,15 +81,16 @@ unsigned router_cross_host(const struct router_regions *r, const struct router_r
     unsigned best = r->count;
     struct cost least = {0, 0};
     for (unsigned i = 0; i < r->count; i++) {
-        struct cost c;
-        if ((i != 0 && !r->region[i].up) || (r->region[i].drained && !all_at(t, count, i)) || !cost_of(t, count, i, &c))
+        bool open = (i == 0 || r->region[i].up) && (!r->region[i].drained || all_at(t, count, i));
+        if (!open || !all_accept(t, count, i, ROUTER_SOON_MS))
             continue;
+        struct cost c = cost_of(t, count, i);
         if (best == r->count || better(r, i, &c, best, &least)) {
             best = i;
             least = c;
         }
     }
-    return best;
+    return best < r->count && all_accept(t, count, best, 0) ? best : r->count;
 }
 
 unsigned router_cross_names(const struct router_regions *r, uint32_t bits, char *out, unsigned size)

@@ -4,6 +4,9 @@
  *
  *   waited   0 s: its own region  --6 s-->  regions within 100 ms  --12 s-->  regions within 400 ms
  *
+ * A region that all of a group will accept within a second counts already, or whose patience ends first by milliseconds would choose the
+ * host; the match is made when they do.
+ *
  * The leader of the host makes the match, nobody else: of all regions that every ticket of the group accepts, the one whose worst player is
  * nearest; then the smaller sum; then the name. Everybody who knows the tickets comes to the same answer, because a ticket's latencies are
  * what its own region told of it. Where leaders disagree all the same (a step, a region one of them cannot see), a ticket may be offered
@@ -16,11 +19,15 @@
 
 enum { ROUTER_FAR = UINT16_MAX /* latency: not known */ };
 
+struct router_regions;
+
 /* What hosting asks of a ticket. */
 struct router_reach {
     unsigned home; /* its region */
     uint32_t waited_ms;
     const uint16_t *latency; /* from its players to a game there, by region, as it was told; NULL: nothing is known */
+    bool friends;            /* nothing is too far for them */
+    const struct router_regions *guess; /* its players are as far as the leader is, where that was not told; NULL: not known */
 };
 
 struct router_region {
@@ -40,7 +47,7 @@ uint32_t router_cross_cap_ms(uint64_t waited_ms);
 uint16_t router_cross_latency(const struct router_reach *t, unsigned region);
 /* May it be hosted there now? Its own region always may. */
 bool router_cross_accepts(const struct router_reach *t, unsigned region);
-/* The region that hosts these tickets, by index; count: none may. Only regions that are up count, and
+/* The region that hosts these tickets, by index; count: none may, or not yet. Only regions that are up count, and
  * of those that are drained only who hosts nobody but its own. */
 unsigned router_cross_host(const struct router_regions *r, const struct router_reach *t, unsigned count);
 /* The regions with their bit, as "eu, asia"; cut off where it does not fit. Returns its length. */

@@ -33,10 +33,13 @@ enum mer_err router_cross_read_ticket(struct router_ticket_spec *s, const Meridi
         .cols = c->cols,
         .rating = c->rating,
         .waited_ms = c->waited_ms,
-        .bots = c->bots == MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL ? ROUTER_BOTS_FILL : ROUTER_BOTS_NONE,
+        .bots = c->bots == MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL                   ? ROUTER_BOTS_FILL
+                : c->bots == MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW && c->group != 0 ? ROUTER_BOTS_NOW
+                                                                                   : ROUTER_BOTS_NONE,
         .edge = from,
         .far = c->edge,
         .latency = latency,
+        .group = {.key = c->group, .hosts = c->hosts},
     };
     return strlen(c->edge) < ROUTER_NAME_BYTES ? MER_OK : MER_EINVALID;
 }

@@ -17,6 +17,7 @@
 #define IM(x) Meridian__Internal__V1__##x
 #define RM(x) Meridian__Region__V1__##x
 #define BODY(x) MERIDIAN__REGION__V1__REGION_MESSAGE__BODY_##x
+#define WHY(x) MERIDIAN__REGION__V1__CROSS_DROP_WHY__CROSS_DROP_WHY_##x
 #define TO_EDGE(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
 
 enum { LOOK_MS = 1000 };
@@ -44,6 +45,9 @@ static bool say(struct router_crossing *x, unsigned region, const RM(RegionMessa
 
 bool router_crossing_tell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
+    static const Meridian__Client__V1__Bots bots[] = {[ROUTER_BOTS_NONE] = MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE,
+                                                      [ROUTER_BOTS_FILL] = MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL,
+                                                      [ROUTER_BOTS_NOW] = MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW};
     struct router_app *app = ctx;
     struct router_crossing *x = &app->crossing;
     RM(CrossTicket) c = MERIDIAN__REGION__V1__CROSS_TICKET__INIT;
@@ -57,7 +61,10 @@ bool router_crossing_tell(void *ctx, const struct router_ticket_spec *t, unsigne
     c.players = t->players;
     c.rows = t->rows;
     c.cols = t->cols;
-    c.bots = t->bots == ROUTER_BOTS_FILL ? MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL : MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE;
+    c.bots = bots[t->bots];
+    c.has_group = c.has_hosts = t->group.key != 0;
+    c.group = t->group.key;
+    c.hosts = t->group.hosts;
     c.rating = t->rating;
     c.waited_ms = t->waited_ms;
     for (unsigned i = 0; i < x->regions.count; i++) {
@@ -83,6 +90,9 @@ void router_crossing_untell(void *ctx, const struct router_ticket_spec *t, unsig
     RM(CrossDrop) d = MERIDIAN__REGION__V1__CROSS_DROP__INIT;
     RM(RegionMessage) m = MERIDIAN__REGION__V1__REGION_MESSAGE__INIT;
     d.ticket_id = (char *)t->id;
+    enum router_match_count ended = app->matcher.ended;
+    d.why = ended == ROUTER_M_MATCHED || ended == ROUTER_M_GONE_AWAY ? WHY(MATCHED) : WHY(LOST);
+    d.has_why = ended != ROUTER_M_CANCELLED && ended != ROUTER_M_EXPIRED;
     m.body_case = BODY(CROSS_DROP);
     m.cross_drop = &d;
     (void)say(&app->crossing, region, &m); /* lost: what it offers is refused */
@@ -179,9 +189,13 @@ static void on_ticket(void *ctx, const char *region, const RM(RegionMessage) * m
 static void on_drop(void *ctx, const char *region, const RM(RegionMessage) * m)
 {
     struct router_crossing *x = ctx;
+    const RM(CrossDrop) *d = m->cross_drop;
     struct router_edge *from = sender(x, region);
+    enum router_group_why why = d->why == WHY(MATCHED) ? ROUTER_GROUP_WHY_MATCHED
+                                : d->why == WHY(LOST)  ? ROUTER_GROUP_WHY_LOST
+                                                       : ROUTER_GROUP_WHY_ENDED;
     if (from != NULL)
-        router_match_cancel(&x->app->matcher, m->cross_drop->ticket_id, from, x->app->loop.now_ms);
+        router_match_dropped(&x->app->matcher, d->ticket_id, why, from, x->app->loop.now_ms);
 }
 
 static void on_offer(void *ctx, const char *region, const RM(RegionMessage) * m)

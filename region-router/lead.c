@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <meridian/invite.h>
 #include <meridian/mem.h>
 
 #include "region-router/app.h"
@@ -40,6 +41,9 @@ static const struct mer_metric_def matcher_metrics[ROUTER_M_COUNT] = {
     [ROUTER_M_LENT] = {"meridian_router_tickets_lent_total", "tickets lent to a match of another region"},
     [ROUTER_M_NOT_LENT] = {"meridian_router_tickets_not_lent_total", "offers of other regions refused: the ticket is gone or busy"},
     [ROUTER_M_NO_ROOM] = {"meridian_router_no_room_total", "matches not made because no edge could host"},
+    [ROUTER_M_FRIENDS] = {"meridian_router_friends_matches_total", "matches of friends who came with a code"},
+    [ROUTER_M_CODE_MISSES] = {"meridian_router_code_misses_total",
+                              "tickets given up because nobody waited with their code, or not any more"},
     [ROUTER_M_ORDERED] = {"meridian_router_games_ordered_total", "matches everybody accepted"},
     [ROUTER_M_CREATED] = {"meridian_router_games_total", "ordered games by outcome", MER_COUNTER, "outcome=\"created\""},
     [ROUTER_M_CREATE_FAILED] = {"meridian_router_games_total", "ordered games by outcome", MER_COUNTER, "outcome=\"failed\""},
@@ -195,6 +199,19 @@ static void send_create(void *ctx, const struct router_match *x, const struct ro
 
 /* ---- edges' messages ----------------------------------------------------------------------------------------------------------------- */
 
+/* false: it is none. */
+static bool read_code(const struct router_app *app, const IM(TicketOpen) * o, struct router_group_wish *w)
+{
+    struct mer_invite code;
+    if (o->code == NULL)
+        return true;
+    if (mer_invite_read(&code, o->code) != MER_OK)
+        return false;
+    unsigned region = router_cross_find(&app->crossing.regions, code.region, (unsigned)strlen(code.region));
+    *w = (struct router_group_wish){code.key, o->hosts, region < app->crossing.regions.count ? region : 0};
+    return true;
+}
+
 static void take_open(struct router_app *app, struct router_edge *e, const IM(TicketOpen) * o)
 {
     static const enum router_bots bots[] = {[MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE] = ROUTER_BOTS_NONE,
@@ -202,6 +219,8 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
                                             [MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW] = ROUTER_BOTS_NOW};
     uint16_t latency[ROUTER_REGIONS_MAX];
     router_crossing_latencies(&app->crossing, o, latency);
+    struct router_group_wish group = {.key = 0};
+    bool readable = read_code(app, o, &group);
     bool known = o->bots >= MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE && o->bots <= MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW;
     struct router_ticket_spec s = {.id = o->ticket_id,
                                    .user = o->user,
@@ -214,8 +233,9 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
                                    .waited_ms = o->waited_ms,
                                    .bots = known ? bots[o->bots] : ROUTER_BOTS_NONE,
                                    .edge = e,
-                                   .latency = latency};
-    enum mer_err err = router_match_open(&app->matcher, &s, app->loop.now_ms);
+                                   .latency = latency,
+                                   .group = group};
+    enum mer_err err = readable ? router_match_open(&app->matcher, &s, app->loop.now_ms) : MER_EINVALID;
     if (err == MER_OK)
         return;
     MER_LOG_RATE(&app->log, MER_WARN, "ticket.refused", KV_STR("edge", e->incarnation), KV_STR("why", mer_err_text(err)));

@@ -33,9 +33,18 @@ enum {
     ROUTER_REGIONS_MAX = 16,       /* bits of a ticket's `told` */
     ROUTER_PATIENCE_MS = 6 * 1000, /* own region first; no special reason */
     ROUTER_WORLD_MS = 12 * 1000,   /* then everywhere: behind ROUTER_FILL_MS, a bot is nearer than another continent */
+    ROUTER_SOON_MS = 1000,         /* a better host that all accept so soon is waited for: half a step */
     ROUTER_NEAR_CAP_MS = 100,      /* neighbours: both coasts, or a coast and Europe */
     ROUTER_WORLD_CAP_MS = 400,     /* a turn of seconds bears it; beyond is a broken line, not a distance */
     ROUTER_AWAY_MS = 4 * 1000,     /* an offer of another region: its two seconds, and the way there and back twice */
+
+    /* Friends with a code */
+    ROUTER_INVITE_MS = 10 * 60 * 1000, /* such a ticket waits so long: a friend has to read his messages first */
+    ROUTER_GROUP_LOOK_MS = 4 * 1000,   /* nobody hosts: it may be on its way from another region, or from an edge to a new leader */
+    ROUTER_GROUP_LOST_MS = 30 * 1000,  /* a host whose edge or region was lost comes back within a new leader's lease, and opens it again */
+    ROUTER_GROUP_MAX = 8,              /* tickets of one code: four seats, and as many that others have replaced */
+    ROUTER_GROUP_AFAR_MS = 1000,       /* a region whose distance nobody knows yet: behind all others, but no reason to refuse a friend */
+    ROUTER_GROUPS_SPENT = 16384,       /* remembered, 2 MB */
 
     /* Placement */
     ROUTER_STALE_MS = 3 * 1000, /* three reports missing */

@@ -16,11 +16,16 @@ enum { MATCHES_A_CHUNK = 256 };
 
 /* ---- states -------------------------------------------------------------------------------------------------------------------------- */
 
+static uint32_t life_ms(const struct router_ticket *t)
+{
+    return t->grouped ? ROUTER_INVITE_MS : ROUTER_TICKET_MS;
+}
+
 static uint64_t next_step_ms(const struct router_matcher *m, const struct router_ticket *t)
 {
     uint32_t waited = router__waited_ms(m, t), step = waited < ROUTER_ANY_MS ? ROUTER_STEP_MS : ROUTER_SLOW_STEP_MS;
     uint32_t next = (waited / step + 1) * step;
-    return m->now_ms + (next < ROUTER_TICKET_MS ? next : ROUTER_TICKET_MS) - waited;
+    return m->now_ms + (next < life_ms(t) ? next : life_ms(t)) - waited;
 }
 
 static const enum router_match_count gauge_of[] = {[TICKET_NEW] = ROUTER_M_COUNT,
@@ -40,10 +45,19 @@ void router__ticket_move(struct router_matcher *m, struct router_ticket *t, enum
     t->state = (uint8_t)to & 7;
 }
 
+static enum router_group_why group_why(enum router_match_count why)
+{
+    if (why == ROUTER_M_MATCHED || why == ROUTER_M_GONE_AWAY)
+        return ROUTER_GROUP_WHY_MATCHED;
+    return why == ROUTER_M_LOST || why == ROUTER_M_DECLINED ? ROUTER_GROUP_WHY_LOST : ROUTER_GROUP_WHY_ENDED;
+}
+
 void router__ticket_drop(struct router_matcher *m, struct router_ticket *t, enum router_match_count why)
 {
     router__ticket_move(m, t, TICKET_NEW);
+    m->ended = why;
     router__untell(m, t);
+    router_group_leave(m, t, group_why(why));
     m->counts[why]++;
     router_pool_leave(&m->pool, t);
     router_tickets_remove(&m->tickets, t);
@@ -73,7 +87,8 @@ const struct router_ticket_spec *router__show(const struct router_matcher *m, co
                                             .bots = (enum router_bots)t->bots,
                                             .edge = router_ticket_edge(&m->tickets, t),
                                             .far = d != NULL ? d->far : NULL,
-                                            .latency = d != NULL ? d->latency : NULL};
+                                            .latency = d != NULL ? d->latency : NULL,
+                                            .group = router_group_of(m, t)};
     return &out->spec;
 }
 
@@ -93,11 +108,22 @@ static void wait_on(struct router_matcher *m, struct router_ticket *t)
     router__tell(m, t);
 }
 
+/* Why it need not wait any more; NULL: it may. */
+static const char *verdict(const struct router_matcher *m, const struct router_ticket *t)
+{
+    return t->grouped ? router_group_verdict(m, t) : NULL;
+}
+
 /* WAITING; matched at once if it can be. */
 static void enter(struct router_matcher *m, struct router_ticket *t)
 {
+    if (verdict(m, t) != NULL) {
+        m->counts[ROUTER_M_CODE_MISSES]++;
+        give_up(m, t, verdict(m, t));
+        return;
+    }
     router__ticket_move(m, t, TICKET_WAITING);
-    if (t->bots != ROUTER_BOTS_NOW)
+    if (t->bots != ROUTER_BOTS_NOW && !t->grouped)
         router_pool_add(&m->pool, t);
     router__consider(m, t);
     if (t->state == TICKET_WAITING)
@@ -109,8 +135,11 @@ static void step(struct router_matcher *m, struct router_ticket *t)
     if (t->state == TICKET_AWAY) { /* his edge or that region is silent: as when an offer of ours runs out */
         t->failures++;
         router__ticket_hold(m, t);
-    } else if (router__waited_ms(m, t) >= ROUTER_TICKET_MS) {
+    } else if (router__waited_ms(m, t) >= life_ms(t)) {
         give_up(m, t, "no match was found in time");
+    } else if (verdict(m, t) != NULL) {
+        m->counts[ROUTER_M_CODE_MISSES]++;
+        give_up(m, t, verdict(m, t));
     } else if (t->state == TICKET_WAITING) {
         if (!router__try_ticket(m, t))
             wait_on(m, t);
@@ -141,6 +170,7 @@ void router_match_init(struct router_matcher *m, const struct router_match_env *
     router_tickets_init(&m->tickets, seed, m->env.regions);
     router_pool_init(&m->pool, &m->tickets, seed);
     router_steps_init(&m->steps, &m->tickets, now_ms);
+    router_groups_init(&m->groups, seed);
     mer_map_init(&m->matches, match_key, seed);
     mer_slab_init(&m->match_slab, sizeof(struct router_match), MATCHES_A_CHUNK);
     mer_wheel_init(&m->wheel, now_ms);
@@ -157,6 +187,7 @@ void router_match_deinit(struct router_matcher *m)
     mer_slab_each(&m->match_slab, free_match, &m->match_slab);
     mer_slab_deinit(&m->match_slab);
     router_pool_deinit(&m->pool);
+    router_groups_deinit(&m->groups);
     m->counts[ROUTER_M_LOST] += m->tickets.count;
     router_tickets_deinit(&m->tickets);
     memset(m->counts, 0, (ROUTER_M_MATCHES + 1) * sizeof m->counts[0]); /* the gauges */
@@ -225,6 +256,12 @@ enum mer_err router_match_open(struct router_matcher *m, const struct router_tic
     t = ticket_new(m, s);
     if (t == NULL)
         goto refused;
+    err = s->group.key != 0 ? router_group_join(m, t, &s->group) : MER_OK;
+    if (err != MER_OK) {
+        router_pool_leave(&m->pool, t);
+        router_tickets_remove(&m->tickets, t);
+        goto refused;
+    }
     m->counts[ROUTER_M_OPENED]++;
     enter(m, t);
     return MER_OK;
@@ -258,6 +295,16 @@ void router_match_cancel(struct router_matcher *m, const char *ticket, const str
         leave(m, t, ROUTER_M_CANCELLED);
     else
         m->counts[ROUTER_M_STRAY]++;
+}
+
+void router_match_dropped(struct router_matcher *m, const char *ticket, enum router_group_why why, const struct router_edge *from,
+                          uint64_t now_ms)
+{
+    m->now_ms = now_ms;
+    struct router_ticket *t = find(m, ticket, from);
+    if (t != NULL)
+        router_group_leave(m, t, why);
+    router_match_cancel(m, ticket, from, now_ms);
 }
 
 /* Whose seat it is: known already, or said with the acceptance. */
@@ -334,7 +381,7 @@ static void check_ticket(void *object, void *ctx)
 {
     const struct router_ticket *t = object;
     struct check *c = ctx;
-    MER_ASSERT(t->pooled == (t->state == TICKET_WAITING && t->bots != ROUTER_BOTS_NOW));
+    MER_ASSERT(t->pooled == (t->state == TICKET_WAITING && t->bots != ROUTER_BOTS_NOW && !t->grouped));
     MER_ASSERT(t->armed == (t->state != TICKET_OFFERED));
     MER_ASSERT(!t->far || t->state != TICKET_AWAY);
     if (t->state == TICKET_OFFERED) {
@@ -362,4 +409,5 @@ void router_match_check(const struct router_matcher *m)
                                          c[ROUTER_M_DECLINED] + c[ROUTER_M_LOST] + m->tickets.count);
     router_tickets_check(&m->tickets);
     router_pool_check(&m->pool);
+    router_groups_check(&m->groups);
 }

@@ -17,7 +17,9 @@
  * here survives the process: edges hand in their tickets to each leader.
  *
  * Other regions (cross.h): a ticket that found nobody at home is told to them and stands in their pools too, with their region in the place
- * of its edge; what they offer it goes through its own leader, which lends it to one match at a time. */
+ * of its edge; what they offer it goes through its own leader, which lends it to one match at a time.
+ *
+ * Friends (groups.h): tickets with a code stand in its group instead of the pool. */
 #pragma once
 
 #include <meridian/metric.h>
@@ -89,6 +91,8 @@ enum router_match_count {
     ROUTER_M_LENT,
     ROUTER_M_NOT_LENT,
     ROUTER_M_NO_ROOM,
+    ROUTER_M_FRIENDS,
+    ROUTER_M_CODE_MISSES,
     ROUTER_M_ORDERED,
     ROUTER_M_CREATED,
     ROUTER_M_CREATE_FAILED,
@@ -103,7 +107,9 @@ struct router_matcher {
     struct router_tickets tickets;
     struct router_pool pool;
     struct router_steps steps;
-    struct mer_map matches; /* by id */
+    struct router_groups groups;
+    enum router_match_count ended; /* while untell is called: how the ticket ended */
+    struct mer_map matches;        /* by id */
     struct mer_slab match_slab;
     struct mer_wheel wheel; /* of matches */
     uint64_t counts[ROUTER_M_COUNT];
@@ -118,6 +124,9 @@ void router_match_deinit(struct router_matcher *m);
 MER_MUST_CHECK enum mer_err router_match_open(struct router_matcher *m, const struct router_ticket_spec *spec, uint64_t now_ms);
 /* Unknown tickets and those of other edges are ignored; so below. */
 void router_match_cancel(struct router_matcher *m, const char *ticket, const struct router_edge *from, uint64_t now_ms);
+/* As its own leader says, of a ticket of another region. */
+void router_match_dropped(struct router_matcher *m, const char *ticket, enum router_group_why why, const struct router_edge *from,
+                          uint64_t now_ms);
 struct router_answer {
     const char *ticket, *match;
     bool accepted;

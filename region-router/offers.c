@@ -86,6 +86,7 @@ bool router__match_make(struct router_matcher *m, struct router_ticket *const *t
     shuffle(&m->env.rng, x->seat, x->key.players); /* seat 0 begins */
     m->counts[ROUTER_M_BOT_SEATS] += x->key.players - count;
     m->counts[ROUTER_M_FAR_SEATS] += far;
+    m->counts[ROUTER_M_FRIENDS] += t[0]->grouped;
     m->counts[ROUTER_M_OFFERS] += count;
     mer_wheel_arm(&m->wheel, &x->timer, m->now_ms + ROUTER_OFFER_MS);
     for (unsigned i = 0; i < count; i++) {

@@ -95,6 +95,8 @@ static unsigned keep_near(struct router_ticket **c, unsigned count)
 
 bool router__try_ticket(struct router_matcher *m, struct router_ticket *t)
 {
+    if (t->grouped)
+        return router_group_try(m, t);
     struct router_ticket *group[1 + ROUTER_SCAN_MAX] = {t}, **others = group + 1;
     unsigned need = router__key(m, t)->players - 1u, found = 0;
     if (t->bots != ROUTER_BOTS_NOW)

@@ -6,6 +6,10 @@
 
 static void explain_waiting(const struct router_matcher *m, const struct router_ticket *t, char *out)
 {
+    if (t->grouped) {
+        router_group_explain(m, t, out);
+        return;
+    }
     const struct router_bucket *b = router_pool_bucket(&m->pool, t);
     uint32_t others = t->pooled ? b->count - 1 : 0, window = router__window_of(m, t);
     const char *bots = t->bots == ROUTER_BOTS_FILL && !router__may_fill(m, t) ? "; bots join after 10 s" : "";

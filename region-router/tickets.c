@@ -176,7 +176,8 @@ struct router_ticket *router_tickets_add(struct router_tickets *ts, const struct
         return NULL;
     t->odd = id_of(ts, s->id, t->id);
     t->user = user_hash(ts, s->user);
-    t->opened_ms = (uint32_t)now_ms - (s->waited_ms < ROUTER_TICKET_MS ? s->waited_ms : ROUTER_TICKET_MS);
+    uint32_t most_ms = s->group.key != 0 ? ROUTER_INVITE_MS : ROUTER_TICKET_MS;
+    t->opened_ms = (uint32_t)now_ms - (s->waited_ms < most_ms ? s->waited_ms : most_ms);
     t->rating = (uint16_t)s->rating;
     t->bots = (uint8_t)s->bots & 3;
     t->far = s->far != NULL;

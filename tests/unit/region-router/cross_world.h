@@ -30,6 +30,10 @@ struct player {
     enum seat_state state;
     uint64_t opened_ms, seated_ms;
     bool in_game;
+    struct router_group_wish group; /* key 0: came without a code */
+    unsigned seats;                 /* of his wish; 0: players_of() */
+    enum router_bots bots;
+    char why[ROUTER_REASON_BYTES]; /* his ticket expired */
 };
 enum kind { TICKET, DROP, OFFER, ANSWER, RELEASE, ASK };
 struct letter {
@@ -40,6 +44,9 @@ struct letter {
     char ticket[16], match[ROUTER_MATCH_ID_BYTES];
     uint64_t opened_ms;
     uint16_t latency[REGIONS]; /* by the world's index */
+    struct router_group_wish group;
+    enum router_bots bots;
+    enum router_group_why why;
 };
 struct game {
     char id[ROUTER_MATCH_ID_BYTES];
@@ -131,8 +138,10 @@ static inline struct game *game_new(struct world *w, const char *id, bool create
 }
 
 /* Every third ticket of the property test wants two others. */
-static inline unsigned players_of(const struct world *w, const char *id)
+static inline unsigned players_of(struct world *w, const char *id)
 {
+    if (player_of(w, id)->seats != 0)
+        return player_of(w, id)->seats;
     return w->threes && atoi(id + 1) % 3 == 0 ? 3 : 2;
 }
 
@@ -148,7 +157,9 @@ static inline void open_whole(struct world *w, struct player *p, bool brief)
                                    .cols = 4,
                                    .rating = 1500,
                                    .waited_ms = (uint32_t)(w->now - p->opened_ms),
-                                   .edge = &r->edge};
+                                   .bots = p->bots,
+                                   .edge = &r->edge,
+                                   .group = p->group};
     r->edge.reported_ms = w->now;
     assert_int_equal(router_match_open(&r->m, &s, w->now), MER_OK);
 }
@@ -237,7 +248,7 @@ static inline void on_waiting(void *ctx, const struct router_ticket_spec *t, con
 static inline void on_expired(void *ctx, const struct router_ticket_spec *t, const char *reason)
 {
     struct player *p = player_of(((struct region *)ctx)->w, t->id);
-    (void)reason;
+    snprintf(p->why, sizeof p->why, "%s", reason);
     assert_int_equal(t->edge->region, 0);
     if (p->state == WAITS)
         p->state = ENDED;
@@ -274,14 +285,20 @@ static inline bool on_tell(void *ctx, const struct router_ticket_spec *t, unsign
     struct region *r = ctx;
     struct letter l = letter(TICKET, t->id, NULL);
     l.opened_ms = r->w->now - t->waited_ms;
+    l.group = t->group;
+    l.bots = t->bots;
     for (unsigned i = 0; i < REGIONS; i++)
         l.latency[world_at(r->me, i)] = t->latency[i];
     return post(r, region, &l);
 }
 static inline void on_untell(void *ctx, const struct router_ticket_spec *t, unsigned region)
 {
+    struct region *r = ctx;
     struct letter l = letter(DROP, t->id, NULL);
-    (void)post(ctx, region, &l);
+    l.why = r->m.ended == ROUTER_M_MATCHED || r->m.ended == ROUTER_M_GONE_AWAY   ? ROUTER_GROUP_WHY_MATCHED
+            : r->m.ended == ROUTER_M_CANCELLED || r->m.ended == ROUTER_M_EXPIRED ? ROUTER_GROUP_WHY_ENDED
+                                                                                 : ROUTER_GROUP_WHY_LOST;
+    (void)post(r, region, &l);
 }
 
 static inline void take_ticket(struct region *r, const struct letter *l)
@@ -298,8 +315,10 @@ static inline void take_ticket(struct region *r, const struct letter *l)
                                    .cols = 4,
                                    .rating = 1500,
                                    .waited_ms = (uint32_t)(r->w->now - l->opened_ms),
+                                   .bots = l->bots,
                                    .edge = &r->far[index_at(r->me, l->from)],
                                    .far = "e.far",
+                                   .group = {l->group.key, l->group.hosts, 0},
                                    .latency = latency};
     r->edge.reported_ms = r->w->now;
     assert_int_equal(router_match_open(&r->m, &s, r->w->now), MER_OK);
@@ -333,7 +352,7 @@ static inline void deliver(struct world *w, const struct letter *l)
         take_ticket(r, l);
         break;
     case DROP:
-        router_match_cancel(&r->m, l->ticket, far, w->now);
+        router_match_dropped(&r->m, l->ticket, l->why, far, w->now);
         break;
     case OFFER:
         take_offer(r, l);
@@ -466,14 +485,25 @@ static inline int teardown(void **state)
     return 0;
 }
 
-static inline struct player *come(struct world *w, unsigned region)
+/* With a code: what `wish` says of it. */
+static inline struct player *come_as(struct world *w, unsigned region, const struct player *wish)
 {
     struct player *p = &w->player[w->players];
+    *p = *wish;
     snprintf(p->id, sizeof p->id, "t%u", w->players++);
     p->region = region;
     p->opened_ms = w->now;
     open_at_leader(w, p);
     return p;
+}
+static inline struct player *come(struct world *w, unsigned region)
+{
+    return come_as(w, region, &(struct player){.seats = 0});
+}
+static inline void cancel(struct world *w, struct player *p)
+{
+    p->state = ENDED;
+    router_match_cancel(&w->region[p->region].m, p->id, &w->region[p->region].edge, w->now);
 }
 
 static inline void cut(struct world *w, unsigned a, unsigned b, bool on)
