@@ -29,14 +29,32 @@ void edge__invites_init(struct edge_user *u, uint64_t now_ms)
     mer_bucket_init(&u->codes, code_rate, now_ms / TIME_SCALE);
 }
 
+static bool takes(struct edge_session *s)
+{
+    uint64_t scaled = s->all->app->loop.now_ms / TIME_SCALE;
+    if (mer_bucket_take(&s->user->codes, code_rate, scaled))
+        return true;
+    uint32_t wait_ms = mer_bucket_wait_ms(&s->user->codes, code_rate, scaled) * TIME_SCALE;
+    edge__session_error(s, CODE(RATE_LIMITED), "too many codes", "find_match", wait_ms);
+    return false;
+}
+
+/* Whether there was such a game is not looked up: nobody would come. */
+static bool rematch_ok(struct edge_session *s, const char *game)
+{
+    return mer_id_is_text(game, strlen(game), EDGE_ID_MAX) || refuse(s, "rematch: the id of a game");
+}
+
 bool edge__invite_ok(struct edge_session *s, const Meridian__Client__V1__FindMatch *f)
 {
     struct edge_app *app = s->all->app;
     const struct edge_ticket *t = s->user->ticket;
     struct mer_invite code;
-    if (f->code == NULL)
+    if (f->code == NULL && f->rematch == NULL)
         return true;
     bool own = t != NULL && t->hosts;
+    if (f->rematch != NULL)
+        return (t != NULL || takes(s)) && rematch_ok(s, f->rematch);
     if (mer_invite_read(&code, f->code) != MER_OK)
         return refuse(s, "this is not a code: look at each of its letters again");
     if (own && strcmp(t->code, code.text) == 0 && !(f->has_invite && f->invite))
@@ -45,10 +63,5 @@ bool edge__invite_ok(struct edge_session *s, const Meridian__Client__V1__FindMat
         return true; /* is only told of it */
     if (!edge_messages_has_region(app->messages, code.region))
         return refuse(s, "the code is of a region that is not known here");
-    uint64_t scaled = app->loop.now_ms / TIME_SCALE;
-    if (mer_bucket_take(&s->user->codes, code_rate, scaled))
-        return true;
-    uint32_t wait_ms = mer_bucket_wait_ms(&s->user->codes, code_rate, scaled) * TIME_SCALE;
-    edge__session_error(s, CODE(RATE_LIMITED), "too many codes", "find_match", wait_ms);
-    return false;
+    return takes(s);
 }

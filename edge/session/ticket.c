@@ -83,6 +83,8 @@ static void fill(const struct edge_ticket *t, CM(TicketState) state, CM(ServerMe
     if (t->code[0] != 0) {
         uint64_t waited = t->all->app->loop.now_ms - t->opened_ms;
         body->code = (char *)t->code;
+        body->has_hosts = true;
+        body->hosts = t->hosts;
         body->has_expires_at_ms = true;
         body->expires_at_ms = mer_clock_wall_ms(&t->all->app->clock) + (waited < EDGE_INVITE_MS ? EDGE_INVITE_MS - waited : 0);
     }
@@ -174,7 +176,7 @@ void edge__ticket_send_open(struct edge_ticket *t, bool brief)
     o.code = t->code[0] != 0 ? t->code : NULL;
     o.has_hosts = t->hosts;
     o.hosts = t->hosts;
-    o.has_brief = o.brief = brief;
+    o.has_brief = o.brief = brief && t->code[0] == 0; /* friends may be anywhere: all regions hear of it at once */
     m.body_case = ROUTER(TICKET_OPEN);
     m.ticket_open = &o;
     if (edge_routers_send(app->routers, &m) != MER_OK) /* handed in when there is a leader again */

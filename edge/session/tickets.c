@@ -58,6 +58,16 @@ static CM(FindMatch) * copy_ask(const CM(FindMatch) * m)
     return copy;
 }
 
+/* Whoever was in a game knows its id, and nobody else does: all who ask for it once more have one code, of the region that had it. */
+static enum mer_err rematch_code(const struct edge_app *app, const char *game, struct mer_invite *code)
+{
+    char region[MER_INVITE_REGION_BYTES];
+    const char *dot = strchr(game, '.');
+    int n = dot != NULL ? snprintf(region, sizeof(region), "%.*s", (int)(dot - game), game)
+                        : snprintf(region, sizeof(region), "%s", app->conf.region);
+    return n > 0 && n < (int)sizeof(region) ? mer_invite_derive(code, region, game) : MER_EINVALID;
+}
+
 /* NULL: no memory, or a region whose name fits no code. */
 static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *session, const CM(FindMatch) * m)
 {
@@ -74,8 +84,10 @@ static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *sess
     t->ask = copy_ask(m);
     mer_timer_init(&t->timer, edge__ticket_timer);
     mer_timer_init(&t->gone, on_gone);
-    t->hosts = m->has_invite && m->invite;
-    if (m->code != NULL)
+    t->hosts = (m->has_invite && m->invite) || m->rematch != NULL;
+    if (m->rematch != NULL)
+        err = rematch_code(app, m->rematch, &code);
+    else if (m->code != NULL)
         err = mer_invite_read(&code, m->code);
     else if (t->hosts)
         err = mer_invite_make(&code, app->conf.region, &app->rng);

@@ -91,17 +91,27 @@ static void complete(struct mer_invite *out, const uint8_t symbol[SYMBOLS])
     out->key = key != 0 ? key : 1;
 }
 
-enum mer_err mer_invite_make(struct mer_invite *out, const char *region, const struct mer_rng *rng)
+static enum mer_err from_bits(struct mer_invite *out, const char *region, uint64_t bits)
 {
     uint8_t symbol[SYMBOLS];
     if (strchr(region, ' ') != NULL || read_region(out->region, region, strlen(region)) != MER_OK || strlen(out->region) != strlen(region))
         return MER_EINVALID;
-    rng->fill(rng->ctx, symbol, RANDOM_SYMBOLS);
-    for (unsigned i = 0; i < RANDOM_SYMBOLS; i++)
-        symbol[i] &= 31;
+    for (unsigned i = 0; i < RANDOM_SYMBOLS; i++, bits >>= 5)
+        symbol[i] = bits & 31;
     symbol[RANDOM_SYMBOLS] = (uint8_t)check_symbol(out->region, symbol);
     complete(out, symbol);
     return MER_OK;
+}
+
+enum mer_err mer_invite_make(struct mer_invite *out, const char *region, const struct mer_rng *rng)
+{
+    return from_bits(out, region, mer_rng_u64(rng));
+}
+
+enum mer_err mer_invite_derive(struct mer_invite *out, const char *region, const char *secret)
+{
+    static const uint64_t seed[2] = {0x72656d61, 0x746368};
+    return from_bits(out, region, mer_siphash13(seed, secret, strlen(secret)));
 }
 
 enum mer_err mer_invite_read(struct mer_invite *out, const char *text)

@@ -22,5 +22,7 @@ struct mer_invite {
 
 /* A new code of this region, whose name must be 1-31 of A-Z a-z 0-9 _ . - and neither begin nor end with a hyphen: else MER_EINVALID. */
 MER_MUST_CHECK enum mer_err mer_invite_make(struct mer_invite *out, const char *region, const struct mer_rng *rng);
+/* Not a random one, but that of a secret that several know: the same for all of them. */
+MER_MUST_CHECK enum mer_err mer_invite_derive(struct mer_invite *out, const char *region, const char *secret);
 /* MER_EINVALID: not a code, or one with a mistake in it. */
 MER_MUST_CHECK enum mer_err mer_invite_read(struct mer_invite *out, const char *text);

@@ -39,6 +39,20 @@ static void codes_differ_also_between_regions(void **state)
     assert_true(a.key != b.key && a.key != c.key);
 }
 
+static void who_knows_a_secret_knows_its_code(void **state)
+{
+    struct mer_invite a, b, c, back;
+    (void)state;
+    assert_int_equal(mer_invite_derive(&a, "eu", "eu.g-abcdefghijklmnop"), MER_OK);
+    assert_int_equal(mer_invite_derive(&b, "eu", "eu.g-abcdefghijklmnop"), MER_OK);
+    assert_int_equal(mer_invite_derive(&c, "eu", "eu.g-abcdefghijklmnoq"), MER_OK);
+    assert_string_equal(a.text, b.text);
+    assert_true(a.key != c.key);
+    assert_int_equal(mer_invite_read(&back, a.text), MER_OK);
+    assert_true(back.key == a.key);
+    assert_int_equal(mer_invite_derive(&a, "e u", "x"), MER_EINVALID);
+}
+
 static void a_code_is_read_as_people_write_it(void **state)
 {
     struct mer_invite i = made("us-east", 3), back;
@@ -152,9 +166,13 @@ static void random_texts_do_no_harm(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_code_comes_back_as_it_was_made),  cmocka_unit_test(codes_differ_also_between_regions),
-        cmocka_unit_test(a_code_is_read_as_people_write_it), cmocka_unit_test(one_wrong_symbol_or_two_swapped_are_found),
-        cmocka_unit_test(what_is_no_code_is_refused),        cmocka_unit_test(random_texts_do_no_harm),
+        cmocka_unit_test(a_code_comes_back_as_it_was_made),
+        cmocka_unit_test(codes_differ_also_between_regions),
+        cmocka_unit_test(who_knows_a_secret_knows_its_code),
+        cmocka_unit_test(a_code_is_read_as_people_write_it),
+        cmocka_unit_test(one_wrong_symbol_or_two_swapped_are_found),
+        cmocka_unit_test(what_is_no_code_is_refused),
+        cmocka_unit_test(random_texts_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
