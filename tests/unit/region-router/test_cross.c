@@ -29,7 +29,12 @@ static void the_host_is_the_region_whose_worst_player_is_nearest(void **state)
         {{0, 1}, {{0, 220, 100}, {220, 0, 80}}, {ROUTER_WORLD_MS, ROUTER_WORLD_MS}, 2},
         /* the caps of the steps */
         {{0, 1}, {{0, 101, NO}, {101, 0, NO}}, {ROUTER_WORLD_MS - 1, ROUTER_WORLD_MS - 1}, REGIONS},
-        {{0, 1}, {{0, 101, NO}, {101, 0, NO}}, {ROUTER_WORLD_MS, ROUTER_WORLD_MS - 1}, 1},
+        {{0, 1}, {{0, 101, NO}, {101, 0, NO}}, {ROUTER_WORLD_MS, ROUTER_WORLD_MS - ROUTER_SOON_MS - 1}, 1},
+        /* whose patience ends a moment earlier does not choose: the better host is waited for, if it is better */
+        {{0, 1}, {{0, 101, NO}, {101, 0, NO}}, {ROUTER_WORLD_MS, ROUTER_WORLD_MS - ROUTER_SOON_MS}, REGIONS},
+        {{0, 1}, {{0, 101, NO}, {101, 0, NO}}, {ROUTER_WORLD_MS, ROUTER_WORLD_MS - 1}, REGIONS},
+        {{0, 1}, {{0, 101, NO}, {101, 0, NO}}, {ROUTER_WORLD_MS + 1, ROUTER_WORLD_MS}, 0},
+        {{0, 1}, {{0, 101, NO}, {102, 0, NO}}, {ROUTER_WORLD_MS, ROUTER_WORLD_MS - 1}, 1},
         {{0, 1}, {{0, 401, NO}, {401, 0, NO}}, {ROUTER_TICKET_MS - 1, ROUTER_TICKET_MS - 1}, REGIONS},
         /* what is not known is not accepted */
         {{0, 1}, {{0, NO, NO}, {NO, 0, NO}}, {ROUTER_WORLD_MS, ROUTER_WORLD_MS}, REGIONS},
@@ -141,6 +146,21 @@ static void players_of_a_drained_region_meet_others_elsewhere(void **state)
     assert_true(c->in_game && d->in_game);
     assert_string_equal(c->match, d->match);
     assert_memory_not_equal(c->match, "us.g-", 5);
+}
+
+/* us, eu: equal, and "eu" is before "us". Who comes 0.9 s later is waited for, who comes 1.2 s later plays where the patient one asks. */
+static void whose_patience_ends_first_by_a_moment_does_not_choose_the_host(void **state)
+{
+    struct world *w = *state;
+    for (unsigned k = 0; k < 2; k++) {
+        struct player *a = come(w, 1);
+        run_for(w, k == 0 ? 900 : 1200);
+        struct player *b = come(w, 2);
+        run_for(w, ROUTER_PATIENCE_MS + 400);
+        assert_true(a->in_game && b->in_game);
+        assert_string_equal(a->match, b->match);
+        assert_memory_equal(a->match, k == 0 ? "eu.g-" : "us.g-", 5);
+    }
 }
 
 static void the_world_comes_later(void **state)
@@ -319,6 +339,7 @@ int main(void)
         T(neighbours_meet_after_their_patience),
         T(a_leader_asks_for_what_others_are_to_hear),
         T(players_of_a_drained_region_meet_others_elsewhere),
+        T(whose_patience_ends_first_by_a_moment_does_not_choose_the_host),
         T(the_world_comes_later),
         T(who_comes_fresh_is_found_by_the_patient_at_once),
         T(the_own_region_is_preferred),
