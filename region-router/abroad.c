@@ -25,7 +25,6 @@ struct router_reach router__reach(const struct router_matcher *m, const struct r
     const struct router_details *d = router_ticket_details(&m->tickets, t);
     return (struct router_reach){.friends = t->grouped,
                                  .guess = t->far ? NULL : m->env.regions,
-                                 .guess = t->far ? NULL : m->env.regions,
                                  .home = router_ticket_edge(&m->tickets, t)->region,
                                  .waited_ms = router__waited_ms(m, t),
                                  .latency = d != NULL ? d->latency : NULL};

@@ -21,15 +21,12 @@ enum { ROUTER_FAR = UINT16_MAX /* latency: not known */ };
 
 struct router_regions;
 
-struct router_regions;
-
 /* What hosting asks of a ticket. */
 struct router_reach {
     unsigned home; /* its region */
     uint32_t waited_ms;
-    const uint16_t *latency; /* from its players to a game there, by region, as it was told; NULL: nothing is known */
-    bool friends;            /* nothing is too far for them */
-    const struct router_regions *guess; /* its players are as far as the leader is, where that was not told; NULL: not known */
+    const uint16_t *latency;            /* from its players to a game there, by region, as it was told; NULL: nothing is known */
+    bool friends;                       /* nothing is too far for them */
     const struct router_regions *guess; /* its players are as far as the leader is, where that was not told; NULL: not known */
 };
 
