@@ -64,7 +64,7 @@ export const TIMES_MS = {
     list: 300000 /* the list of regions is looked after about so often */,
     listFirst: 1000 /* ... and for the first time so soon, or when it has run out */,
     dial: 2500 /* a connection that takes so long makes us look around */,
-    calm: 3000 /* after a look around that kept us, late pongs are not worth another one */,
+    calm: 3000 /* after a look around that found our region there, late pongs are not worth another one */,
     failover: 1000 /* a crowd arrives in its next region spread over that */,
     home: 20000 /* who is away looks about so often whether home is back */,
 };
@@ -101,7 +101,6 @@ export class MeridianClient extends Emitter {
     #gaps = 0;
     #hinted = false;
     #waitUntil = 0;
-    #calmUntil = 0;
     #renewing = false;
     #timers = {};
     #wake = () => this.#wakeUp();
@@ -471,10 +470,9 @@ export class MeridianClient extends Emitter {
 
     /* A pong is late. Its five seconds are only waited for when nobody else answers either. */
     async #suspected() {
-        if (performance.now() < this.#calmUntil) return;
+        if (this.#route.heardMsAgo < this.#times.calm) return;
         const connection = this.#connection;
         const to = await this.#route.survey(false);
-        if (to === null) this.#calmUntil = performance.now() + this.#times.calm;
         if (to === null || this.#connection !== connection || !connection.suspect) return;
         this.#leaveFor(to, "failover");
         connection.end(CLIENT_CODES.SILENCE, "no pong");

@@ -87,9 +87,10 @@ uint32_t load_roam_lost(struct load_player *p, bool was_up, uint32_t retry_ms)
     return base_ms == 0 ? mer_rng_below(&r->rng, AT_ONCE_MS) : base_ms / 2 + mer_rng_below(&r->rng, base_ms / 2);
 }
 
-void load__roam_stay(struct load_player *p)
+void load__roam_stay(struct load_player *p, bool heard)
 {
-    p->roam->calm_us = p->run->now_us + CALM_US;
+    if (heard)
+        p->roam->calm_us = p->run->now_us + CALM_US;
     if (p->state == LOAD_UP)
         load_run_arm(p->run, &p->roam->watch, WATCH_MS);
 }
@@ -112,7 +113,7 @@ void load__roam_leave_for(struct load_player *p, uint8_t region)
 
 static uint64_t late_us(const struct load_player *p)
 {
-    return load__max(LATE_US, 4 * region_of(p)->trip_us);
+    return load__max(LATE_US, load__min(4 * region_of(p)->trip_us, SECOND_US));
 }
 
 /* How long his request has had no answer; 0: none is open. */

@@ -22,8 +22,8 @@ void load__survey_step(struct load_player *p);
 /* Forgets it; nothing is decided. */
 void load__survey_end(struct load_player *p);
 
-/* Its decisions. */
-void load__roam_stay(struct load_player *p);
+/* Its decisions. heard: his region is there; else nobody is. */
+void load__roam_stay(struct load_player *p, bool heard);
 void load__roam_leave_for(struct load_player *p, uint8_t region);
 
 /* Asks the player's home; load__roam_home_heard tells. */

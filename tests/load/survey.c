@@ -59,7 +59,7 @@ static void answered(struct ping *g, bool there)
         s->found = s->found < 0 ? region : s->found;
     } else if (there) {
         load__survey_end(p);
-        load__roam_stay(p);
+        load__roam_stay(p, true);
         return;
     } else if (kind == PING_OTHER) {
         s->other_silent[region]++;
@@ -230,7 +230,7 @@ void load__survey_step(struct load_player *p)
         load__roam_leave_for(p, region);
     } else if (s->found < 0 && nobody_there(p)) {
         load__survey_end(p);
-        load__roam_stay(p);
+        load__roam_stay(p, false);
     } else {
         load_run_arm(r, &p->roam->watch, STEP_MS);
     }

@@ -28,6 +28,7 @@ export const CLIENT_CODES = { HANDSHAKE: 4000, GAP: 4001, SILENCE: 4002, BAD_MES
 const ABNORMAL = 1006; /* what a browser says of every connection that ended without a close frame */
 
 const TRIPS_LATE = 4; /* two and a retransmission are nothing unusual */
+const LATE_MAX_MS = 1000; /* ... but far away is no reason to wait for ever */
 const CLOCK_PINGS = 3; /* one at each look after the start: the first round trip is often a slow one */
 const SUBPROTOCOL = "meridian.v1.json";
 
@@ -89,7 +90,7 @@ export class Connection {
     }
 
     #late(ms) {
-        return Math.max(ms, TRIPS_LATE * (this.#options.clock.tripMs ?? 0));
+        return Math.max(ms, Math.min(TRIPS_LATE * (this.#options.clock.tripMs ?? 0), LATE_MAX_MS));
     }
 
     /** Sends a message. @returns {boolean} false when the connection cannot take it */

@@ -127,7 +127,7 @@ export class RegionList {
 
     /** ... all of them at once, and no more than `ms` is waited, or four times as long as the way to that region and back. */
     async ownAnswersNow(urls, region, ms) {
-        return this.#anyAnswers(urls, ASKED_OWN, 0, Math.max(ms, 4 * (this.#trips.get(region) ?? 0)));
+        return this.#anyAnswers(urls, ASKED_OWN, 0, Math.ceil(Math.max(ms, 4 * (this.#trips.get(region) ?? 0))));
     }
 
     /* The first ones and the last, where the shared one stands. */

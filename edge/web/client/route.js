@@ -22,6 +22,7 @@ export class Route {
     #list;
     #region = null; /* that the ring's addresses are of, once known */
     #survey = null;
+    #heardAt = -Infinity; /* when a look found the own region there */
     #why = null; /* what brought us to the ring's region, when it is another than before */
 
     /**
@@ -99,19 +100,30 @@ export class Route {
         return this.#survey;
     }
 
+    /** Milliseconds since a survey found the own region there. */
+    get heardMsAgo() {
+        return performance.now() - this.#heardAt;
+    }
+
+    #stay() {
+        this.#heardAt = performance.now();
+        return null;
+    }
+
     async #look(leave) {
         if (!this.#list) return null;
         await this.#list.load();
         const own = leave ? Promise.resolve(false) : this.#list.ownAnswers(this.all);
         const early = await Promise.race([own, new Promise((resolve) => setTimeout(resolve, HEAD_START_MS))]);
-        if (early) return null;
+        if (early) return this.#stay();
         const names = this.#list.names.filter((name) => name !== this.#region);
         const other = inTurn(names, APART_MS, (name) => this.#list.answers(name));
         const found = await Promise.race([other.then((name) => name ?? own.then((here) => (here ? OWN : null))), own.then((here) => (here ? OWN : other))]);
-        if (found === OWN) return null;
+        if (found === OWN) return this.#stay();
         if (found !== null) {
             const again = early !== false && this.#list.ownAnswersNow(this.all, this.#region, AGAIN_MS);
-            return (await Promise.race([again, own.then((here) => here || again)])) ? null : found; /* a late answer to the first question counts, too */
+            const here = await Promise.race([again, own.then((yes) => yes || again)]); /* a late answer to the first question counts, too */
+            return here ? this.#stay() : found;
         }
         if (!leave) this.#addresses.become([...this.#given, ...this.all]); /* nobody: the first addresses may lead elsewhere by now */
         return null;
