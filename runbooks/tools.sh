@@ -2,7 +2,7 @@
 # The words of these pages that are no programs, for a footprint that infra/local/up started (MERIDIAN_LOCAL: its state folder). What they
 # are on real hosts says README.md, "Words".
 #
-#   region NAME            what follows is about that region: meridianctl asks its routers, redis-cli its Redis
+#   region NAME            what follows is about that region: meridianctl asks its routers (and the geo agent), redis-cli its Redis
 #   unit ID VERB           systemctl VERB for the edge or router of that name: start stop kill reload
 #   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill
 #   redis_ask COMMAND      of the first Redis of the region that answers
@@ -28,10 +28,11 @@ tools_up() { "$MERIDIAN_ROOT/infra/local/up" --detach >/dev/null; }
 region() {
     REGION=$1
     REGION_STATE=$(tools_state "$1") || return
-    MERIDIAN_ROUTERS=$(find "$REGION_STATE/run" -name '*.ctl' | sort | sed 's/^/unix:/' | paste -sd,)
+    MERIDIANCTL_ROUTERS=$(find "$REGION_STATE/run" -name '*.ctl' | sort | sed 's/^/unix:/' | paste -sd,)
     REDISCLI_AUTH=$(<"$REGION_STATE/redis/password")
     REDIS_HOST=$(<"$REGION_STATE/redis/address")
-    export REGION MERIDIAN_ROUTERS REDISCLI_AUTH REDIS_HOST
+    MERIDIANCTL_AGENTS=unix:$MERIDIAN_LOCAL/run/geo.ctl
+    export REGION MERIDIANCTL_ROUTERS MERIDIANCTL_AGENTS REDISCLI_AUTH REDIS_HOST
 }
 
 unit() {

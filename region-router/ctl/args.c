@@ -44,9 +44,9 @@ static const char usage[] =
     "\n"
     "OPTIONS\n"
     "  --router ADDRESS   control_listen of a router, host:port or unix:PATH; may be given up to 16 times, also of several regions; the\n"
-    "                     leader is found among them. Default: MERIDIAN_ROUTERS, separated by commas\n"
+    "                     leader is found among them. Default: MERIDIANCTL_ROUTERS, separated by commas\n"
     "  --region NAME      only routers of this region are asked, where several regions' are given\n"
-    "  --agent ADDRESS    control_listen of a geo agent, likewise. Default: MERIDIAN_AGENTS\n"
+    "  --agent ADDRESS    control_listen of a geo agent, likewise. Default: MERIDIANCTL_AGENTS\n"
     "  --cert FILE --key FILE --ca FILE   our certificate and who signed theirs (infra/host/certificates make ctl global); needed\n"
     "                     beyond this machine\n"
     "  --by NAME          who asks, for the journal; default: the user's name. The certificate's name, or who opened the socket, is\n"
@@ -122,8 +122,8 @@ static bool addresses_of_environment(struct ctl_args *a, const char *name)
     static char copy[4096];
     const char *list = getenv(name);
     if (list == NULL || strlen(list) >= sizeof copy)
-        return wrong(a->whom == CTL_AGENTS ? "which geo agent? --agent ADDRESS, or MERIDIAN_AGENTS"
-                                           : "which router? --router ADDRESS, or MERIDIAN_ROUTERS",
+        return wrong(a->whom == CTL_AGENTS ? "which geo agent? --agent ADDRESS, or MERIDIANCTL_AGENTS"
+                                           : "which router? --router ADDRESS, or MERIDIANCTL_ROUTERS",
                      NULL);
     strcpy(copy, list);
     for (char *save, *item = strtok_r(copy, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save))
@@ -312,7 +312,7 @@ bool ctl_args_parse(struct ctl_args *a, int argc, char **argv, int *exit_code)
     if (!parse_command(a, argc - optind, argv + optind))
         return false;
     memcpy(a->address, a->whom == CTL_AGENTS ? g.agent : g.router, sizeof a->address);
-    if (a->address[0] == NULL && !addresses_of_environment(a, a->whom == CTL_AGENTS ? "MERIDIAN_AGENTS" : "MERIDIAN_ROUTERS"))
+    if (a->address[0] == NULL && !addresses_of_environment(a, a->whom == CTL_AGENTS ? "MERIDIANCTL_AGENTS" : "MERIDIANCTL_ROUTERS"))
         return false;
     if (((a->cert != NULL) + (a->key != NULL) + (a->ca != NULL)) % 3 != 0)
         return wrong("--cert, --key and --ca belong together", NULL);

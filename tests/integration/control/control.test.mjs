@@ -29,7 +29,7 @@ const sockets = () => region().routers.map(({ id }) => `unix:${path.join(state, 
 
 function ctl(args, { routers = sockets(), agents = geo.socket, env = {} } = {}) {
     const done = spawnSync(path.join(build, "region-router/meridianctl"), args, {
-        env: { PATH: process.env.PATH, MERIDIAN_ROUTERS: routers.join(), MERIDIAN_AGENTS: agents, USER: "ana", ...env }, encoding: "utf8", timeout: 30_000,
+        env: { PATH: process.env.PATH, MERIDIANCTL_ROUTERS: routers.join(), MERIDIANCTL_AGENTS: agents, USER: "ana", ...env }, encoding: "utf8", timeout: 30_000,
     });
     return { code: done.status, out: done.stdout, err: done.stderr, lines: () => done.stdout.trim().split("\n").map((line) => JSON.parse(line)) };
 }
