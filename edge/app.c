@@ -148,6 +148,13 @@ static void unseated(void *ctx, const char *user, const char *game_id)
     MER_LOG(&app->log, MER_DEBUG, "player.unseat", KV_STR("game", game_id));
 }
 
+static void inbox_filled(void *ctx, const char *user)
+{
+    struct edge_app *app = ctx;
+    if (edge_sessions_online(app->sessions, user))
+        edge_messages_sync(app->messages, user, "");
+}
+
 static const struct edge_seats_cbs seats_cbs = {to_user, to_session, user_online, user_present, seated, unseated};
 
 static enum mer_err create_store(struct edge_app *app, struct mer_msg *msg)
@@ -247,6 +254,8 @@ static enum mer_err create_game(struct edge_app *app)
     struct edge_seat_policy seats = {c->seat_grace_ms, c->seat_pause_ms, c->drop_policy == EDGE_DROP_ABANDON};
     struct edge_host_conf hc = {&app->loop,   &app->log,  app->rng,  &app->metrics, app->bus,
                                 app->routers, app->store, c->region, seats,         app->blame};
+    hc.inbox = inbox_filled;
+    hc.inbox_ctx = app;
     struct edge_seats_conf sc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->store, NULL, NULL, &seats_cbs, app};
     enum mer_err err = edge_host_create(&app->host, &hc);
     sc.host = app->host;

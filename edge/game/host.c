@@ -94,6 +94,7 @@ static const struct mer_metric_def metrics[EDGE_HOST_M_COUNT] = {
     [EDGE_HOST_M_TURNED_AWAY] = {"meridian_edge_seat_turned_away_total", "attaches and requests for games or seats that are not here"},
     [EDGE_HOST_M_UNSENT] = {"meridian_edge_seat_unsent_total", "messages to proxies that the bus did not take"},
     [EDGE_HOST_M_UNSEAT_FAILED] = {"meridian_edge_unseats_failed_total", "players' records that could not be cleared at the end of a game"},
+    [EDGE_HOST_M_RESULTS] = {"meridian_edge_results_kept_total", "results put into inboxes of players who were not there"},
     [EDGE_HOST_M_SLEEPS] = {"meridian_edge_sleeps_total", "times this process stood still for a second or more"},
     [EDGE_HOST_M_LAPSES] = {"meridian_edge_doubts_total", "times others could have claimed this edge's games: each is asked for"},
     [EDGE_HOST_M_HELD] = {"meridian_edge_seat_messages_held_total", "messages that waited until the store had said whose the game is"},
@@ -187,12 +188,14 @@ struct unseat {
     struct mer_timer timer; /* again */
     unsigned tries;
     char user[EDGE_GAME_USER_MAX + 1], gid[EDGE_GAME_ID_MAX + 1];
+    struct mer_buf result; /* for his inbox; empty: none */
 };
 
 static void free_unseat(struct unseat *u)
 {
     mer_loop_disarm(u->host->c.loop, &u->timer);
     mer_list_remove(&u->node);
+    mer_buf_deinit(&u->result);
     mer_free(&u);
 }
 
@@ -210,25 +213,42 @@ static void unseat_later(struct unseat *u)
 static void on_unseated(void *ctx, enum edge_store_result result, const struct edge_player *player)
 {
     struct unseat *u = ctx;
-    (void)player;
-    if (result == EDGE_STORE_OK || result == EDGE_STORE_LOST)
-        free_unseat(u);
-    else
+    struct edge_host *h = u->host;
+    if (result != EDGE_STORE_OK && result != EDGE_STORE_LOST) {
         unseat_later(u);
+        return;
+    }
+    h->values[EDGE_HOST_M_RESULTS] += result == EDGE_STORE_OK && u->result.len > 0 && player->waiting_events > 0;
+    if (player->waiting_events > 0 && h->c.inbox && !h->destroying)
+        h->c.inbox(h->c.inbox_ctx, u->user);
+    free_unseat(u);
 }
 
 static void unseat(struct mer_timer *t)
 {
     struct unseat *u = MER_CONTAINER_OF(t, struct unseat, timer);
-    if (edge_store_player_unseat(u->host->c.store, u->user, u->gid, on_unseated, u) != MER_OK)
+    struct edge_store *s = u->host->c.store;
+    struct edge_store_result_event e = {u->result.data, u->result.len};
+    enum mer_err err = u->result.len > 0 ? edge_store_player_settle(s, u->user, u->gid, &e, on_unseated, u)
+                                         : edge_store_player_unseat(s, u->user, u->gid, on_unseated, u);
+    if (err != MER_OK)
         unseat_later(u);
 }
 
 void edge_host_unseat(struct edge_host *h, const char *user, const char *gid)
 {
+    static const struct mer_buf none;
+    edge_host_settle(h, user, gid, &none);
+}
+
+void edge_host_settle(struct edge_host *h, const char *user, const char *gid, const struct mer_buf *result)
+{
     struct unseat *u = mer_try_calloc(1, sizeof(*u));
-    if (!u) {
+    if (u)
+        mer_buf_init(&u->result, 0);
+    if (!u || mer_buf_append(&u->result, result->data, result->len) != MER_OK) {
         h->values[EDGE_HOST_M_UNSEAT_FAILED]++;
+        mer_free(&u);
         return;
     }
     u->host = h;

@@ -26,6 +26,9 @@ struct edge_host_conf {
     const char *region; /* kept */
     struct edge_seat_policy seats;
     struct edge_blame *blame; /* NULL: crashes are not remembered */
+    /* There is something in this user's inbox that he may not have been told. NULL: nobody cares. */
+    void (*inbox)(void *ctx, const char *user);
+    void *inbox_ctx;
 };
 
 MER_MUST_CHECK enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_conf *conf);
@@ -42,5 +45,8 @@ bool edge_host_owns(const struct edge_host *h, const char *game_id);
 void edge_host_verify(struct edge_host *h, uint16_t slot_first, uint16_t slot_last);
 /* Clears a player's record if it names this game; repeated until it is done or given up (then his next find_match clears it). */
 void edge_host_unseat(struct edge_host *h, const char *user, const char *game_id);
+/* The same, and tells him by his inbox how it ended (edge_game_result; copied). If it is given up his record still names the game, and who
+ * reads that settles it. */
+void edge_host_settle(struct edge_host *h, const char *user, const char *game_id, const struct mer_buf *result);
 /* After the store's last callback. Games that go on are left to whoever claims them. Adoptions still waiting get no callback any more. */
 void edge_host_destroy(struct edge_host *h);

@@ -9,6 +9,7 @@
 #include <meridian/mem.h>
 
 #include "edge/game/host_private.h"
+#include "edge/game/result.h"
 
 bool edge__hosted_answered(struct edge_hosted *g)
 {
@@ -82,6 +83,7 @@ static bool env_put(struct edge_game *core, const struct edge_game_put *p)
     struct edge_hosted *g = edge__hosted(core);
     struct edge_store *s = g->host->c.store;
     struct edge_store_write w = {.gid = core->id, .fence = g->fence, .expected_version = p->expected, .version = p->version};
+    w.owed = p->end && (core->present | core->bots) != (1u << core->seat_count) - 1;
     if (!edge__hosted_encode(g, p->restore, &w) ||
         (p->end ? edge_store_game_end(s, &w, on_put, g) : edge_store_game_put(s, &w, on_put, g)) != MER_OK)
         return false;
@@ -196,6 +198,18 @@ void edge__hosted_env(struct edge_game_env *env)
 
 /* --- between steps ------------------------------------------------------------------------------------------------------------------- */
 
+/* Who is not there to see the end hears of it by his inbox: here, if this is his region; else his edge there sees to it when it reads the
+ * record (seats_find.c), because his record there goes on naming the game. */
+static void unseat_player(struct edge_hosted *g, unsigned seat)
+{
+    struct edge_host *h = g->host;
+    bool missed = g->core.now.over && !(g->core.present >> seat & 1);
+    if (missed && edge_game_result(&g->core, seat, edge_store_now_ms(h->c.store), &h->record) == MER_OK)
+        edge_host_settle(h, g->core.seats[seat].user, g->core.id, &h->record);
+    else
+        edge_host_unseat(h, g->core.seats[seat].user, g->core.id);
+}
+
 static void unseat_players(struct edge_hosted *g)
 {
     for (unsigned i = 0; i < g->core.seat_count; i++) {
@@ -203,7 +217,7 @@ static void unseat_players(struct edge_hosted *g)
         if (!out || g->core.seats[i].bot || (g->unseated >> i & 1))
             continue;
         g->unseated |= (uint8_t)(1u << i);
-        edge_host_unseat(g->host, g->core.seats[i].user, g->core.id);
+        unseat_player(g, i);
     }
     edge__host_detach_left(g);
 }

@@ -12,6 +12,7 @@
  *
  * That an owner is dead is believed for 10 s, then he is asked again: he may only have been asleep.
  * A claim that somebody else won needs nothing special: the next read names him. */
+#include "edge/game/result.h"
 #include "edge/game/seats_private.h"
 #include "meridian/state/v1/state.pb-c.h"
 
@@ -86,20 +87,40 @@ static void absent(struct edge_proxy *p)
     }
 }
 
-/* Shown only to a user who was watching: to others an ended game is none. */
+/* His record is cleared by the call that tells him; false: it is still to be cleared. */
+static bool settle(const struct edge_proxy *p, const struct edge_game *g)
+{
+    struct edge_seats *s = p->seats;
+    struct mer_buf result;
+    unsigned seat = 0;
+    while (seat < g->seat_count && (g->seats[seat].bot || strcmp(g->seats[seat].user, p->user) != 0))
+        seat++;
+    mer_buf_init(&result, 0);
+    bool told = g->now.over && seat < g->seat_count && edge_game_result(g, seat, edge_store_now_ms(s->c.store), &result) == MER_OK;
+    if (told)
+        edge_host_settle(s->c.host, p->user, p->game, &result);
+    mer_buf_deinit(&result);
+    return told;
+}
+
+/* Shown to a user who was watching; who was not hears of it by his inbox. */
 static void over(struct edge_proxy *p, const struct edge_stored *stored)
 {
     struct edge_seats *s = p->seats;
     struct edge_game g;
     struct edge_game_view view;
+    bool readable = edge_game_decode(&g, NULL, stored->record, stored->record_len, NULL) == MER_OK, told = false;
     edge__asks_to_lookup(p, true);
-    if (p->version > 0 && edge_game_decode(&g, NULL, stored->record, stored->record_len, NULL) == MER_OK) {
+    if (p->version > 0 && readable) {
         edge_game_view(&g, p->seat < g.seat_count ? p->seat : 0, &view);
         s->c.cbs->to_user(s->c.ctx, p->user, &view.m);
-        edge_game_deinit(&g);
+    } else if (readable && !p->gone) {
+        told = settle(p, &g);
     }
+    if (readable)
+        edge_game_deinit(&g);
     if (!p->gone)
-        edge__proxy_unseat(p, true);
+        edge__proxy_unseat(p, !told);
 }
 
 /* The game brought down its owners (F4). Its state is not to be trusted, not even to be looked at: the message says who sat there and that

@@ -51,10 +51,16 @@ static bool is_end(const struct edge_proxy *p, const CM(ServerMessage) * m)
 }
 
 /* The owner has cleared the record, or will, if it is one of his region. What still waits is answered out of the store; a leave_game was,
- * by this event. */
+ * by this event. To a user without a connection nothing was shown: the game's record is read for what his inbox gets. */
 static void end_game(struct edge_proxy *p)
 {
+    struct edge_seats *s = p->seats;
     edge__asks_to_lookup(p, true);
+    if (p->far && !s->c.cbs->user_present(s->c.ctx, p->user)) {
+        p->version = 0;
+        edge__proxy_find_owner(p);
+        return;
+    }
     edge__proxy_unseat(p, p->far);
 }
 

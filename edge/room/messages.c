@@ -29,6 +29,7 @@
 
 enum {
     REGIONS_MAX = 16,         /* protocol: at most so many in latencyMs, too */
+    SEATS_MAX = 4,            /* of a game */
     TEXT_MAX = 1024,          /* protocol; what a string of a player may be at all */
     AGAIN_MS = 1000,          /* as after any call to the store that failed */
     OUTBOX_FULL_MS = 5000,    /* the region is away, or far behind */
@@ -103,7 +104,39 @@ struct shown {
     CM(ServerMessage) message;
     CM(DirectMessage) text;
     CM(MessageUndelivered) undelivered;
+    CM(GameResult) result;
+    CM(Player) player[SEATS_MAX], *players[SEATS_MAX];
 };
+
+static void show_result(struct shown *s, const struct place *at)
+{
+    const ST(ResultEvent) *r = s->event->result;
+    s->result = (CM(GameResult))MERIDIAN__CLIENT__V1__GAME_RESULT__INIT;
+    s->result.seq = at->seq;
+    s->result.settled_seq = at->settled;
+    s->result.game_id = r->game_id;
+    s->result.seat = r->seat;
+    s->result.n_players = r->n_players;
+    s->result.players = s->players;
+    for (unsigned i = 0; i < r->n_players; i++) {
+        s->player[i] = (CM(Player))MERIDIAN__CLIENT__V1__PLAYER__INIT;
+        s->player[i].seat = i;
+        s->player[i].user = r->players[i]->user;
+        s->player[i].name = r->players[i]->name;
+        s->player[i].kind = r->players[i]->kind == MERIDIAN__STATE__V1__SEAT_KIND__SEAT_KIND_BOT
+                                ? MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_BOT
+                                : MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
+        s->players[i] = &s->player[i];
+    }
+    s->result.n_scores = r->n_scores;
+    s->result.scores = r->scores;
+    s->result.n_winners = r->n_winners;
+    s->result.winners = r->winners;
+    s->result.reason = (CM(OverReason))r->reason;
+    s->result.ended_at_ms = s->event->at_ms;
+    s->message.body_case = BODY(GAME_RESULT);
+    s->message.game_result = &s->result;
+}
 
 static bool shown_make(struct edge_messages *ms, struct shown *s, const void *packed, size_t len, const struct place *at)
 {
@@ -134,6 +167,10 @@ static bool shown_make(struct edge_messages *ms, struct shown *s, const void *pa
         s->undelivered.region = u->region;
         s->message.body_case = BODY(MESSAGE_UNDELIVERED);
         s->message.message_undelivered = &s->undelivered;
+        return true;
+    }
+    if (s->event != NULL && s->event->body_case == EVENT(RESULT) && s->event->result->n_players <= SEATS_MAX) {
+        show_result(s, at);
         return true;
     }
     ms->values[M_BAD_EVENT]++;

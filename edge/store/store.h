@@ -42,8 +42,9 @@ enum edge_store_result { EDGE_STORE_RESULT_MAP(X) };
 const char *edge_store_result_name(enum edge_store_result r); /* "OK"; never NULL */
 
 enum {
-    EDGE_STORE_GAME_TTL_MS = 24 * 3600 * 1000, /* architecture section 4, renewed by put and touch */
-    EDGE_STORE_OVER_TTL_MS = 3600 * 1000,      /* ended games and tombstones */
+    EDGE_STORE_GAME_TTL_MS = 24 * 3600 * 1000,     /* architecture section 4, renewed by put and touch */
+    EDGE_STORE_OVER_TTL_MS = 3600 * 1000,          /* ended games and tombstones */
+    EDGE_STORE_OWED_TTL_MS = 7 * 24 * 3600 * 1000, /* ended games that somebody has not heard of: MER_INBOX_TTL_MS */
     EDGE_STORE_PLAYER_TTL_MS = 24 * 3600 * 1000,
     EDGE_STORE_LIVE_TTL_MS = 10 * 1000,
     EDGE_STORE_LIVE_PERIOD_MS = 3 * 1000,
@@ -119,6 +120,7 @@ struct edge_store_write {
     uint64_t version;          /* of the record; create: the first */
     const void *record;        /* copied; at most EDGE_STORE_RECORD_MAX */
     size_t record_len;
+    bool owed; /* end: somebody is still to be told of it, so the record stays as long as an inbox would */
 };
 
 /* A new game owned by this incarnation. OK (also when repeated with the same nonce, as long as no later version was stored); EXISTS
@@ -128,7 +130,8 @@ MER_MUST_CHECK enum mer_err edge_store_game_create(struct edge_store *s, const s
 /* The next version of a game of mine. OK; DUP (version stored already under my fence); FENCED (stored.fence, owner); GAP (stored.version);
  * ABSENT (also a tombstone). */
 MER_MUST_CHECK enum mer_err edge_store_game_put(struct edge_store *s, const struct edge_store_write *w, edge_store_game_cb cb, void *ctx);
-/* As put, for the last version: the game is owned by nobody from then on and goes after an hour. DUP when it was ended by the same call. */
+/* As put, for the last version: the game is owned by nobody from then on and goes after an hour, or what is owed after a week. DUP when it
+ * was ended by the same call. */
 MER_MUST_CHECK enum mer_err edge_store_game_end(struct edge_store *s, const struct edge_store_write *w, edge_store_game_cb cb, void *ctx);
 /* The owner's sweep: renews the lifetime. OK (stored.version = version); GAP (stored.version); FENCED; ABSENT. */
 MER_MUST_CHECK enum mer_err edge_store_game_touch(struct edge_store *s, const char *gid, const struct edge_fence *fence, uint64_t version,
@@ -178,6 +181,15 @@ MER_MUST_CHECK enum mer_err edge_store_player_seat(struct edge_store *s, const c
 /* The game is over for this user: OK when it was that game (or none), LOST (player.game is another). */
 MER_MUST_CHECK enum mer_err edge_store_player_unseat(struct edge_store *s, const char *user, const char *gid, edge_store_player_cb cb,
                                                      void *ctx);
+
+/* As player_unseat; with the game, how it ended goes into his inbox (a packed state.v1.Event, copied), once: when his record still named
+ * it. Unless the inbox is full. player.waiting_events is what is there then. */
+struct edge_store_result_event {
+    const void *payload;
+    size_t len;
+};
+MER_MUST_CHECK enum mer_err edge_store_player_settle(struct edge_store *s, const char *user, const char *gid,
+                                                     const struct edge_store_result_event *e, edge_store_player_cb cb, void *ctx);
 
 /* --- liveness ----------------------------------------------------------------------------------------------------------------------- */
 

@@ -112,7 +112,7 @@ enum mer_err edge_store_game_end(struct edge_store *s, const struct edge_store_w
     edge__store_arg_text(&c, owned);
     edge__store_arg_electable(&c, w->gid);
     edge__store_arg_text(&c, w->gid);
-    arg_write(&c, w, EDGE_STORE_OVER_TTL_MS);
+    arg_write(&c, w, w->owed ? EDGE_STORE_OWED_TTL_MS : EDGE_STORE_OVER_TTL_MS);
     return call(s, &c, game, cb, ctx);
 }
 

@@ -26,6 +26,8 @@ struct request {
     const char *fn, *user, *arg[4];
     uint64_t lifetime_ms; /* 0: none */
     bool ttl, durable, inbox;
+    const void *event; /* NULL: none; needs the inbox */
+    size_t event_len;
 };
 
 static enum mer_err call(struct edge_store *s, const struct request *q, edge_store_player_cb cb, void *ctx)
@@ -51,6 +53,11 @@ static enum mer_err call(struct edge_store *s, const struct request *q, edge_sto
         edge__store_arg_u64(&c, q->lifetime_ms);
     if (q->ttl)
         edge__store_arg_u64(&c, EDGE_STORE_PLAYER_TTL_MS);
+    if (q->event) {
+        edge__store_arg(&c, q->event, q->event_len);
+        edge__store_arg_u64(&c, MER_INBOX_BYTES);
+        edge__store_arg_u64(&c, MER_INBOX_TTL_MS);
+    }
     struct edge_store_op *op = edge__store_op(s, ctx);
     if (op)
         op->cb.player = cb;
@@ -107,4 +114,12 @@ enum mer_err edge_store_player_unseat(struct edge_store *s, const char *user, co
 {
     struct request q = {.fn = "mer1_player_unseat", .user = user, .arg = {gid}, .durable = true};
     return call(s, &q, cb, ctx);
+}
+
+enum mer_err edge_store_player_settle(struct edge_store *s, const char *user, const char *gid, const struct edge_store_result_event *e,
+                                      edge_store_player_cb cb, void *ctx)
+{
+    struct request q = {
+        .fn = "mer1_player_unseat", .user = user, .arg = {gid}, .durable = true, .inbox = true, .event = e->payload, .event_len = e->len};
+    return e->len <= MER_EVENT_MAX ? call(s, &q, cb, ctx) : MER_EINVALID;
 }

@@ -419,18 +419,29 @@ local function seat(keys, args)
   return player_reply('OK', now, p)
 end
 
--- KEYS player; ARGV gid
+-- KEYS player, or player and inbox; ARGV gid, and with the inbox: how the game ended, max bytes, inbox' ttl ms. While his record names the
+-- game he is owed that; a full inbox is not: he would be kept from playing.
 local function unseat(keys, args)
+  local gid, event, max_bytes, ttl = unpack(args)
   local now = now_ms()
   local p = load_player(keys[1], now)
-  if p.game and p.game ~= args[1] then
+  if p.game and p.game ~= gid then
     return player_reply('LOST', now, p)
   end
+  local inbox = #keys == 3 and queue_load(keys[2])
   if p.game then
     redis.call('HDEL', keys[1], 'game', 'host')
     p.game, p.host = nil, nil
+    if inbox and queue_fits(inbox, event, max_bytes) then
+      queue_push(inbox, event, now)
+      redis.call('PEXPIRE', keys[2], ttl)
+    end
   end
-  return player_reply('OK', now, p)
+  local reply = player_reply('OK', now, p)
+  if inbox then
+    reply[#reply + 1] = digits(inbox.n - inbox.a)
+  end
+  return reply
 end
 
 register('mer1_player_connect', connect)

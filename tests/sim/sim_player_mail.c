@@ -112,6 +112,14 @@ void sim_player_undelivered(struct device *d, const CM(MessageUndelivered) * m)
     takes(d, m->seq, m->settled_seq);
 }
 
+void sim_player_result(struct device *d, const CM(GameResult) * m)
+{
+    sim_trace("%s.%s hears how %s ended, as %llu", d->player->user, d->name, m->game_id, (unsigned long long)m->seq);
+    if (m->seat >= m->n_players || strcmp(m->players[m->seat]->user, d->player->user) != 0)
+        sim_fail("%s hears how a game of somebody else ended, %s", d->player->user, m->game_id);
+    takes(d, m->seq, m->settled_seq);
+}
+
 void sim_player_accepted(struct device *d, const CM(MessageOk) * m)
 {
     struct player *p = d->player;

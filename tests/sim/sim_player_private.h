@@ -94,6 +94,7 @@ void sim_player_hear(struct device *d, const Meridian__Client__V1__ServerMessage
 void sim_player_writes(struct device *d);
 void sim_player_gets(struct device *d, const CM(DirectMessage) * m);
 void sim_player_undelivered(struct device *d, const CM(MessageUndelivered) * m);
+void sim_player_result(struct device *d, const Meridian__Client__V1__GameResult *m);
 void sim_player_there(const CM(Presence) * m);
 void sim_player_accepted(struct device *d, const CM(MessageOk) * m);
 /* true: it was about a message of his or about presence, and he tries again. */

@@ -388,6 +388,9 @@ void sim_player_hear(struct device *d, const CM(ServerMessage) * m)
     case FROM(MESSAGE_UNDELIVERED):
         sim_player_undelivered(d, m->message_undelivered);
         break;
+    case FROM(GAME_RESULT):
+        sim_player_result(d, m->game_result);
+        break;
     case FROM(PRESENCE):
         sim_player_there(m->presence);
         break;

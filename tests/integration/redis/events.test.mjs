@@ -103,6 +103,13 @@ function bucket() {
             redis.function("mer1_event_take", [key("inbox", to), key("player", to), key("relayed"), electable], origin, generation, settled, number, payload, room, DAY),
         get: (what, id, count = 100, bytes = 10_000) => redis.function("mer1_events_get", [key(what, id), electable], count, bytes),
         trim: (what, id, through, generation = "") => redis.function("mer1_events_trim", [key(what, id), electable], generation, through),
+        seat: (user, game) =>
+            redis.call("FCALL", "mer1_player_seat", 2, key("player", user), electable, "t", game, "edge-1", DAY),
+        ticket: (user) => redis.call("FCALL", "mer1_ticket_open", 2, key("player", user), electable, "t", "edge-1", DAY, DAY),
+        settle: async (user, game, event, room = 1000) => {
+            const reply = await redis.call("FCALL", "mer1_player_unseat", 3, key("player", user), key("inbox", user), electable, game, event, room, DAY);
+            return [reply[0], reply[3], reply.length === 12 ? Number(reply[11]) : undefined];
+        },
         heads: (...regions) => redis.function("mer1_outbox_heads", regions.map((region) => key("outbox", region))),
         connect: (user, device, edge) =>
             redis.call("FCALL", "mer1_player_connect", 3, key("player", user), key("inbox", user), electable, device, edge, `${edge}.1`, DAY),
@@ -284,4 +291,30 @@ test("every answer says how many replicas must have it", async () => {
     assert.equal((await b.put("bob 1", "x")).needs, "1");
     assert.equal((await b.get("inbox", "bob")).needs, "1");
     assert.equal((await b.trim("inbox", "bob", 1)).needs, "1");
+});
+
+test("how a game ended comes into the inbox with the clearing of the record that names it, once", async () => {
+    const b = bucket();
+    await b.ticket("bob");
+    await b.seat("bob", "g1");
+    assert.deepEqual(await b.settle("bob", "g2", "two"), ["LOST", "g1", undefined], "another game is not his");
+    assert.deepEqual(await inbox(b), []);
+    assert.deepEqual(await b.settle("bob", "g1", "one"), ["OK", "", 1]);
+    assert.deepEqual(await b.settle("bob", "g1", "one"), ["OK", "", 1], "said again, it changes nothing");
+    assert.deepEqual(await b.settle("eve", "g1", "one"), ["OK", "", 0], "who sits in no game is owed nothing");
+    assert.deepEqual(await inbox(b), ["one"]);
+    assert.ok(await redis.call("PTTL", b.key("inbox", "bob")) > DAY / 2);
+    await b.ticket("bob");
+    await b.seat("bob", "g3");
+    await redis.call("FCALL", "mer1_player_unseat", 2, b.key("player", "bob"), b.electable, "g3");
+    assert.deepEqual(await b.settle("bob", "g3", "three"), ["OK", "", 1], "cleared without a word: he saw it");
+});
+
+test("a full inbox keeps nobody in a game that is over", async () => {
+    const b = bucket();
+    await b.put("ann 1", "x".repeat(990));
+    await b.ticket("bob");
+    await b.seat("bob", "g1");
+    assert.deepEqual(await b.settle("bob", "g1", "y".repeat(20)), ["OK", "", 1]);
+    assert.equal((await inbox(b)).length, 1);
 });

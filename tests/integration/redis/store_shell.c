@@ -183,6 +183,10 @@ static enum mer_err player_call(struct shell *sh, const char *what, char **w, in
         return edge_store_player_seat(s, w[0], w[1], w[2], w[3], on_player, a);
     if (!strcmp(what, "unseat") && n == 2)
         return edge_store_player_unseat(s, w[0], w[1], on_player, a);
+    if (!strcmp(what, "settle") && n == 3) {
+        struct edge_store_result_event e = {w[2], strlen(w[2])};
+        return edge_store_player_settle(s, w[0], w[1], &e, on_player, a);
+    }
     if (!strcmp(what, "alive") && n == 1)
         return edge_store_live_get(s, w[0], on_text, a);
     return MER_ENOTFOUND;

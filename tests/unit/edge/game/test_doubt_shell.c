@@ -105,6 +105,12 @@ enum mer_err edge_store_player_unseat(struct edge_store *s, const char *user, co
     (void)s, (void)user, (void)gid, (void)cb, (void)ctx;
     return MER_EBUSY;
 }
+enum mer_err edge_store_player_settle(struct edge_store *s, const char *user, const char *gid, const struct edge_store_result_event *e,
+                                      edge_store_player_cb cb, void *ctx)
+{
+    (void)s, (void)user, (void)gid, (void)e, (void)cb, (void)ctx;
+    return MER_EBUSY;
+}
 uint64_t edge_store_now_ms(struct edge_store *s)
 {
     (void)s;
