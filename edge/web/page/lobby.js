@@ -2,6 +2,7 @@
 // lobby.js - the first view (name, wish) and the waiting view.
 
 import { drawFace } from "./faces.js";
+import { codeInLink, forgetLink, InvitePanel } from "./invite.js";
 import { identity } from "./identity.js";
 import { drawMark } from "./seats.js";
 
@@ -23,19 +24,42 @@ export class Lobby {
     #startedAt = 0;
     #timer = null;
     #busyUntil = null;
+    #panel;
 
     /**
-     * @param {{find: (wish: object) => void, cancel: () => void, explain: () => void}} calls find: the wish is what
-     *        MeridianClient.findMatch takes
+     * @param {{find: (wish: object) => void, cancel: () => void, explain: () => void, serverNow: () => number}} calls find: the
+     *        wish is what MeridianClient.findMatch takes
      */
     constructor(calls) {
         this.calls = calls;
+        this.#panel = new InvitePanel(calls.serverNow);
         drawBoards(byId("board-choice"));
         byId("fan").replaceChildren(...[0, 1, 24, 16, 6].map(fanCard));
         byId("name").value = identity.name;
         this.#restore();
         this.#form.addEventListener("submit", (event) => this.#submit(event));
         byId("cancel").addEventListener("click", () => calls.cancel());
+        byId("decline").addEventListener("click", () => this.invited(""));
+        byId("code").addEventListener("keydown", (event) => {
+            if (event.key !== "Enter") return; /* else it would press the form's first button */
+            event.preventDefault();
+            byId("join").click();
+        });
+        this.invited(codeInLink());
+    }
+
+    /** A friend's code is offered to be taken ("": none): only the name is still asked for. */
+    invited(code) {
+        document.body.toggleAttribute("data-invited", code !== "");
+        byId("invited").hidden = code === "";
+        byId("invited-code").textContent = code;
+        byId("code").value = code;
+        if (code === "") forgetLink();
+    }
+
+    /** He who is known need not be asked: straight to his friend. */
+    acceptIfKnown() {
+        if (codeInLink() !== "" && identity.name) this.#join();
     }
 
     /** Shows that a ticket waits and why. */
@@ -45,8 +69,14 @@ export class Lobby {
             this.#timer = setInterval(() => this.#tick(), 1000);
             this.#tick();
         }
+        this.#adopt(ticket);
+        const hosts = this.wish.invite === true || this.wish.rematch !== undefined;
+        const joins = !hosts && this.wish.code !== undefined;
+        byId("waiting").classList.toggle("hosts", hosts);
+        byId("waiting-title").textContent = hosts ? "Waiting for your friends" : joins ? "Joining your friend" : "Looking for players";
         byId("waiting-wish").textContent = describe(this.wish);
-        drawSeats(byId("waiting-seats"), this.wish.players);
+        drawSeats(byId("waiting-seats"), this.wish.players ?? 2);
+        this.#panel.show(this.wish.invite === true ? ticket : null);
         if (!ticket) return;
         this.#busyUntil = null;
         tell(byId("waiting-reason"), reasonText(ticket));
@@ -64,8 +94,17 @@ export class Lobby {
         clearInterval(this.#timer);
         this.#timer = null;
         this.#busyUntil = null;
+        this.#panel.show(null);
         byId("waiting-reason").textContent = "";
         byId("waiting-more").textContent = "";
+    }
+
+    /* The code belongs to the wish: should the ticket be lost, the same table is asked for again. A page that was loaded anew only has
+     * the ticket. */
+    #adopt(ticket) {
+        if (!ticket?.code || this.lastWish?.code === ticket.code || this.lastWish?.rematch) return;
+        const known = this.lastWish?.invite || this.lastWish?.code ? this.lastWish : ticket.hosts ? this.#read("friends") : {};
+        this.lastWish = { ...known, code: ticket.code };
     }
 
     /** What was asked for last, for "play again". */
@@ -77,8 +116,19 @@ export class Lobby {
         event.preventDefault();
         identity.name = byId("name").value.trim();
         if (!identity.name) return byId("name").focus();
-        this.lastWish = this.#read(event.submitter?.value ?? "find");
+        const how = event.submitter?.value ?? "find";
+        if (how === "join") return this.#join();
+        this.lastWish = this.#read(how);
         this.#save();
+        this.calls.find(this.lastWish);
+    }
+
+    #join() {
+        const code = byId("code").value.trim();
+        if (!code) return byId("code").focus();
+        this.invited("");
+        byId("code").value = code; /* to be mended if it is wrong */
+        this.lastWish = { code };
         this.calls.find(this.lastWish);
     }
 
@@ -86,7 +136,7 @@ export class Lobby {
         const data = new FormData(this.#form);
         const [rows, cols] = String(data.get("board")).split("x").map(Number);
         const bots = how === "bot" ? "now" : data.get("fill") ? "fill" : "none";
-        return { players: Number(data.get("players")), rows, cols, bots };
+        return { players: Number(data.get("players")), rows, cols, bots, ...(how === "friends" ? { invite: true } : {}) };
     }
 
     #save() {
@@ -116,6 +166,7 @@ export class Lobby {
         const seconds = Math.floor((Date.now() - this.#startedAt) / 1000);
         byId("waiting-time").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
         if (seconds > 0 && seconds % 5 === 0) this.calls.explain();
+        this.#panel.tick();
         this.#tellBusy();
     }
 
@@ -151,7 +202,10 @@ function drawSeats(holder, count) {
     );
 }
 
-function describe({ players, rows, cols, bots }) {
+function describe({ players, rows, cols, bots, code, invite, rematch }) {
+    if (code !== undefined && rows === undefined) return `Code ${code}`;
+    if (rematch) return "The same table once more";
+    if (invite) return `A table for ${players}, ${rows} × ${cols} cards`;
     const others = bots === "now" ? "with bots" : `${players} players`;
     return `${others}, ${rows} × ${cols} cards`;
 }

@@ -21,7 +21,7 @@ const client = new MeridianClient({
 });
 new Wire(client);
 const table = new TableView(client);
-const lobby = new Lobby({ find, cancel, explain });
+const lobby = new Lobby({ find, cancel, explain, serverNow: () => client.serverNow() });
 const refused = new Set(); /* games and tickets the player turned away from: what still comes of them is not shown */
 let gone = null; /* the region that this player had to leave, until its lost game is dealt with */
 let seeking = 0; /* counts the searches, so that a late answer to an old one is known */
@@ -92,6 +92,12 @@ function explain() {
     if (client.ticket && client.state === "ready") client.explainMatch(client.ticket.ticketId).catch(() => {});
 }
 
+/* The same people, the same board; bots only where there were bots. */
+function rematchOf({ id, rows, cols, players }) {
+    const bots = players.some(({ kind }) => kind === "bot") ? "fill" : "none";
+    return { rematch: id, players: players.length, rows, cols, bots };
+}
+
 /* The library sends it again by itself; the player should know why nothing happens. */
 function onRetry({ re, retryAfterMs = 0 }) {
     if (re === "find_match") lobby.busy(retryAfterMs);
@@ -116,9 +122,15 @@ function onTicket(ticket) {
         toast("Your place in the queue was lost; looking again.");
         find(lobby.wish);
     } else if (ticket.state === "expired" || ticket.state === "cancelled") {
-        if (ticket.state === "expired") toast(`No match: ${ticket.reason || "nobody came"}.`);
+        if (ticket.state === "expired") toast(endText(ticket));
         backToLobby();
     }
+}
+
+/* A friend's code says itself what is wrong with it. */
+function endText({ reason, code }) {
+    if (!reason) return "No match: nobody came.";
+    return code ? `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.` : `No match: ${reason}.`;
 }
 
 function onGame({ game, message }) {
@@ -172,7 +184,11 @@ byId("confirm-leave").addEventListener("click", () => {
     }
     backToLobby();
 });
-byId("again").addEventListener("click", () => find(lobby.wish));
+byId("again").addEventListener("click", () => {
+    if (lobby.wish.code !== undefined || lobby.wish.rematch !== undefined) backToLobby(); /* that table is over */
+    else find(lobby.wish);
+});
+byId("rematch").addEventListener("click", () => find((lobby.lastWish = rematchOf(table.game))));
 byId("home").addEventListener("click", backToLobby);
 byId("result").addEventListener("cancel", (event) => {
     event.preventDefault();
@@ -185,4 +201,5 @@ byId("new-guest").addEventListener("click", () => {
 
 /* Somebody who was here before may have a game waiting; a new visitor connects with the first wish. */
 if (identity.name && identity.store.load()) client.connect();
+lobby.acceptIfKnown();
 byId("new-guest").hidden = !identity.name;

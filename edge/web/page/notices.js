@@ -18,6 +18,7 @@ const TEXTS = {
     try_again: "The move could not be saved yet. Please try again.",
     overloaded: "The server is very busy. Please try again in a moment.",
     outbox_full: "Too many moves are waiting for the connection.",
+    bad_code: "This code is not right. Look at each of its letters again.",
     internal: "Something went wrong on the server.",
 };
 

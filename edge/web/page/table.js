@@ -176,8 +176,11 @@ export class TableView {
         byId("ranking").replaceChildren(...order.map(({ score, seat }) => rankingLine(game, seat, score, winners)));
         byId("confetti").replaceChildren(...(won ? Array.from({ length: CONFETTI }, scrap) : []));
         byId("result").dataset.gameId = game.id;
+        const friends = game.players.filter(({ kind }) => kind === "human").length > 1;
+        byId("rematch").hidden = !friends;
+        byId("again").classList.toggle("primary", !friends);
         byId("result").showModal();
-        byId("again").focus();
+        byId(friends ? "rematch" : "again").focus();
         announce(`${byId("result-title").textContent} ${byId("result-reason").textContent}`);
     }
 }

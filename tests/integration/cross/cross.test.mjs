@@ -8,7 +8,9 @@ import { metrics, player, sleep } from "../outside/footprint.mjs";
 import { assertMovesStored, play } from "../outside/play.mjs";
 import { sameOrder } from "../outside/view.mjs";
 import { lives, until } from "../faults/own.mjs";
+import { friends } from "./friends.mjs";
 import { Pair } from "./pair.mjs";
+import { results } from "./results.mjs";
 
 const pair = new Pair(Number(process.env.MERIDIAN_SPARE_PORT ?? 15000), { routers: 2, edges: 2 });
 const PATIENCE_MS = 6000;
@@ -229,6 +231,9 @@ describe("two regions", { timeout: 400_000 }, () => {
             for (const { client } of people) assert.equal(client.unread.filter((message) => message.type === "matched").length, 0, "in a second game");
         }
     });
+
+    friends(pair, { connect, toTheEnd });
+    results(pair, { connect });
 
     test("what the routers forward is counted", async () => {
         const total = {};

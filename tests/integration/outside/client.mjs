@@ -78,7 +78,7 @@ export class Client {
             this.offset = message.offset;
         }
         if (this.resuming && message.type !== "connected") return;
-        if (message.gameId !== undefined && isNumbered(message.type)) this.view(message.gameId).apply(message);
+        if (message.gameId !== undefined && isNumbered(message.type) && message.type !== "game_result") this.view(message.gameId).apply(message);
         for (const waiter of this.waiting) if (waiter.take(message)) return;
         this.unread.push(message);
     }
@@ -161,6 +161,9 @@ export class Client {
     // Into a game: the view of it, with game_state there.
     async match(options) {
         this.send("find_match", { game: "memory", ...options });
+        return this.matched();
+    }
+    async matched() {
         const matched = await this.next("matched", undefined, 40_000);
         const view = this.view(matched.gameId);
         await this.until(() => view.version !== null, "game_state");

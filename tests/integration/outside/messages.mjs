@@ -22,7 +22,10 @@ const seat = record({ seat: seats, state: one("seated", "grace", "paused", "bot"
 const pair = (v) => list(count)(v) && v.length === 2 && v[0] !== v[1];
 
 const numbered = {
-    ticket: [{ ticketId: id, state: one("waiting", "matched", "cancelled", "expired") }, { reason: text, nextStepAtMs: count }],
+    ticket: [
+        { ticketId: id, state: one("waiting", "matched", "cancelled", "expired") },
+        { reason: text, nextStepAtMs: count, code: id, expiresAtMs: count, hosts: one(true, false) },
+    ],
     matched: [{ gameId: id, seat: seats, players: list(player), region: id }],
     game_state: [
         { gameId: id, game: one("memory"), version: count, status: one("playing", "paused", "over"), rows: count, cols: count,
@@ -42,12 +45,16 @@ const numbered = {
     game_resumed: [{ gameId: id, version: count, deadlineAtMs: count }],
     game_over: [{ gameId: id, version: count, ...result }],
     message: [{ seq: count, from: id, fromName: text, fromRegion: id, messageId: id, text: id, sentAtMs: count, settledSeq: count }],
+    game_result: [{
+        seq: count, gameId: id, seat: count, players: list(record({ seat: count, user: id, name: text, kind: one("human", "bot") })), scores: list(count),
+        winners: list(count), reason: text, endedAtMs: count, settledSeq: count,
+    }],
     message_undelivered: [{ seq: count, messageId: id, to: id, region: id, settledSeq: count }],
 };
 
 const codes = one("bad_json", "unknown_type", "bad_field", "not_authenticated", "already_authenticated", "token_expiring", "no_such_game",
     "not_your_turn", "illegal_move", "game_over", "already_in_game", "move_conflict", "no_such_ticket", "rate_limited", "try_again",
-    "overloaded", "internal");
+    "overloaded", "internal", "bad_code");
 
 const unnumbered = {
     connected: [

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a game ended reaches who was not there: his inbox has it when he comes back, at home, wherever the game was. Run by cross.test.mjs.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { player, sleep } from "../outside/footprint.mjs";
+
+export function results(pair, { connect }) {
+    // ann at home in region 0 and bea in region `at`, in one game; the first's measurements choose where it is.
+    async function table(at, near) {
+        const who = [0, at].map((region) => player(undefined, { dir: pair.prints[region].state }));
+        const [ann, bea] = await Promise.all([connect(0, who[0]), connect(at, who[1])]);
+        const far = pair.names[1 - pair.names.indexOf(near)];
+        const latencyMs = { [near]: 1, [far]: 90 };
+        ann.send("find_match", { game: "memory", rows: 2, cols: 3, invite: true, latencyMs });
+        const { code } = await ann.next("ticket", (ticket) => ticket.code);
+        await sleep(200);
+        bea.send("find_match", { game: "memory", code, latencyMs });
+        const [view] = await Promise.all([ann.matched(), bea.matched()]);
+        return { ann, bea, who, view };
+    }
+    async function away({ ann, bea, view }) {
+        await bea.drop();
+        await ann.next("player_dropped", undefined, 15_000);
+        ann.send("leave_game", { gameId: view.gameId });
+        await ann.next("game_over");
+        await ann.close();
+    }
+    async function heard(at, who, gameId) {
+        const back = await connect(at, who);
+        const result = await back.next("game_result", undefined, 12_000);
+        assert.equal(result.gameId, gameId);
+        assert.equal(result.players[result.seat].user, who.user);
+        assert.deepEqual([result.reason, result.scores, result.winners], ["resigned", [0, 0], [0, 1]]);
+        assert.ok(Math.abs(Date.now() - result.endedAtMs) < 60_000);
+        back.send("find_match", { game: "memory", rows: 10, cols: 10 }); // nothing keeps him
+        const { ticketId } = await back.next("ticket");
+        back.send("cancel_match", { ticketId });
+        await back.next("ticket", ({ state }) => state === "cancelled");
+        back.send("ack_messages", { seq: result.seq });
+        await sleep(300);
+        await back.close();
+        const again = await connect(at, who);
+        await again.settle();
+        assert.equal(again.unread.filter(({ type }) => type === "game_result").length, 0, "told once");
+        await again.close();
+    }
+
+    for (const [what, at, near] of [
+        ["in his own region", 0, "eu"], ["in a game with another region, at home", 1, "us-east"], ["in a game of another region", 1, "eu"],
+    ]) {
+        test(`results: who was not there hears how it ended, ${what}`, async () => {
+            const game = await table(at, near);
+            const host = at === 0 ? /^g-/ : new RegExp(`^${near}\\.g-`);
+            assert.match(game.view.gameId, host);
+            await away(game);
+            await sleep(500);
+            await heard(at, game.who[1], game.view.gameId);
+        });
+    }
+
+    test("results: who sees the end is not told again", async () => {
+        const { ann, bea, who, view } = await table(1, "eu");
+        ann.send("leave_game", { gameId: view.gameId });
+        await Promise.all([ann, bea].map((client) => client.next("game_over")));
+        await Promise.all([ann, bea].map((client) => client.close()));
+        await sleep(300);
+        for (const [at, one] of who.entries()) {
+            const back = await connect(at, one);
+            await back.settle();
+            assert.equal(back.unread.filter(({ type }) => type === "game_result").length, 0);
+            await back.close();
+        }
+    });
+}
