@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { World, cannot } from "../integration/regions/world.mjs";
 import { assertAccessible, edgeOf, gameBegins, launch, play, readBoard, readResult, shoot, takenAtLeast, visit } from "./browser.mjs";
+import { friends } from "./friends.mjs";
 
 const REST_MS = 700; /* until cards have come to rest, for the picture */
 const port = Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 300;
@@ -54,3 +55,5 @@ test("two people in us-east and asia find each other and play to the same result
         await page.context().close();
     }
 });
+
+friends(() => ({ browser, world }), { skip });

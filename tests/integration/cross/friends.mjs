@@ -77,7 +77,8 @@ export function friends(pair, { connect, toTheEnd }) {
         const gameId = ann.view.gameId;
         for (const one of people) one.client = await connect(one.at, one.who);
         for (const { client } of people) client.send("find_match", { ...wish, rematch: gameId });
-        await toTheEnd(await seated(...people));
+        await seated(...people);
+        for (const { client } of people) client.drop();
     });
 
     test("friends: four of two regions fill a table; three and a bot do, too", async () => {
