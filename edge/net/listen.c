@@ -394,8 +394,10 @@ enum mer_err edge_http_listen(struct edge_http *h, const char *address, SSL_CTX 
         return err != MER_OK ? err : MER_EIO;
     }
     l->accept = (h2o_accept_ctx_t){.ctx = &h->context, .hosts = h->globalconf.hosts, .ssl_ctx = tls};
-    if (tls != NULL)
+    if (tls != NULL) {
         SSL_CTX_set_info_callback(tls, on_tls_info);
+        edge__net_certificate(h->net, tls);
+    }
     l->poll.data = l;
     mer_timer_init(&l->pause, on_pause_over);
     mer_list_push_back(&h->listeners, &l->node);

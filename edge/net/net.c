@@ -101,6 +101,28 @@ static void refresh(struct mer_metric_set *set)
     n->values[EDGE__M_PENDING] = n->pending_count;
 }
 
+static const struct mer_metric_def certificate_def = {"meridian_edge_certificate_left_seconds",
+                                                      "until the certificate that players see expires; 0: it has", MER_GAUGE, NULL};
+
+static void refresh_certificate(struct mer_metric_set *set)
+{
+    struct edge_net *n = MER_CONTAINER_OF(set, struct edge_net, certificate_set);
+    X509 *certificate = SSL_CTX_get0_certificate(n->tls);
+    int days = 0, seconds = 0; /* NULL: now */
+    bool known = certificate != NULL && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1;
+    int64_t left = known ? (int64_t)days * 24 * 60 * 60 + seconds : 0;
+    n->certificate_left = left > 0 ? (uint64_t)left : 0;
+}
+
+void edge__net_certificate(struct edge_net *n, SSL_CTX *tls)
+{
+    if (n->tls != NULL)
+        return;
+    n->tls = tls;
+    mer_metrics_add(n->conf.metrics, &n->certificate_set, &certificate_def, 1, &n->certificate_left);
+    n->certificate_set.refresh = refresh_certificate;
+}
+
 static void on_epoll(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -282,6 +304,8 @@ void edge_net_destroy(struct edge_net *n)
     mer_deferred_cancel(&n->work);
     mer_loop_disarm(n->conf.loop, &n->ended_timer);
     mer_metrics_remove(&n->metric_set);
+    if (n->tls != NULL)
+        mer_metrics_remove(&n->certificate_set);
     mer_slab_deinit(&n->slab);
     edge_throttle_deinit(&n->throttle);
     mer_free(&n->in);

@@ -115,6 +115,9 @@ struct edge_net {
     uint8_t ops_count;
     uint64_t values[EDGE__METRICS];
     struct mer_metric_set metric_set;
+    SSL_CTX *tls; /* of the listeners, borrowed; NULL: plain */
+    uint64_t certificate_left;
+    struct mer_metric_set certificate_set; /* only with tls: who has no certificate does not miss one */
 };
 
 /* Something is left for the end of the turn, even when that has passed already. */
@@ -130,6 +133,8 @@ static inline void edge__count(struct edge_net *n, enum edge__metric m)
 
 /* net.c */
 uint8_t edge__net_ops(struct edge_net *n, const struct edge_conn_ops *ops);
+/* From now on /metrics tells how long the certificate lasts. The context outlives the net; again for each listener. */
+void edge__net_certificate(struct edge_net *n, SSL_CTX *tls);
 
 /* conn.c: an upgraded descriptor becomes a connection. Takes fd and ssl (also on failure); NULL when out of memory. The throttle's count,
  * when tracked, becomes the connection's. */

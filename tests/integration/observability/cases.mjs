@@ -200,4 +200,10 @@ export const cases = [
     ["Watchdog", {}, "10m",
         [],
         null],
+    ["CertificateExpiring", { region: "eu" }, "10m",
+        [e("meridian_edge_certificate_left_seconds", "1209599x60")],
+        [e("meridian_edge_certificate_left_seconds", "1209600x60")]],
+    ["CertificateEnds", { region: "eu" }, "10m",
+        [e("meridian_edge_certificate_left_seconds", "172799x60")],
+        [e("meridian_edge_certificate_left_seconds", "172800x60")]],
 ];

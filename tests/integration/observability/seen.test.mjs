@@ -46,7 +46,7 @@ describe("a footprint that is observed", { skip }, () => {
     let up, down;
     before(() => {
         const size = long ? ["--edges", "2", "--routers", "2", "--edge-set", `max_connections=${full}`] : ["--edges", "1", "--routers", "1", "--replicas", "0"];
-        up = local("up", "--detach", "--observe", "--regions", "us-east,eu", ...size, "--binaries", build, "--port", String(base));
+        up = local("up", "--detach", "--observe", "--tls", "--regions", "us-east,eu", ...size, "--binaries", build, "--port", String(base));
     });
     after(() => {
         disperse();
