@@ -13,7 +13,7 @@
 // table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, route.js says where the next attempt
 // goes: addresses.js within a region, region_list.js and roam.js to another region and back.
 //
-// Events: every server message under its type (once, in order; what comes into the inbox, `message` and `message_undelivered`, also once and
+// Events: every server message under its type (once, in order; what comes into the inbox, `message`, `message_undelivered` and `game_result`, also once and
 // in order over devices' and connections' ends, and acknowledged by itself), and
 //   state    {state, delayMs?, hinted?, attempt?, code?, reason?}   see MeridianClient.state; hinted: the server
 //                                                 asked for that wait
@@ -208,6 +208,22 @@ export class MeridianClient extends Emitter {
         const latencyMs = this.#options.regions?.latencyMs ?? {};
         const far = Object.keys(latencyMs).length > 1 ? { latencyMs } : {};
         return this.#request({ type: "find_match", game: "memory", ...far, ...wish });
+    }
+
+    /** Opens a table for friends only; resolves with the ticket, whose `code` they come with. */
+    invite(wish = {}) {
+        return this.findMatch({ ...wish, invite: true });
+    }
+
+    /** Sits down at the table of a friend, whatever it is like; resolves with the ticket. */
+    join(code) {
+        return this.findMatch({ code });
+    }
+
+    /** The same people and the same board once more: those of them who ask for it meet again. */
+    rematch({ id, rows, cols, players }) {
+        const bots = players.some(({ kind }) => kind === "bot") ? "fill" : "none";
+        return this.findMatch({ rematch: id, players: players.length, rows, cols, bots });
     }
 
     cancelMatch(ticketId) {

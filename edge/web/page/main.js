@@ -133,6 +133,14 @@ function endText({ reason, code }) {
     return code ? `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.` : `No match: ${reason}.`;
 }
 
+/* How a game ended that went on without this player. */
+function onResult({ seat, players, scores, winners, gameId }) {
+    if (client.games.get(gameId)?.status === "over") return; /* it was seen all the same */
+    const others = players.filter((player) => player.seat !== seat).map(({ name }) => name).join(" and ");
+    const how = !winners.includes(seat) ? "You lost" : winners.length > 1 ? "A draw" : "You won";
+    toast(`Your game with ${others} ended while you were away. ${how}, ${scores.join(" : ")}.`);
+}
+
 function onGame({ game, message }) {
     const current = table.game;
     if (refused.has(game.id) || (current?.id !== game.id && game.status === "over")) return;
@@ -166,6 +174,7 @@ client.on("state", ({ state }) => {
 });
 client.on("ticket", onTicket);
 client.on("game", onGame);
+client.on("game_result", onResult);
 client.on("region", onRegion);
 client.on("game_lost", onLost);
 client.on("retry", onRetry);
