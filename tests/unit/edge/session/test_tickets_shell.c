@@ -5,6 +5,7 @@
 #include "edge/game/abroad.h"
 #include "edge/session/tickets.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -45,6 +46,9 @@ static struct fix {
     char joined[64];
     const char *seat; /* the game this edge knows the user in */
     char id[64];      /* of the ticket, as told */
+    char code[64], opened_code[64];
+    bool hosts, opened_hosts, brief;
+    uint64_t expires_at_ms;
 } * f;
 
 /* --- the world --------------------------------------------------------------------------------------------------------------------------
@@ -118,6 +122,11 @@ enum mer_err edge_routers_send(struct edge_routers *r, const IM(RouterMessage) *
 {
     (void)r;
     f->opens += m->body_case == ROUTER(TICKET_OPEN);
+    if (m->body_case == ROUTER(TICKET_OPEN)) {
+        snprintf(f->opened_code, sizeof(f->opened_code), "%s", m->ticket_open->code ? m->ticket_open->code : "");
+        f->opened_hosts = m->ticket_open->hosts;
+        f->brief = m->ticket_open->brief;
+    }
     f->briefs += m->body_case == ROUTER(TICKET_OPEN) && m->ticket_open->brief;
     if (m->body_case == ROUTER(SEAT_ANSWER) && m->seat_answer->accepted) { /* whose seat it is */
         assert_string_equal(m->seat_answer->user, "u");
@@ -148,6 +157,9 @@ static void keep(const CM(ServerMessage) * m, int *where)
     *where = (int)m->ticket->state;
     snprintf(f->reason, sizeof(f->reason), "%s", m->ticket->reason ? m->ticket->reason : "");
     snprintf(f->id, sizeof(f->id), "%s", m->ticket->ticket_id);
+    snprintf(f->code, sizeof(f->code), "%s", m->ticket->code ? m->ticket->code : "");
+    f->hosts = m->ticket->hosts;
+    f->expires_at_ms = m->ticket->expires_at_ms;
 }
 void edge_deliver(struct edge_app *app, const char *user, const CM(ServerMessage) * m)
 {
@@ -296,6 +308,7 @@ static int set_up(void **state)
     f->session.user = &f->user;
     f->user.id = f->user.name = (char *)"u";
     snprintf(f->app.incarnation, sizeof(f->app.incarnation), "e-1.me");
+    f->app.conf.region = (char *)"eu";
     assert_int_equal(edge_tickets_create(&f->app.tickets, &f->app), MER_OK);
     return 0;
 }
@@ -314,6 +327,95 @@ static int tear_down(void **state)
 
 /* --- a cancel and a match ---------------------------------------------------------------------------------------------------------------
  */
+
+/* ---- friends ------------------------------------------------------------------------------------------------------------------------- */
+
+static void find_as(const char *code, bool invite, const char *rematch)
+{
+    CM(FindMatch) m = MERIDIAN__CLIENT__V1__FIND_MATCH__INIT;
+    m.game = (char *)"memory";
+    m.code = (char *)code;
+    m.has_invite = m.invite = invite;
+    m.rematch = (char *)rematch;
+    edge_tickets_find(&f->session, &m);
+    answer("open", EDGE_STORE_OK);
+    assert_int_equal(f->told, STATE(WAITING));
+}
+static void ended(void)
+{
+    cancel();
+    answer("close", EDGE_STORE_OK);
+    assert_null(f->user.ticket);
+}
+
+static void an_invitation_tells_its_code_to_player_and_router(void **state)
+{
+    struct mer_invite code;
+    (void)state;
+    find_as(NULL, true, NULL);
+    assert_int_equal(mer_invite_read(&code, f->code), MER_OK);
+    assert_string_equal(code.region, "eu");
+    assert_true(f->hosts && f->opened_hosts && !f->brief);
+    assert_string_equal(f->opened_code, f->code);
+    assert_true(f->expires_at_ms - mer_clock_wall_ms(&f->app.clock) == EDGE_INVITE_MS);
+    ended();
+}
+
+static void a_lost_one_is_opened_again_under_its_code(void **state)
+{
+    char code[64];
+    (void)state;
+    find_as(NULL, true, NULL);
+    memcpy(code, f->code, sizeof(code));
+    ended();
+    find_as(code, true, NULL);
+    assert_string_equal(f->code, code);
+    assert_true(f->hosts);
+    ended();
+}
+
+static void a_friend_s_code_is_told_on_as_it_is_written_right(void **state)
+{
+    struct mer_invite code;
+    char written[64];
+    (void)state;
+    assert_int_equal(mer_invite_derive(&code, "us-east", "any"), MER_OK);
+    for (size_t i = 0; i <= strlen(code.text); i++)
+        written[i] = code.text[i] == '-' ? ' ' : (char)tolower((unsigned char)code.text[i]);
+    find_as(written, false, NULL);
+    assert_string_equal(f->code, code.text);
+    assert_string_equal(f->opened_code, code.text);
+    assert_false(f->hosts || f->opened_hosts);
+    ended();
+}
+
+static void who_asks_for_the_same_rematch_has_the_same_code(void **state)
+{
+    static const char *const game[] = {"asia.g-abcdefgh", "asia.g-abcdefgh", "asia.g-abcdefgi", "g-abcdefgh"};
+    char code[4][64];
+    (void)state;
+    for (size_t i = 0; i < MER_COUNT(game); i++) {
+        find_as(NULL, false, game[i]);
+        assert_true(f->hosts);
+        memcpy(code[i], f->code, sizeof(code[i]));
+        ended();
+    }
+    assert_string_equal(code[0], code[1]);
+    assert_string_not_equal(code[0], code[2]);
+    assert_memory_equal(code[0], "asia-", 5);
+    assert_memory_equal(code[3], "eu-", 3);
+}
+
+static void a_ticket_without_a_code_has_none(void **state)
+{
+    (void)state;
+    waiting();
+    assert_string_equal(f->code, "");
+    assert_true(f->brief && !f->hosts && f->expires_at_ms == 0);
+    ended();
+}
+
+/* ---- cancelling ---------------------------------------------------------------------------------------------------------------------- */
 
 static void cancel_before_the_offer_is_cancelled_and_the_offer_declined(void **state)
 {
@@ -608,6 +710,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     static const struct CMUnitTest tests[] = {
+        TEST(an_invitation_tells_its_code_to_player_and_router),
+        TEST(a_lost_one_is_opened_again_under_its_code),
+        TEST(a_friend_s_code_is_told_on_as_it_is_written_right),
+        TEST(who_asks_for_the_same_rematch_has_the_same_code),
+        TEST(a_ticket_without_a_code_has_none),
         TEST(cancel_before_the_offer_is_cancelled_and_the_offer_declined),
         TEST(cancel_while_the_seat_is_being_written_is_too_late),
         TEST(cancel_of_a_seat_that_is_released_after_all_is_cancelled),
