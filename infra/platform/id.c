@@ -20,18 +20,24 @@ void mer_id_write(const void *bytes, size_t n, const char *prefix, char *out, si
 {
     const uint8_t *p = bytes;
     size_t len = strlen(prefix);
-    uint32_t bits = 0, have = 0;
 
     MER_ASSERT(len + (n * 8 + 4) / 5 < out_bytes);
     memcpy(out, prefix, len);
-    for (size_t i = 0; i < n; i++) {
-        bits = bits << 8 | p[i];
-        for (have += 8; have >= 5; have -= 5)
-            out[len++] = b32[(bits >> (have - 5)) & 31];
+    for (; n > 0; n -= n < 5 ? n : 5) { /* five bytes are eight letters */
+        uint64_t bits = 0;
+        size_t have = n < 5 ? n : 5, letters = (have * 8 + 4) / 5;
+        for (size_t i = 0; i < 5; i++)
+            bits = bits << 8 | (i < have ? *p++ : 0);
+        for (size_t i = 0; i < letters; i++)
+            out[len++] = b32[bits >> (35 - 5 * i) & 31];
     }
-    if (have)
-        out[len++] = b32[(bits << (5 - have)) & 31];
     out[len] = '\0';
+}
+
+/* Of a letter; 32 and more: none. */
+static uint32_t b32_value(char c)
+{
+    return c >= 'a' && c <= 'z' ? (uint32_t)(c - 'a') : c >= '2' && c <= '7' ? (uint32_t)(c - '2') + 26 : 32;
 }
 
 bool mer_id_read(const char *text, const char *prefix, uint8_t *bytes, size_t n)
@@ -39,20 +45,20 @@ bool mer_id_read(const char *text, const char *prefix, uint8_t *bytes, size_t n)
     size_t skip = strlen(prefix), len = (n * 8 + 4) / 5, at = 0;
     uint32_t bits = 0, have = 0;
 
-    if (strncmp(text, prefix, skip) != 0 || strnlen(text + skip, len + 1) != len)
+    if (strncmp(text, prefix, skip) != 0)
         return false;
-    for (const char *c = text + skip; *c; c++) {
-        bool letter = *c >= 'a' && *c <= 'z';
-        if (!letter && !(*c >= '2' && *c <= '7'))
+    for (size_t i = 0; i < len; i++) {
+        uint32_t value = b32_value(text[skip + i]); /* also of the end */
+        if (value > 31)
             return false;
-        bits = bits << 5 | (uint32_t)(letter ? *c - 'a' : *c - '2' + 26);
+        bits = bits << 5 | value;
         have += 5;
         if (have >= 8) {
             have -= 8;
             bytes[at++] = (uint8_t)(bits >> have);
         }
     }
-    return (bits & ((1U << have) - 1)) == 0; /* left-over bits that no writer sets */
+    return text[skip + len] == '\0' && (bits & ((1U << have) - 1)) == 0; /* left-over bits that no writer sets */
 }
 
 void mer_b64u_encode(const void *data, size_t n, char *out)
