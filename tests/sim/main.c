@@ -90,7 +90,7 @@ static void finish(struct job *j, int status, struct sim_result *r)
 
 struct totals {
     uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone, adopted;
-    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen, end_ms;
+    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen, end_ms, end_seed;
 };
 
 /* The least that a seed had of each: a simulation that does little finds little. */
@@ -117,7 +117,8 @@ static void note_least(const struct sim_counts *c, unsigned faults)
 static void add(struct totals *t, const struct sim_result *r, const struct options *o)
 {
     t->seeds++;
-    note_least(&r->counts, r->faults);
+    if (!r->failed)
+        note_least(&r->counts, r->faults);
     if (t->seeds % SAY_EVERY == 0) {
         fprintf(stderr, "%llu seeds, %llu failed\n", (unsigned long long)t->seeds, (unsigned long long)t->failed);
         fflush(stderr);
@@ -138,7 +139,10 @@ static void add(struct totals *t, const struct sim_result *r, const struct optio
     t->paced += r->counts.paced;
     t->seen += r->counts.seen;
     t->undelivered += r->counts.undelivered;
-    t->end_ms = r->end_ms > t->end_ms ? r->end_ms : t->end_ms;
+    if (r->end_ms > t->end_ms) {
+        t->end_ms = r->end_ms;
+        t->end_seed = r->seed;
+    }
     if (!r->failed)
         return;
     t->failed++;
@@ -200,9 +204,9 @@ static bool say_across(const struct totals *t, const struct options *o)
            ull(t->far_games), ull(t->far_moves), ull(t->mails), ull(t->mails_came), ull(t->undelivered), ull(least.far_games),
            ull(least.far_moves), ull(least.mails));
     printf(
-        "%llu moves at home in their usual time; %llu times somebody was rightly said to be there; all was over within %.0f s of the last "
-        "fault\n",
-        ull(t->paced), ull(t->seen), (double)t->end_ms / 1000);
+        "%llu moves at home in their usual time; %llu times somebody was rightly said to be there; all was over at most %.0f s after the "
+        "last fault (seed %llu)\n",
+        ull(t->paced), ull(t->seen), (double)t->end_ms / 1000, ull(t->end_seed));
     if (!little || o->seed.plant[0] || t->failed > 0)
         return true;
     printf("a seed did too little: %d games, %d moves and %d messages are the least\n", FAR_GAMES_MIN, FAR_MOVES_MIN, MAILS_MIN);
