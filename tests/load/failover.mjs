@@ -64,7 +64,8 @@ class Field {
 class Crowd {
     constructor(field, i, json) {
         this.json = json;
-        this.child = spawn(load, ["--mode", "failover", "--endpoints", path.join(field.world.state, "endpoints.json"), "--players", o.players, "--think", o.think,
+        /* Players' own devices do not slow down because this machine has much to do. */
+        this.child = spawn("nice", ["-n", "-10", load, "--mode", "failover", "--endpoints", path.join(field.world.state, "endpoints.json"), "--players", o.players, "--think", o.think,
             "--ramp", String(Math.ceil(Number(o.players) / 250)), "--seconds", "300", "--homeward", o.homeward, "--look", "5", "--sources", String(Math.min(Number(o.players), 8000)),
             "--sources-from", field.source(i), "--quiet", "--json", json], { stdio: ["ignore", "pipe", "inherit"] });
         this.said = "";
