@@ -34,7 +34,7 @@ static const enum router_match_count gauge_of[] = {[TICKET_NEW] = ROUTER_M_COUNT
                                                    [TICKET_HELD] = ROUTER_M_HELD,
                                                    [TICKET_AWAY] = ROUTER_M_AWAY};
 
-void router__ticket_move(struct router_matcher *m, struct router_ticket *t, enum ticket_state to)
+void router__ticket_move(struct router_matcher *m, struct router_ticket *t, enum router_ticket_state to)
 {
     if (t->state != TICKET_NEW)
         m->counts[gauge_of[t->state]]--;

@@ -6,7 +6,7 @@
 #include "region-router/match.h"
 
 /* Leaves pool and step of the old state behind; entering the new one's is the caller's. */
-void router__ticket_move(struct router_matcher *m, struct router_ticket *t, enum ticket_state to);
+void router__ticket_move(struct router_matcher *m, struct router_ticket *t, enum router_ticket_state to);
 /* Counts why, takes back what other regions were told, and frees it. */
 void router__ticket_drop(struct router_matcher *m, struct router_ticket *t, enum router_match_count why);
 /* Out of a match that was undone: kept for its edge, which opens it again, and for the hold's end. */

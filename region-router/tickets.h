@@ -15,7 +15,7 @@
 
 enum router_bots { ROUTER_BOTS_NONE, ROUTER_BOTS_FILL, ROUTER_BOTS_NOW };
 
-enum ticket_state { TICKET_NEW, TICKET_WAITING, TICKET_OFFERED, TICKET_HELD, TICKET_AWAY, TICKET_NSTATES };
+enum router_ticket_state { TICKET_NEW, TICKET_WAITING, TICKET_OFFERED, TICKET_HELD, TICKET_AWAY, TICKET_NSTATES };
 
 /* The lists that a ticket can be in at the same time. */
 enum { ROUTER_BY_RATING /* pool.h */, ROUTER_BY_STEP /* steps.h */, ROUTER_LISTS };
