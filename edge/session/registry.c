@@ -5,7 +5,7 @@
  *
  * Soft calls: a failed one is repeated while the session is connected, because without it other devices and edges do not find this one. And
  * a failover may lose one that succeeded: so the entry is looked at once more when every failover of that time is over, and made again if
- * the device has none. A newer session's is left alone.
+ * the device has none. Another session's is left alone, and looked at again: it may be a connection that an edge found when it woke up.
  * Owner: sessions. Next: deliver.c, tickets.c. */
 #include <string.h>
 
@@ -83,6 +83,12 @@ static void retry_later(struct registration *r)
     mer_loop_arm(&r->all->app->loop, &r->retry, RETRY_MIN_MS + mer_rng_below(&r->all->app->rng, RETRY_SPREAD_MS));
 }
 
+static void look_later(struct registration *r)
+{
+    r->made = r->quiet = true;
+    mer_loop_arm(&r->all->app->loop, &r->retry, LOOK_MIN_MS + mer_rng_below(&r->all->app->rng, LOOK_SPREAD_MS));
+}
+
 static void on_connected(void *ctx, enum edge_store_result result, const struct edge_player *p)
 {
     struct registration *r = ctx;
@@ -109,27 +115,33 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
         registration_free(r);
         return;
     }
-    r->made = r->quiet = true;
-    mer_loop_arm(&app->loop, &r->retry, LOOK_MIN_MS + mer_rng_below(&app->rng, LOOK_SPREAD_MS));
+    look_later(r);
 }
 
-static bool has_entry(const struct edge_player *p, const char *device)
+/* The session that stands there for the device; NULL: none. */
+static const char *entry_of(const struct edge_player *p, const char *device)
 {
     for (size_t i = 0; i < p->device_count; i++)
         if (strcmp(p->devices[i].device, device) == 0)
-            return true;
-    return false;
+            return p->devices[i].session;
+    return NULL;
 }
 
 static void on_looked(void *ctx, enum edge_store_result result, const struct edge_player *p)
 {
     struct registration *r = ctx;
     struct edge_session *s = r->all->stopping ? NULL : session_of(r);
+    const char *entry = s != NULL && result == EDGE_STORE_OK ? entry_of(p, s->device) : NULL;
+    char id[EDGE_SESSION_ID_BYTES] = "";
+    if (s != NULL)
+        edge__session_id(s, id);
     if (s != NULL && result != EDGE_STORE_OK) {
         retry_later(r);
-    } else if (s != NULL && !has_entry(p, s->device)) {
+    } else if (s != NULL && entry == NULL) {
         r->made = false;
         connect_send(r);
+    } else if (s != NULL && strcmp(entry, id) != 0) {
+        look_later(r);
     } else {
         registration_free(r);
     }
