@@ -26,6 +26,7 @@ static const struct {
     {"sleep_is_absence", "an owner takes its own sleep for its players'", NULL, NULL},
     {"no_mark", "what comes from another region again is not held against the mark (with --regions)",
      "if g == generation and tonumber(last) > done then", "if false then"},
+    {"trim_all", "an outbox is trimmed of all there is, not of what was acknowledged (with --regions)", NULL, NULL},
     {"take_no_wait", "what came from another region is acknowledged without WAIT (with --regions)", NULL, NULL},
     {"send_no_wait", "what no replica has is sent to another region (with --regions)", NULL, NULL},
     {"no_look", "leaders trust in hints alone (with --regions)", NULL, NULL},

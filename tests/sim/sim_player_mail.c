@@ -135,12 +135,14 @@ void sim_player_accepted(struct device *d, const CM(MessageOk) * m)
 void sim_player_there(const CM(Presence) * m)
 {
     for (unsigned i = 0; i < sim_everybody.count; i++) {
-        const struct player *p = &sim_everybody.player[i];
+        struct player *p = &sim_everybody.player[i];
         const struct device *d = &p->device[0];
         if (strcmp(p->user, m->user) != 0 || d->state != READY || sim_faults_calm_ms() < CALM_MS || sim_now_ms() - d->ready_ms < THERE_MS)
             continue;
         sim_counts.seen += m->online;
-        if (!m->online)
+        if (m->online || p->missed_ms < d->ready_ms)
+            p->missed_ms = m->online ? 0 : sim_now_ms();
+        else if (sim_now_ms() - p->missed_ms > THERE_MS)
             sim_fail("%s is said not to be there, and has been for %llu ms", p->user, (unsigned long long)(sim_now_ms() - d->ready_ms));
     }
 }

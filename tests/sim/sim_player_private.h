@@ -57,6 +57,7 @@ struct player {
     char mail[48];                      /* under way; "": none */
     unsigned mail_to, mails, mails_left;
     bool hoards;                            /* acknowledges nothing until the end, so that his inbox fills */
+    uint64_t missed_ms;                     /* since when he is said not to be there; 0: he is */
     uint64_t mail_again_ms, inbox, rest_ms; /* inbox: what he has, without a gap; rest: when he last asked for what is behind */
 };
 

@@ -13,7 +13,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_redis.h"
 
-enum { ANSWER_US = 900, KEYS_AT = 3 /* FCALL name count */ };
+enum { ANSWER_US = 900, KEYS_AT = 3 /* FCALL name count */, TRIM_THROUGH_AT = 6 };
 
 struct look {
     mer_redis_cb cb;
@@ -68,6 +68,12 @@ enum mer_err __wrap_router__fcall_send(struct router_relays *rs, const struct ro
     if ((sim_planted("take_no_wait") && strcmp(c->argv[1], "mer1_event_take") == 0) ||
         (sim_planted("send_no_wait") && strcmp(c->argv[1], "mer1_events_get") == 0))
         durable = false;
+    struct router_fcall all = *c;
+    if (sim_planted("trim_all") && strcmp(c->argv[1], "mer1_events_trim") == 0) {
+        all.argv[TRIM_THROUGH_AT] = "9007199254740991";
+        all.len[TRIM_THROUGH_AT] = strlen(all.argv[TRIM_THROUGH_AT]);
+        c = &all;
+    }
     if (ctx == NULL || !look || !(sim_planted("no_look") || may_be_cut_short(c, keys)))
         return __real_router__fcall_send(rs, c, key, durable, cb, ctx);
     struct look *l = mer_xmalloc(sizeof(*l));
