@@ -40,7 +40,8 @@ void router_crossing_deinit(struct router_crossing *x);
 void router_crossing_look(struct router_crossing *x);
 
 /* For the matcher's effects, where the ticket is another region's. */
-void router_crossing_offer(struct router_crossing *x, const struct router_ticket_spec *t, const struct router_match *m, uint32_t deadline_ms);
+void router_crossing_offer(struct router_crossing *x, const struct router_ticket_spec *t, const struct router_match *m,
+                           uint32_t deadline_ms);
 void router_crossing_release(struct router_crossing *x, const struct router_ticket_spec *t, const struct router_match *m);
 bool router_crossing_tell(void *app, const struct router_ticket_spec *t, unsigned region);
 void router_crossing_untell(void *app, const struct router_ticket_spec *t, unsigned region);
