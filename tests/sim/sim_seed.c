@@ -12,6 +12,7 @@ enum {
     STEP_MS = 250,
     SEATS_MS = 1000,
     FAR_MOVES = 40,
+    ENOUGH_MS = 120 * 1000,
     PLAY_MIN_MS = 30 * 1000,
     DRAIN_MS = 600 * 1000, /* three lost turns of each player of a game nobody plays any more, and the pauses between */
 };
@@ -66,7 +67,7 @@ void sim_seed_run(struct sim_result *r, uint64_t seed, const struct sim_order *o
     uint64_t over_ms = sim_now_ms();
     run_until(sim_now_ms() + PLAY_MIN_MS / 2, NULL);
     if (o->regions > 1)
-        run_until(DRAIN_MS, enough);
+        run_until(sim_now_ms() + ENOUGH_MS, enough);
     sim_players_finish();
     run_until(sim_now_ms() + DRAIN_MS, all_done);
     if (!sim.failed)
