@@ -26,4 +26,9 @@ MER_MUST_CHECK char *mer_try_strdup(const char *s);
 /* Test hook: the n-th mer_try_* call from now (1 = the next) returns NULL once; 0 turns it off. */
 void mer_mem_fail_at(unsigned n);
 
-#define mer_free(pp) (free(*(pp)), *(pp) = NULL)
+#define mer_free(pp) \
+    ({ \
+        __typeof__(pp) mer_free_at_ = (pp); \
+        free(*mer_free_at_); \
+        *mer_free_at_ = NULL; \
+    })

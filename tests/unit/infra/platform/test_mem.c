@@ -37,6 +37,19 @@ static void the_dying_family_is_not_touched_by_the_hook(void **state)
     mer_free(&p);
 }
 
+static void what_is_freed_is_named_once(void **state)
+{
+    char *all[2] = {mer_xstrdup("a"), mer_xstrdup("b")};
+    int n = 2;
+
+    (void)state;
+    mer_free(&all[--n]);
+    assert_int_equal(n, 1);
+    assert_null(all[1]);
+    mer_free(&all[--n]);
+    assert_null(all[0]);
+}
+
 static void no_bytes_are_still_memory(void **state)
 {
     void *a = mer_try_malloc(0), *b = mer_try_calloc(0, 8);
@@ -71,6 +84,7 @@ int main(void)
         cmocka_unit_test(the_nth_allocation_fails_once),
         cmocka_unit_test(the_dying_family_is_not_touched_by_the_hook),
         cmocka_unit_test(pages_are_zeroed_aligned_and_may_run_out),
+        cmocka_unit_test(what_is_freed_is_named_once),
         cmocka_unit_test(no_bytes_are_still_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
