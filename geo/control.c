@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <meridian/ask.h>
 #include <meridian/link.h>
 #include <meridian/mem.h>
 #include <meridian/tls.h>
@@ -177,13 +178,13 @@ static void ask_override(struct geo_control *c, struct mer_link *l, const CV1(As
 static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, size_t len)
 {
     struct geo_control *c = ctx;
-    CV1(ControlMessage) *m = geo_ask_read(payload, len);
+    CV1(ControlMessage) *m = mer_ask_read(payload, len);
     if (m == NULL) {
         c->values[M_BAD]++;
         mer_link_reset(l);
         return;
     }
-    const char *wrong = geo_ask_objection(m->ask);
+    const char *wrong = mer_ask_objection(m->ask, m->ask->body_case == ASK(GEO_OVERRIDE));
     c->values[M_ASKED]++;
     if (wrong != NULL)
         say(c, l, m->ask->id, CODE(INVALID), wrong);

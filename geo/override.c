@@ -15,32 +15,6 @@
 #define ASK(x) MERIDIAN__CONTROL__V1__ASK__BODY_##x
 #define OVERRIDE(x) MERIDIAN__CONTROL__V1__OVERRIDE__OVERRIDE_##x
 
-CV1(ControlMessage) * geo_ask_read(const void *payload, size_t len)
-{
-    CV1(ControlMessage) *m = meridian__control__v1__control_message__unpack(NULL, len, payload);
-    if (m == NULL || m->body_case == MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_ASK)
-        return m;
-    meridian__control__v1__control_message__free_unpacked(m, NULL);
-    return NULL;
-}
-
-static bool is_text(const char *text, size_t max)
-{
-    return mer_id_is_text(text, strlen(text), max);
-}
-
-const char *geo_ask_objection(const CV1(Ask) * ask)
-{
-    bool reason = ask->reason != NULL && ask->reason[0] != '\0';
-    if (!is_text(ask->by, GEO_WISH_BY_BYTES - 1))
-        return "say who asks: 1 to 64 bytes of UTF-8 without control characters";
-    if (reason && !is_text(ask->reason, sizeof((struct geo_wished *)0)->reason - 1))
-        return "a reason has at most 255 bytes of UTF-8 without control characters";
-    if (ask->body_case == ASK(GEO_OVERRIDE) && !reason)
-        return "what changes something needs a reason";
-    return NULL;
-}
-
 static enum mer_err wrong(struct mer_msg *msg, enum mer_err err, const char *text)
 {
     mer_msgf(msg, "%s", text);

@@ -8,11 +8,6 @@
 
 enum { GEO_OVERRIDE_FOR_MIN_MS = 1000, GEO_OVERRIDE_FOR_MAX_MS = 7 * 24 * 3600 * 1000 };
 
-/* NULL: not a message that operators send; the link is to be closed. Else the caller's (control_message__free_unpacked). */
-Meridian__Control__V1__ControlMessage *geo_ask_read(const void *payload, size_t len);
-/* NULL, or what is wrong with the question. */
-const char *geo_ask_objection(const Meridian__Control__V1__Ask *ask);
-
 /* The override that an ask without objection wants. MER_ENOTFOUND: no such region; MER_EINVALID: out of its bounds; msg says more.
  * w->until_ms is from now: the caller adds the time. */
 MER_MUST_CHECK enum mer_err geo_override_read(const Meridian__Control__V1__Ask *ask, const struct geo_footprint *f, uint32_t *region,

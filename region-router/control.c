@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include <meridian/ask.h>
 #include <meridian/mem.h>
 
 #include "region-router/control_ask.h"
@@ -106,7 +107,7 @@ static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, si
         router_edges_link_cbs.on_message(c->app, l, payload, len);
         return;
     }
-    CV1(ControlMessage) *m = router_ask_read(payload, len);
+    CV1(ControlMessage) *m = mer_ask_read(payload, len);
     if (m == NULL) {
         c->values[ROUTER_CONTROL_BAD]++;
         mer_link_reset(l);

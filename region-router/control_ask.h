@@ -6,10 +6,8 @@
 
 #include "meridian/control/v1/control.pb-c.h"
 
-enum { ROUTER_ASK_BY_MAX = 64, ROUTER_ASK_REASON_MAX = 255 /* bytes; as in control.proto */, ROUTER_ASK_TARGET_MAX = 96 };
+enum { ROUTER_ASK_TARGET_MAX = 96 }; /* bytes */
 
-/* NULL: not a message that operators send; the link is to be closed. Else the caller's (control_message__free_unpacked). */
-Meridian__Control__V1__ControlMessage *router_ask_read(const void *payload, size_t len);
 /* Orders: what goes into the journal. */
 bool router_ask_changes(const Meridian__Control__V1__Ask *ask);
 /* What an order is about; NULL: it is none. */

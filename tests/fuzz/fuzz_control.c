@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <meridian/ask.h>
+
 #include "geo/override.h"
 #include "region-router/control_ask.h"
 #include "region-router/control_plan.h"
@@ -67,7 +69,7 @@ static void drain(const CV1(Ask) * ask)
 
 static void to_router(const uint8_t *data, size_t size)
 {
-    CV1(ControlMessage) *m = router_ask_read(data, size);
+    CV1(ControlMessage) *m = mer_ask_read(data, size);
     if (m == NULL)
         return;
     if (router_ask_objection(m->ask) == NULL && router_ask_changes(m->ask)) {
@@ -88,14 +90,14 @@ static void to_agent(const uint8_t *data, size_t size)
     struct geo_wished w;
     struct mer_msg msg = {{0}};
     uint32_t region;
-    CV1(ControlMessage) *m = geo_ask_read(data, size);
+    CV1(ControlMessage) *m = mer_ask_read(data, size);
     f.count = MER_COUNT(names);
     for (uint32_t i = 0; i < f.count; i++) {
         f.region[i].name = names[i];
         f.region[i].capacity_players = 100;
     }
     geo_policy_init(&p, &f, 1000);
-    if (m != NULL && geo_ask_objection(m->ask) == NULL && m->ask->body_case == ASK(GEO_OVERRIDE) &&
+    if (m != NULL && mer_ask_objection(m->ask, m->ask->body_case == ASK(GEO_OVERRIDE)) == NULL && m->ask->body_case == ASK(GEO_OVERRIDE) &&
         geo_override_read(m->ask, &f, &region, &w, &msg) == MER_OK) {
         MER_ASSERT(region < f.count && w.share < 100 && (w.kind == GEO_WISH_SHARE) == (w.share > 0) && w.reason[0] != '\0');
         bool done = geo_override_check(&p, wishes, region, &w, false, &msg) == MER_OK;

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <meridian/ask.h>
+
 #include <cmocka.h>
 
 #include "geo/override.h"
@@ -62,7 +64,7 @@ static enum mer_err read_it(struct fix *x)
 static void an_override_is_read(void **state)
 {
     struct fix *x = *state;
-    assert_null(geo_ask_objection(&x->ask));
+    assert_null(mer_ask_objection(&x->ask, x->ask.body_case == ASK(GEO_OVERRIDE)));
     assert_int_equal(read_it(x), MER_OK);
     assert_int_equal(x->region, EU);
     assert_int_equal(x->w.kind, GEO_WISH_DRAIN);
@@ -117,10 +119,10 @@ static void what_is_out_of_bounds_is_refused_with_a_word(void **state)
 static void what_is_no_ask_closes_the_link(void **state)
 {
     (void)state;
-    assert_null(geo_ask_read("", 0));
-    assert_null(geo_ask_read("\xff\xff", 2));
-    assert_null(geo_ask_read("\x1a\x04\x08\x01\x10\x01", 6)); /* an answer */
-    assert_null(geo_ask_read("GET / HTTP/1.1\r\n\r\n", 18));
+    assert_null(mer_ask_read("", 0));
+    assert_null(mer_ask_read("\xff\xff", 2));
+    assert_null(mer_ask_read("\x1a\x04\x08\x01\x10\x01", 6)); /* an answer */
+    assert_null(mer_ask_read("GET / HTTP/1.1\r\n\r\n", 18));
 }
 
 static void texts_that_would_harm_are_refused(void **state)
@@ -132,16 +134,16 @@ static void texts_that_would_harm_are_refused(void **state)
     for (size_t i = 0; i < MER_COUNT(bad); i++) {
         setup(state);
         x->ask.by = (char *)bad[i];
-        assert_non_null(geo_ask_objection(&x->ask));
+        assert_non_null(mer_ask_objection(&x->ask, x->ask.body_case == ASK(GEO_OVERRIDE)));
         setup(state);
         x->ask.reason = (char *)bad[i];
-        assert_non_null(geo_ask_objection(&x->ask));
+        assert_non_null(mer_ask_objection(&x->ask, x->ask.body_case == ASK(GEO_OVERRIDE)));
     }
     setup(state);
     x->ask.reason = NULL;
-    assert_non_null(geo_ask_objection(&x->ask));
+    assert_non_null(mer_ask_objection(&x->ask, x->ask.body_case == ASK(GEO_OVERRIDE)));
     x->ask.body_case = ASK(GEO);
-    assert_null(geo_ask_objection(&x->ask)); /* a question needs none */
+    assert_null(mer_ask_objection(&x->ask, x->ask.body_case == ASK(GEO_OVERRIDE))); /* a question needs none */
 }
 
 static void the_world_is_not_emptied(void **state)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <meridian/ask.h>
+
 #include "region-router/control_ask.h"
 
 #define CV1(x) Meridian__Control__V1__##x
@@ -29,10 +31,10 @@ static void what_is_no_ask_is_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < MER_COUNT(hostile); i++)
-        assert_null(router_ask_read(hostile[i].bytes, hostile[i].len));
-    CV1(ControlMessage) *m = router_ask_read("\x12\x09\x08\x01\x12\x03"
-                                             "ana\x52\x00",
-                                             11);
+        assert_null(mer_ask_read(hostile[i].bytes, hostile[i].len));
+    CV1(ControlMessage) *m = mer_ask_read("\x12\x09\x08\x01\x12\x03"
+                                          "ana\x52\x00",
+                                          11);
     assert_non_null(m);
     assert_int_equal(m->ask->body_case, ASK(ROUTER));
     assert_null(router_ask_objection(m->ask));
