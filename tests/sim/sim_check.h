@@ -58,6 +58,6 @@ void sim_mail_sent(const char *from, const char *region_name, const char *to, co
 void sim_mail_accepted(const char *from, const char *to, const char *id);
 void sim_mail_came(const char *to, const Meridian__Client__V1__DirectMessage *c);
 void sim_mail_undelivered(const char *from, const Meridian__Client__V1__MessageUndelivered *u);
-/* All that was accepted has come. */
-bool sim_mail_all_came(void);
+/* All that was accepted has come, or its sender was told; and no outbox keeps what is settled. */
+bool sim_mail_all_settled(void);
 void sim_mail_check_end(void);

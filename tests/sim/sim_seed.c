@@ -38,7 +38,7 @@ static bool all_done(void)
     for (unsigned k = 0; k < sim_region_count; k++)
         if (!sim_cluster_well(sim_regions[k].redis))
             return false;
-    return sim_players_done() && sim_check_all_over() && sim_mail_all_came();
+    return sim_players_done() && sim_check_all_over() && sim_mail_all_settled();
 }
 
 /* Games across regions, or nobody wants one any more. */
