@@ -103,7 +103,10 @@ enum mer_err geo_journal_open(struct geo_journal **out, const char *path, const 
 static enum mer_err append(struct geo_journal *j, json_t *line)
 {
     char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    long end = fseek(j->file, 0, SEEK_END) == 0 ? ftell(j->file) : -1;
     bool good = text != NULL && fprintf(j->file, "%s\n", text) > 0 && fflush(j->file) == 0 && fdatasync(fileno(j->file)) == 0;
+    if (!good && end >= 0 && ftruncate(fileno(j->file), end) == 0) /* half a line would spoil the next one */
+        clearerr(j->file);
     free(text);
     json_decref(line);
     return good ? MER_OK : MER_EIO;

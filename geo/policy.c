@@ -123,11 +123,12 @@ static int neighbour(const struct geo_policy *p, const struct geo_reading *readi
 static uint32_t by_load(struct geo_region_state *s, int32_t load_permille, uint64_t now_ms)
 {
     uint32_t share = s->share;
-    if (load_permille < 0 || now_ms - s->stepped_ms < GEO_DWELL_MS)
+    if ((load_permille < 0 && !s->wished) || now_ms - s->stepped_ms < GEO_DWELL_MS)
         return share;
+    int32_t low = s->wished ? GEO_HIGH_PERMILLE : GEO_LOW_PERMILLE; /* an order that is over ends, load or no load */
     if (load_permille > GEO_HIGH_PERMILLE && share < GEO_SHARE_MAX)
         share += GEO_SPILL_STEP_PERCENT;
-    else if (load_permille < GEO_LOW_PERMILLE && share > 0)
+    else if (load_permille < low && share > 0)
         share -= GEO_SPILL_STEP_PERCENT;
     if (share != s->share)
         s->stepped_ms = now_ms;
@@ -150,6 +151,7 @@ static void set_share(struct geo_policy *p, const struct geo_reading *readings, 
         share = to < 0 ? 0 : share;
     }
     s->share = share;
+    s->wished = share > 0 && (s->wished || wishes[i].drain || wishes[i].share > 0);
 }
 
 /* ---- public -------------------------------------------------------------------------------------------------------------------------- */

@@ -58,6 +58,7 @@ struct geo_region_state {
     uint64_t since_ms;                    /* of health */
     uint64_t bad_since_ms, good_since_ms; /* 0: not now */
     uint64_t stepped_ms;                  /* last change of share by load */
+    bool wished;                          /* share is an operator's, or what is left of it */
 };
 
 struct geo_policy {

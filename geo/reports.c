@@ -58,10 +58,11 @@ static void take_drain(struct geo_reports *r, uint32_t region, const Meridian__C
     r->conf.on_drain(r->conf.ctx, region, &w);
 }
 
-static void take(struct geo_reports *r, const struct router *router, const Meridian__Control__V1__RegionReport *m)
+/* seen: the region of its certificate. A report is heard of its own region alone: whoever answers at another's address drains nobody. */
+static void take(struct geo_reports *r, const struct router *router, const char *seen, const Meridian__Control__V1__RegionReport *m)
 {
-    const struct geo_footprint *f = r->conf.footprint;
-    if (!m->leader || strcmp(m->region, f->region[router->region].name) != 0)
+    const char *wanted = r->conf.footprint->region[router->region].name;
+    if (!m->leader || strcmp(seen, wanted) != 0 || strcmp(m->region, wanted) != 0)
         return;
     r->report[router->region] = (struct geo_report){.known = true,
                                                     .ready = m->edges_ready > 0,
@@ -81,7 +82,7 @@ static void on_message(void *ctx, struct mer_link *l, const uint8_t *payload, si
     if (m == NULL)
         mer_link_reset(l);
     else if (m->body_case == MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_REGION_REPORT)
-        take(ctx, mer_link_user(l), m->region_report);
+        take(ctx, mer_link_user(l), mer_link_peer(l)->region, m->region_report);
     if (m != NULL)
         meridian__control__v1__control_message__free_unpacked(m, NULL);
 }

@@ -127,7 +127,7 @@ static void on_no_answer(struct mer_timer *t)
            "the edge did not answer: it may be of a version that cannot do this, or gone; ask for the edges");
 }
 
-static void tell_edge(struct order *o, const struct router_edge *e)
+static void tell_edge(struct order *o, struct router_edge *e)
 {
     struct router_app *app = o->control->app;
     IM(EdgeDrain) drain = MERIDIAN__INTERNAL__V1__EDGE_DRAIN__INIT;
@@ -145,6 +145,8 @@ static void tell_edge(struct order *o, const struct router_edge *e)
         m.edge_drain = &drain;
     router_edges_send(&app->edges, e->link, &m);
     if (!back) {
+        e->draining = true; /* its report is on its way: the next order must not count on this edge */
+        router_edges_list_changed(&app->edges);
         finish(o, CODE(OK), o->plan.why);
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * region_life.c - see region_life.h. Until it is read, others keep what they last heard: a change of leader drains and undrains nobody.
  *
- * Timer: 500 ms after a read that failed. Owner: the app. */
+ * Timer: 500 ms after a read that failed, or a write nobody confirmed. Owner: the app. */
 #include "region-router/region_life.h"
 
 #include <stdio.h>
@@ -96,8 +96,12 @@ static void on_timer(struct mer_timer *t)
 static void on_set(void *ctx, enum mer_err err)
 {
     struct life_call *q = ctx;
-    if (err == MER_OK && still(q))
+    if (err == MER_OK && still(q)) {
         take(q->life, &q->drain);
+    } else if (err != MER_OK && err != MER_EFENCED && still(q)) { /* it may stand there all the same: what stands there counts */
+        q->life->known = false;
+        mer_loop_arm(&q->life->app->loop, &q->life->timer, RETRY_MS);
+    }
     q->cb(q->ctx, err);
     free(q);
 }

@@ -481,7 +481,7 @@ void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
     old->encoding = fresh->encoding;
     old->exp_s = fresh->exp_s;
     old->rate = fresh->rate;
-    old->fresh = old->warned = false;
+    old->fresh = old->warned = old->draining = false; /* a drain that goes on tells him again */
     came(old->all, old->user);
     fresh->conn = NULL; /* the connection stays, its session changes */
     edge__session_destroy(fresh);

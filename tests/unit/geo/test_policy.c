@@ -294,6 +294,20 @@ static void a_wished_share_goes_to_the_nearest_whatever_the_load(void **state)
     assert_int_equal(x->p.region[EU].share, 0);
 }
 
+static void a_wished_share_ends_where_nothing_is_known_of_the_load(void **state)
+{
+    struct fix *x = *state;
+    const int32_t loads[] = {-1, 800}; /* no report; between the marks, where a share by load stays */
+    for (size_t i = 0; i < MER_COUNT(loads); i++) {
+        x->w[EU].share = 30;
+        seconds(x, 1);
+        x->w[EU].share = 0;
+        x->r[EU].load_permille = loads[i];
+        seconds(x, 200);
+        assert_int_equal(x->p.region[EU].share, 0);
+    }
+}
+
 static void what_would_be_left_is_told_before(void **state)
 {
     struct fix *x = *state;
@@ -330,6 +344,7 @@ int main(void)
         T(where_nobody_has_room_nothing_is_moved),
         T(a_drain_goes_over_the_time_given),
         T(a_wished_share_goes_to_the_nearest_whatever_the_load),
+        T(a_wished_share_ends_where_nothing_is_known_of_the_load),
         T(what_would_be_left_is_told_before),
         T(the_state_file_names_what_is_out_and_the_step_that_holds),
     };
