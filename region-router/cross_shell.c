@@ -79,8 +79,13 @@ bool router_crossing_tell(void *ctx, const struct router_ticket_spec *t, unsigne
         entries[c.n_latency_ms++] = e;
     }
     c.latency_ms = entries;
-    m.body_case = BODY(CROSS_TICKET);
-    m.cross_ticket = &c;
+    if (t->group.key != 0) {
+        m.body_case = BODY(CROSS_FRIEND);
+        m.cross_friend = &c;
+    } else {
+        m.body_case = BODY(CROSS_TICKET);
+        m.cross_ticket = &c;
+    }
     return say(x, region, &m);
 }
 
@@ -179,7 +184,8 @@ static void on_ticket(void *ctx, const char *region, const RM(RegionMessage) * m
     if (from == NULL)
         return;
     x->values[ROUTER_X_TICKETS]++;
-    enum mer_err err = router_cross_read_ticket(&s, m->cross_ticket, &x->regions, from, latency);
+    const RM(CrossTicket) *c = m->body_case == BODY(CROSS_FRIEND) ? m->cross_friend : m->cross_ticket;
+    enum mer_err err = router_cross_read_ticket(&s, c, &x->regions, from, latency);
     if (err == MER_OK)
         err = router_match_open(&x->app->matcher, &s, x->app->loop.now_ms);
     if (err != MER_OK)
@@ -309,8 +315,8 @@ enum mer_err router_crossing_init(struct router_crossing *x, struct router_app *
         RM(RegionMessage__BodyCase) kind;
         router_mesh_cb cb;
     } handlers[] = {
-        {BODY(CROSS_TICKET), on_ticket}, {BODY(CROSS_DROP), on_drop},       {BODY(CROSS_OFFER), on_offer},
-        {BODY(CROSS_ANSWER), on_answer}, {BODY(CROSS_RELEASE), on_release},
+        {BODY(CROSS_TICKET), on_ticket}, {BODY(CROSS_FRIEND), on_ticket}, {BODY(CROSS_DROP), on_drop},
+        {BODY(CROSS_OFFER), on_offer},   {BODY(CROSS_ANSWER), on_answer}, {BODY(CROSS_RELEASE), on_release},
     };
     size_t count;
     const struct router_mesh_region *mr = router_mesh_regions(app->mesh, &count);

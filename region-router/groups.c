@@ -175,6 +175,9 @@ static void settle(struct router_matcher *m, struct router_group *x, enum router
     if (why == ROUTER_GROUP_WHY_MATCHED && x->end != ROUTER_GROUP_SPENT) {
         x->end = ROUTER_GROUP_SPENT;
         x->spent_ms = m->now_ms;
+        MER_LIST_EACH (it, &x->member) /* lent, perhaps to that match: undone, they come back as those do who had accepted */
+            if (entry(it)->ticket->state == TICKET_AWAY)
+                entry(it)->came_ms = m->now_ms;
         mer_list_push_back(&m->groups.spent, &x->kept);
         m->groups.spent_count++;
     } else if (why == ROUTER_GROUP_WHY_ENDED && x->end == ROUTER_GROUP_OPEN) {

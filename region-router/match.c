@@ -25,7 +25,8 @@ static uint64_t next_step_ms(const struct router_matcher *m, const struct router
 {
     uint32_t waited = router__waited_ms(m, t), step = waited < ROUTER_ANY_MS ? ROUTER_STEP_MS : ROUTER_SLOW_STEP_MS;
     uint32_t next = (waited / step + 1) * step;
-    return m->now_ms + (next < life_ms(t) ? next : life_ms(t)) - waited;
+    next = next < life_ms(t) ? next : life_ms(t);
+    return m->now_ms + (next > waited ? next - waited : 0); /* its life may have run out while it was offered */
 }
 
 static const enum router_match_count gauge_of[] = {[TICKET_NEW] = ROUTER_M_COUNT,
@@ -238,6 +239,8 @@ static struct router_ticket *ticket_new(struct router_matcher *m, const struct r
 enum mer_err router_match_open(struct router_matcher *m, const struct router_ticket_spec *s, uint64_t now_ms)
 {
     m->now_ms = now_ms;
+    if (m->tickets.count == 0)
+        m->steps.next_ms = now_ms; /* nothing was due, so nobody has moved it meanwhile */
     enum mer_err err = MER_EINVALID;
     if (!spec_ok(s))
         goto refused;

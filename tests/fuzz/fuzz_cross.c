@@ -134,6 +134,9 @@ static void take(struct world *w, struct router_edge *from, const RM(RegionMessa
     case BODY(CROSS_TICKET):
         take_ticket(w, from, m->cross_ticket);
         break;
+    case BODY(CROSS_FRIEND):
+        take_ticket(w, from, m->cross_friend);
+        break;
     case BODY(CROSS_DROP):
         router_match_cancel(&w->m, m->cross_drop->ticket_id, from, w->now);
         break;
