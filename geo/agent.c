@@ -41,28 +41,29 @@ static const struct mer_metric_def defs[A_COUNT] = {
 /* ---- looking ---------------------------------------------------------------------------------------------------------------------------
  */
 
-static void read_region(struct geo_agent *a, uint32_t i, char *why, size_t size)
+static void read_region(struct geo_agent *a, uint32_t i)
 {
+    char why[sizeof a->why[i]] = "well";
     const struct geo_region *r = &a->footprint.region[i];
     const struct geo_report report = geo_reports_of(a->reports, i);
     uint32_t good = 0, unknown = 0;
-    snprintf(why, size, "well");
     for (uint32_t k = 0; k < r->address_count; k++) {
         const struct geo_probe *p = &a->probe[i][k];
         good += p->verdict == GEO_GOOD;
         unknown += p->verdict == GEO_UNKNOWN;
         if (p->verdict == GEO_BAD)
-            snprintf(why, size, "probe of %s: %s", p->address, p->why);
+            snprintf(why, sizeof why, "probe of %s: %s", p->address, p->why);
     }
     enum geo_verdict verdict = good > 0 ? GEO_GOOD : unknown > 0 ? GEO_UNKNOWN : GEO_BAD;
     if (verdict == GEO_GOOD && report.known && !report.ready) {
         verdict = GEO_BAD;
-        snprintf(why, size, "no edge takes new players");
+        snprintf(why, sizeof why, "no edge takes new players");
     }
     uint64_t room = report.capacity < r->capacity_players ? report.capacity : r->capacity_players;
     a->reading[i] = (struct geo_reading){verdict, -1};
     if (report.known && room > 0)
         a->reading[i].load_permille = (int32_t)(report.players >= room * 2 ? 2000 : report.players * 1000 / room);
+    memcpy(a->why[i], why, sizeof why);
 }
 
 /* ---- wishes ----------------------------------------------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ static void on_tick(struct mer_timer *t)
     MER_ASSERT(sizeof before == sizeof fresh);
     memcpy(before, a->policy.region, sizeof before);
     for (uint32_t i = 0; i < a->footprint.count; i++)
-        read_region(a, i, a->why[i], sizeof a->why[i]);
+        read_region(a, i);
     read_wishes(a, wishes);
     bool changed = geo_policy_step(&a->policy, a->reading, wishes, a->loop.now_ms);
     if (changed)
