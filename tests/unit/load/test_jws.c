@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include <meridian/buf.h>
+#include <meridian/mem.h>
 #include <meridian/token.h>
 
 #include "tests/load/jws.h"
@@ -27,7 +28,7 @@ static struct made sign(const char *alg)
     assert_int_equal(mer_keys_generate(alg, "k1", &private_jwks, &public_jwks), MER_OK);
     assert_int_equal(mer_keys_parse(&keys, (char *)private_jwks.data, private_jwks.len, false, &msg), MER_OK);
     assert_int_equal(mer_jws_sign_detached(keys, text, strlen(text), m.signature, sizeof(m.signature)), MER_OK);
-    m.jwks = strndup((char *)public_jwks.data, public_jwks.len);
+    m.jwks = mer_try_strndup((char *)public_jwks.data, public_jwks.len);
     mer_keys_destroy(keys);
     mer_buf_deinit(&private_jwks);
     mer_buf_deinit(&public_jwks);
