@@ -114,8 +114,10 @@ static void on_find_match(struct edge_session *s, const CM(ClientMessage) * m)
 {
     /* Who has a ticket or a game is only told so. */
     bool asks = s->user->ticket == NULL && edge_seats_game(s->all->app->seats, s->user->id) == NULL;
-    if (find_match_ok(s, m->find_match) && edge__invite_ok(s, m->find_match) && (!asks || taken_on(s, EDGE_WORK_MATCH, "find_match")))
-        edge_tickets_find(s, m->find_match);
+    struct edge_invite invite;
+    if (find_match_ok(s, m->find_match) && edge__invite_read(s, m->find_match, &invite) &&
+        (!asks || taken_on(s, EDGE_WORK_MATCH, "find_match")))
+        edge_tickets_find(s, m->find_match, &invite);
 }
 
 static void on_cancel(struct edge_session *s, const CM(ClientMessage) * m)

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * invites.c - what a find_match says of codes, checked before it becomes a ticket (decision 22). An invitation is a ticket with a code:
+ * invites.c - what a find_match says of codes, read before it becomes a ticket (decision 22). An invitation is a ticket with a code:
  * everything else about it is tickets.c's and the matchmaker's.
  *
  * Whoever names a code might be guessing, also one who says that it is his own: so every code costs a token. A wrong one costs the seconds
  * that its ticket waits besides, and a user has one ticket. */
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
-
-#include <meridian/invite.h>
 
 #include "edge/room/messages.h"
 #include "edge/session/session.h"
 #include "edge/session/ticket.h"
 
+#define CM(x) Meridian__Client__V1__##x
 #define CODE(x) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##x
 
 enum { TIME_SCALE = 10 };                               /* tokens come in seconds; one a second is too many */
@@ -39,29 +38,43 @@ static bool takes(struct edge_session *s)
     return false;
 }
 
-/* Whether there was such a game is not looked up: nobody would come. */
-static bool rematch_ok(struct edge_session *s, const char *game)
+/* Whoever was in a game knows its id, and nobody else does: all who ask for it once more have one code, of the region that had it. Whether
+ * there was such a game is not looked up: nobody would come. */
+static bool read_rematch(struct edge_session *s, const char *game, struct mer_invite *code)
 {
-    return mer_id_is_text(game, strlen(game), EDGE_ID_MAX) || refuse(s, "rematch: the id of a game");
+    char region[MER_INVITE_REGION_BYTES];
+    bool named = mer_id_is_text(game, strlen(game), EDGE_ID_MAX);
+    const char *dot = named ? strchr(game, '.') : NULL;
+    int n = dot != NULL ? snprintf(region, sizeof(region), "%.*s", (int)(dot - game), game)
+                        : snprintf(region, sizeof(region), "%s", s->all->app->conf.region);
+    bool fits = named && n > 0 && n < (int)sizeof(region);
+    return (fits && mer_invite_derive(code, region, game) == MER_OK) || refuse(s, "rematch: the id of a game");
 }
 
-bool edge__invite_ok(struct edge_session *s, const Meridian__Client__V1__FindMatch *f)
+static bool read_code(struct edge_session *s, const char *text, bool hosts, struct mer_invite *code)
+{
+    const struct edge_ticket *t = s->user->ticket;
+    if (mer_invite_read(code, text) != MER_OK)
+        return refuse(s, "this is not a code: look at each of its letters again");
+    if (t != NULL && t->hosts && strcmp(t->code, code->text) == 0 && !hosts)
+        return refuse(s, "this is your own code: give it to a friend");
+    return t != NULL || edge_messages_has_region(s->all->app->messages, code->region) ||
+           refuse(s, "the code is of a region that is not known here");
+}
+
+bool edge__invite_read(struct edge_session *s, const CM(FindMatch) * f, struct edge_invite *out)
 {
     struct edge_app *app = s->all->app;
-    const struct edge_ticket *t = s->user->ticket;
-    struct mer_invite code;
-    if (f->code == NULL && f->rematch == NULL)
-        return true;
-    bool own = t != NULL && t->hosts;
+    bool invites = f->has_invite && f->invite, read = true;
+    out->code.text[0] = 0;
+    out->hosts = invites || f->rematch != NULL;
     if (f->rematch != NULL)
-        return (t != NULL || takes(s)) && rematch_ok(s, f->rematch);
-    if (mer_invite_read(&code, f->code) != MER_OK)
-        return refuse(s, "this is not a code: look at each of its letters again");
-    if (own && strcmp(t->code, code.text) == 0 && !(f->has_invite && f->invite))
-        return refuse(s, "this is your own code: give it to a friend");
-    if (t != NULL)
-        return true; /* is only told of it */
-    if (!edge_messages_has_region(app->messages, code.region))
-        return refuse(s, "the code is of a region that is not known here");
-    return takes(s);
+        read = read_rematch(s, f->rematch, &out->code);
+    else if (f->code != NULL)
+        read = read_code(s, f->code, invites, &out->code);
+    else if (invites)
+        return mer_invite_make(&out->code, app->conf.region, &app->rng) == MER_OK || refuse(s, "this region's name fits no code");
+    else
+        return true;
+    return read && (s->user->ticket != NULL || takes(s)); /* who has a ticket is only told of it */
 }

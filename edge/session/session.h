@@ -15,6 +15,7 @@
 
 #include <meridian/bucket.h>
 #include <meridian/id.h>
+#include <meridian/invite.h>
 #include <meridian/map.h>
 #include <meridian/slab.h>
 #include <meridian/token.h>
@@ -152,10 +153,14 @@ void edge__take_init(struct edge_app *app);
 /* dispatch.c */
 void edge__dispatch(struct edge_session *s, enum edge_opcode op, uint8_t *data, size_t len);
 
-/* invites.c */
+/* invites.c: what a find_match says of codes */
+struct edge_invite {
+    struct mer_invite code; /* text "": for anybody */
+    bool hosts;             /* the table is his */
+};
 void edge__invites_init(struct edge_user *u, uint64_t now_ms);
-/* What a find_match says of codes; answered where it is false. */
-bool edge__invite_ok(struct edge_session *s, const Meridian__Client__V1__FindMatch *f);
+/* Answered where it is false. */
+bool edge__invite_read(struct edge_session *s, const Meridian__Client__V1__FindMatch *f, struct edge_invite *out);
 
 /* registry.c */
 /* quiet: a replayed session needs no snapshot. */

@@ -58,23 +58,12 @@ static CM(FindMatch) * copy_ask(const CM(FindMatch) * m)
     return copy;
 }
 
-/* Whoever was in a game knows its id, and nobody else does: all who ask for it once more have one code, of the region that had it. */
-static enum mer_err rematch_code(const struct edge_app *app, const char *game, struct mer_invite *code)
-{
-    char region[MER_INVITE_REGION_BYTES];
-    const char *dot = strchr(game, '.');
-    int n = dot != NULL ? snprintf(region, sizeof(region), "%.*s", (int)(dot - game), game)
-                        : snprintf(region, sizeof(region), "%s", app->conf.region);
-    return n > 0 && n < (int)sizeof(region) ? mer_invite_derive(code, region, game) : MER_EINVALID;
-}
-
-/* NULL: no memory, or a region whose name fits no code. */
-static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *session, const CM(FindMatch) * m)
+/* NULL: no memory. */
+static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *session, const CM(FindMatch) * m,
+                                      const struct edge_invite *invite)
 {
     struct edge_app *app = all->app;
     struct edge_ticket *t = mer_try_calloc(1, sizeof(*t));
-    struct mer_invite code = {.text = ""};
-    enum mer_err err = MER_OK;
     if (t == NULL)
         return NULL;
     t->all = all;
@@ -84,16 +73,10 @@ static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *sess
     t->ask = copy_ask(m);
     mer_timer_init(&t->timer, edge__ticket_timer);
     mer_timer_init(&t->gone, on_gone);
-    t->hosts = (m->has_invite && m->invite) || m->rematch != NULL;
-    if (m->rematch != NULL)
-        err = rematch_code(app, m->rematch, &code);
-    else if (m->code != NULL)
-        err = mer_invite_read(&code, m->code);
-    else if (t->hosts)
-        err = mer_invite_make(&code, app->conf.region, &app->rng);
-    memcpy(t->code, code.text, sizeof(t->code));
+    t->hosts = invite->hosts;
+    snprintf(t->code, sizeof(t->code), "%s", invite->code.text);
     snprintf(t->reason, sizeof(t->reason), "%s", t->code[0] != 0 ? "looking for your friends" : "looking for players");
-    if (err == MER_OK && t->ask != NULL && mer_map_put(&all->by_id, t) == MER_OK)
+    if (t->ask != NULL && mer_map_put(&all->by_id, t) == MER_OK)
         return t;
     if (t->ask != NULL)
         meridian__client__v1__find_match__free_unpacked(t->ask, NULL);
@@ -101,7 +84,7 @@ static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *sess
     return NULL;
 }
 
-void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m)
+void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m, const struct edge_invite *invite)
 {
     struct edge_app *app = s->all->app;
     char session[EDGE_SESSION_ID_BYTES];
@@ -116,7 +99,7 @@ void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m)
         edge_seats_join(app->seats, s->user->id, session, game);
         return;
     }
-    struct edge_ticket *t = ticket_new(app->tickets, session, m);
+    struct edge_ticket *t = ticket_new(app->tickets, session, m, invite);
     if (t == NULL) {
         edge__session_error(s, CODE(OVERLOADED), "out of memory", "find_match", 1000);
         return;

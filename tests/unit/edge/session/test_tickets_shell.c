@@ -5,7 +5,6 @@
 #include "edge/game/abroad.h"
 #include "edge/session/tickets.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -237,8 +236,9 @@ static void run_for(uint64_t ms)
 static void find(void)
 {
     CM(FindMatch) m = MERIDIAN__CLIENT__V1__FIND_MATCH__INIT;
+    struct edge_invite nobody = {.hosts = false};
     m.game = (char *)"memory";
-    edge_tickets_find(&f->session, &m);
+    edge_tickets_find(&f->session, &m, &nobody);
 }
 static void cancel(void)
 {
@@ -330,14 +330,13 @@ static int tear_down(void **state)
 
 /* ---- friends ------------------------------------------------------------------------------------------------------------------------- */
 
-static void find_as(const char *code, bool invite, const char *rematch)
+static void find_as(const char *code, bool hosts)
 {
     CM(FindMatch) m = MERIDIAN__CLIENT__V1__FIND_MATCH__INIT;
+    struct edge_invite invite = {.hosts = hosts};
     m.game = (char *)"memory";
-    m.code = (char *)code;
-    m.has_invite = m.invite = invite;
-    m.rematch = (char *)rematch;
-    edge_tickets_find(&f->session, &m);
+    snprintf(invite.code.text, sizeof(invite.code.text), "%s", code);
+    edge_tickets_find(&f->session, &m, &invite);
     answer("open", EDGE_STORE_OK);
     assert_int_equal(f->told, STATE(WAITING));
 }
@@ -350,60 +349,26 @@ static void ended(void)
 
 static void an_invitation_tells_its_code_to_player_and_router(void **state)
 {
-    struct mer_invite code;
     (void)state;
-    find_as(NULL, true, NULL);
-    assert_int_equal(mer_invite_read(&code, f->code), MER_OK);
-    assert_string_equal(code.region, "eu");
-    assert_true(f->hosts && f->opened_hosts && !f->brief);
+    find_as("eu-7KQM3-XPVTB", true);
+    assert_string_equal(f->code, "eu-7KQM3-XPVTB");
     assert_string_equal(f->opened_code, f->code);
+    assert_true(f->hosts && f->opened_hosts && !f->brief);
     assert_true(f->expires_at_ms - mer_clock_wall_ms(&f->app.clock) == EDGE_INVITE_MS);
+    run_for(EDGE_INVITE_MS / 2);
+    edge_tickets_explain(&f->session, f->id);
+    assert_true(f->expires_at_ms - mer_clock_wall_ms(&f->app.clock) == EDGE_INVITE_MS / 2);
     ended();
 }
 
-static void a_lost_one_is_opened_again_under_its_code(void **state)
+static void a_friend_s_code_is_told_on_and_the_table_is_not_his(void **state)
 {
-    char code[64];
     (void)state;
-    find_as(NULL, true, NULL);
-    memcpy(code, f->code, sizeof(code));
+    find_as("us-east-7KQM3-XPVTB", false);
+    assert_string_equal(f->code, "us-east-7KQM3-XPVTB");
+    assert_string_equal(f->opened_code, f->code);
+    assert_false(f->hosts || f->opened_hosts || f->brief);
     ended();
-    find_as(code, true, NULL);
-    assert_string_equal(f->code, code);
-    assert_true(f->hosts);
-    ended();
-}
-
-static void a_friend_s_code_is_told_on_as_it_is_written_right(void **state)
-{
-    struct mer_invite code;
-    char written[64];
-    (void)state;
-    assert_int_equal(mer_invite_derive(&code, "us-east", "any"), MER_OK);
-    for (size_t i = 0; i <= strlen(code.text); i++)
-        written[i] = code.text[i] == '-' ? ' ' : (char)tolower((unsigned char)code.text[i]);
-    find_as(written, false, NULL);
-    assert_string_equal(f->code, code.text);
-    assert_string_equal(f->opened_code, code.text);
-    assert_false(f->hosts || f->opened_hosts);
-    ended();
-}
-
-static void who_asks_for_the_same_rematch_has_the_same_code(void **state)
-{
-    static const char *const game[] = {"asia.g-abcdefgh", "asia.g-abcdefgh", "asia.g-abcdefgi", "g-abcdefgh"};
-    char code[4][64];
-    (void)state;
-    for (size_t i = 0; i < MER_COUNT(game); i++) {
-        find_as(NULL, false, game[i]);
-        assert_true(f->hosts);
-        memcpy(code[i], f->code, sizeof(code[i]));
-        ended();
-    }
-    assert_string_equal(code[0], code[1]);
-    assert_string_not_equal(code[0], code[2]);
-    assert_memory_equal(code[0], "asia-", 5);
-    assert_memory_equal(code[3], "eu-", 3);
 }
 
 static void a_ticket_without_a_code_has_none(void **state)
@@ -413,6 +378,23 @@ static void a_ticket_without_a_code_has_none(void **state)
     assert_string_equal(f->code, "");
     assert_true(f->brief && !f->hosts && f->expires_at_ms == 0);
     ended();
+}
+
+static void a_ticket_outlives_the_last_device_by_half_a_minute_and_an_invitation_by_two(void **state)
+{
+    (void)state;
+    for (int invites = 0; invites < 2; invites++) {
+        invites ? find_as("eu-7KQM3-XPVTB", true) : waiting();
+        edge_tickets_user_gone(f->app.tickets, &f->user);
+        run_for((invites ? EDGE_INVITE_LINGER_MS : EDGE_TICKET_LINGER_MS) - 10);
+        edge_tickets_user_back(f->app.tickets, &f->user);
+        run_for(EDGE_INVITE_LINGER_MS);
+        assert_null(f->call);
+        edge_tickets_user_gone(f->app.tickets, &f->user);
+        run_for((invites ? EDGE_INVITE_LINGER_MS : EDGE_TICKET_LINGER_MS) + 10);
+        answer("close", EDGE_STORE_OK);
+        assert_null(f->user.ticket);
+    }
 }
 
 /* ---- cancelling ---------------------------------------------------------------------------------------------------------------------- */
@@ -711,10 +693,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     static const struct CMUnitTest tests[] = {
         TEST(an_invitation_tells_its_code_to_player_and_router),
-        TEST(a_lost_one_is_opened_again_under_its_code),
-        TEST(a_friend_s_code_is_told_on_as_it_is_written_right),
-        TEST(who_asks_for_the_same_rematch_has_the_same_code),
+        TEST(a_friend_s_code_is_told_on_and_the_table_is_not_his),
         TEST(a_ticket_without_a_code_has_none),
+        TEST(a_ticket_outlives_the_last_device_by_half_a_minute_and_an_invitation_by_two),
         TEST(cancel_before_the_offer_is_cancelled_and_the_offer_declined),
         TEST(cancel_while_the_seat_is_being_written_is_too_late),
         TEST(cancel_of_a_seat_that_is_released_after_all_is_cancelled),
