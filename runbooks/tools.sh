@@ -3,7 +3,9 @@
 # are on real hosts says README.md, "Words".
 #
 #   region NAME            what follows is about that region: meridianctl asks its routers (and the geo agent), redis-cli its Redis
+#                          (REDIS_HOST, REDIS_PASSWORD_FILE); CERTIFICATES: where those of links between regions are made, KEYS: those of tokens
 #   unit ID VERB           systemctl VERB for the edge or router of that name: start stop kill reload
+#   setting ID KEY         what its configuration says of KEY
 #   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill
 #   redis_ask COMMAND      of the first Redis of the region that answers
 #   redis_primaries        ports of the region's primaries
@@ -29,10 +31,13 @@ region() {
     REGION=$1
     REGION_STATE=$(tools_state "$1") || return
     MERIDIANCTL_ROUTERS=$(find "$REGION_STATE/run" -name '*.ctl' | sort | sed 's/^/unix:/' | paste -sd,)
-    REDISCLI_AUTH=$(<"$REGION_STATE/redis/password")
+    REDIS_PASSWORD_FILE=$REGION_STATE/redis/password
+    REDISCLI_AUTH=$(<"$REDIS_PASSWORD_FILE")
     REDIS_HOST=$(<"$REGION_STATE/redis/address")
     MERIDIANCTL_AGENTS=unix:$MERIDIAN_LOCAL/run/geo.ctl
-    export REGION MERIDIANCTL_ROUTERS MERIDIANCTL_AGENTS REDISCLI_AUTH REDIS_HOST
+    CERTIFICATES=$REGION_STATE/tls/mesh
+    KEYS=$REGION_STATE/keys
+    export REGION MERIDIANCTL_ROUTERS MERIDIANCTL_AGENTS REDISCLI_AUTH REDIS_HOST REDIS_PASSWORD_FILE CERTIFICATES KEYS
 }
 
 unit() {
@@ -49,6 +54,8 @@ unit() {
     esac
     [ "$2" = reload ] || while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
 }
+
+setting() { sed -n "s/^$2: //p" "$MERIDIAN_LOCAL"/regions/*/config/"$1.yaml" | sed 's/^"\(.*\)"$/\1/'; }
 
 redis_ports() { find "$REGION_STATE/redis" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -n; }
 redis_node() {

@@ -4,6 +4,7 @@
 //
 //   DRILLS=all tests/run drills       every page; without it those that are done within seconds
 //   DRILLS=name,name                  these pages
+//   DRILLS_AT=DIR                     on the footprint in that state folder, which runs already and is left running
 //   DRILLS_RECORD=1                   writes day and duration into the pages
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -11,20 +12,21 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { notSeen, parsePage, stamped } from "./page.mjs";
+import { namesSet, notSeen, parsePage, stamped } from "./page.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
-const state = mkdtempSync(path.join(os.tmpdir(), "d-"));
 const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 23350) + 600;
 const folder = path.join(root, "runbooks/procedures");
 const QUICK = ["edge-drain", "router-leader-lost", "certificate-rotation"];
 const SPARE_S = 120; // a step that is not asked again
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const env = {
-    ...process.env, MERIDIAN_LOCAL: state,
-    PATH: [path.join(build, "region-router"), path.join(build, "tests/wan"), path.join(root, "infra/host"), process.env.PATH].join(":"),
-};
+const programs = ["region-router", "infra/platform/tools", "infra/planner", "tests/wan", "tests/load"].map((dir) => path.join(build, dir));
+let state, env;
+function useState(dir) {
+    state = dir;
+    env = { ...process.env, MERIDIAN_LOCAL: state, PATH: [...programs, path.join(root, "infra/host"), process.env.PATH].join(":") };
+}
 
 const all = readdirSync(folder).filter((file) => file.endsWith(".md")).map((file) => file.slice(0, -3)).sort();
 const wanted = process.env.DRILLS === "all" ? all : (process.env.DRILLS?.split(",") ?? QUICK);
@@ -75,6 +77,12 @@ function shell(code) {
     const done = spawnSync("bash", ["-euo", "pipefail", "-c", whole], { env, cwd: root, encoding: "utf8", timeout: SPARE_S * 1000 });
     return { code: done.status, output: done.stdout, said: done.stdout + done.stderr };
 }
+// What was set, as it was worked out: later steps must not work it out anew.
+function valuesOf(page, { line, code }, given) {
+    const done = shell([...given, code, ...namesSet(code).map((name) => `declare -p ${name}`)].join("\n"));
+    assert.equal(done.code, 0, `${page}.md:${line}: ${code}\n(${done.code}) ${done.said}`);
+    return done.output.replace(/^declare -[-x]+ /gm, "");
+}
 async function step(page, { kind, line, code, within, see }, given) {
     const place = `${page}.md:${line}`;
     const until = Date.now() + within * 1000;
@@ -97,7 +105,7 @@ async function drill(page) {
         await Promise.all(crowd.map((one) => one.playing()));
         const began = performance.now();
         for (const one of steps) {
-            if (one.kind === "set") given.push(one.code);
+            if (one.kind === "set") given.push(valuesOf(page, one, given));
             else await step(page, one, given);
         }
         const seconds = ((performance.now() - began) / 1000).toFixed(1);
@@ -113,8 +121,13 @@ async function drill(page) {
 }
 
 describe("runbooks", { skip: namespaces ? false : "network namespaces need root: nothing is drilled" }, () => {
-    before(() => local("up", "--detach", "--binaries", build, "--port", String(base)));
+    const own = !process.env.DRILLS_AT;
+    before(() => {
+        useState(process.env.DRILLS_AT ?? mkdtempSync(path.join(os.tmpdir(), "d-")));
+        if (own) local("up", "--detach", "--binaries", build, "--port", String(base));
+    });
     after(() => {
+        if (!own) return;
         local("down");
         rmSync(state, { recursive: true, force: true });
     });

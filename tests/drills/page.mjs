@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page of runbooks/procedures as a drill reads it: text for people, and fenced blocks in the order in which they are done.
 //
-//   ```sh set                 variables that hold for the rest of the page; an operator puts his own
+//   ```sh set                 variables for the rest of the page, worked out once; an operator puts his own
 //   ```sh fault               what goes wrong, on a game day; in earnest it has happened already
 //   ```sh run [within=20]     what an operator does; with `within` it is a question, asked again until the answer is as it must be
 //   ```see                    follows each `run` and says what must be seen: these lines, in this order, with others between; ... is any text
 //
-// The first line after the title says who plays meanwhile and what is promised them:
-//   <!-- drill players=us-east,eu lost=0 -->     lost: games and acknowledged moves that may be lost in those regions
+// The first line after the title says in which regions people play meanwhile; none of them may lose a game or an acknowledged move:
+//   <!-- drill players=us-east,eu -->
 import assert from "node:assert/strict";
 
 const OPENING = /^```sh (set|fault|run)(?: within=(\d+))?$/;
@@ -15,8 +15,8 @@ const OPENING = /^```sh (set|fault|run)(?: within=(\d+))?$/;
 export function parsePage(text, name) {
     const lines = text.split("\n");
     const wrong = (at, what) => assert.fail(`${name}:${at + 1}: ${what}`);
-    const title = /^# (.+)/.exec(lines[0])?.[1] ?? wrong(0, "a page begins with its title");
-    const head = /^<!-- drill players=([a-z0-9,-]*) lost=0 -->$/.exec(lines[1]) ?? wrong(1, "the line that tells the drill is missing");
+    if (!/^# .+/.test(lines[0])) wrong(0, "a page begins with its title");
+    const head = /^<!-- drill players=([a-z0-9,-]*) -->$/.exec(lines[1]) ?? wrong(1, "the line that tells the drill is missing");
     const steps = [];
     const block = (at) => {
         const end = lines.indexOf("```", at + 1);
@@ -36,14 +36,17 @@ export function parsePage(text, name) {
             if (last?.kind === "run" && !last.see) wrong(last.line - 1, "what must be seen of this is not told");
             if (opening[2] && opening[1] !== "run") wrong(at, "only a question is asked again");
             steps.push({ kind: opening[1], line: at + 1, code: body.join("\n"), within: Number(opening[2] ?? 0) });
-        } else if (lines[at] !== "```text") wrong(at, `neither \`sh set\`, \`sh fault\`, \`sh run\`, \`see\` nor \`text\`: ${lines[at]}`);
+        } else wrong(at, `neither \`sh set\`, \`sh fault\`, \`sh run\` nor \`see\`: ${lines[at]}`);
         at = end;
     }
     const last = steps.at(-1);
     if (last?.kind === "run" && !last.see) wrong(last.line - 1, "what must be seen of this is not told");
     if (!steps.some((step) => step.kind === "run")) wrong(0, "nothing is done on this page");
-    return { title, players: head[1] ? head[1].split(",") : [], steps };
+    return { players: head[1] ? head[1].split(",") : [], steps };
 }
+
+// The names that a `set` gives values to.
+export const namesSet = (code) => [...code.matchAll(/(?:^|[\s;])([A-Z][A-Z0-9_]*)=/g)].map((match) => match[1]);
 
 const words = (line) => line.trim().replace(/\s+/g, " ");
 function fits(pattern, line) {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { notSeen, parsePage, stamped } from "./page.mjs";
+import { namesSet, notSeen, parsePage, stamped } from "./page.mjs";
 
-const page = (...lines) => ["# A page", "<!-- drill players=eu lost=0 -->", ...lines].join("\n");
+const page = (...lines) => ["# A page", "<!-- drill players=eu -->", ...lines].join("\n");
 const run = ["```sh run within=5", "date", "```"];
 const see = ["```see", "20...", "```"];
 
 describe("a page", () => {
-    test("is its title, who plays, and what is done in order", () => {
-        const { title, players, steps } = parsePage(page("Text.", "```sh set", "A=1", "```", ...run, ...see, "```sh fault", "kill", "it", "```"), "a.md");
-        assert.deepEqual([title, players], ["A page", ["eu"]]);
+    test("is who plays, and what is done in order", () => {
+        const { players, steps } = parsePage(page("Text.", "```sh set", "A=1", "```", ...run, ...see, "```sh fault", "kill", "it", "```"), "a.md");
+        assert.deepEqual(players, ["eu"]);
         assert.deepEqual(steps, [
             { kind: "set", line: 4, code: "A=1", within: 0 },
             { kind: "run", line: 7, code: "date", within: 5, see: ["20..."] },
@@ -20,16 +20,21 @@ describe("a page", () => {
     for (const [what, text, says] of [
         ["no title", "A page", /a\.md:1: a page begins/],
         ["no line for the drill", "# A page\n\n", /a\.md:2: .*missing/],
-        ["a promise that is none", page().replace("lost=0", "lost=3"), /a\.md:2/],
+        ["a word for the drill that is none", page().replace("players=eu", "players=eu lost=3"), /a\.md:2/],
         ["nothing done", page("Words."), /nothing is done/],
         ["a run of which nothing is seen", page(...run), /a\.md:3: what must be seen/],
         ["a run before another without a look", page(...run, ...run, ...see), /a\.md:3: what must be seen/],
         ["a look at nothing", page(...see), /nothing was run/],
         ["an empty look", page(...run, "```see", "", "```"), /nothing to see/],
         ["a block without an end", page("```sh run", "date"), /without an end/],
-        ["a block of another kind", page("```bash", "date", "```"), /neither/],
+        ["a block of another kind", page("```text", "date", "```"), /neither/],
         ["a fault that is asked again", page("```sh fault within=3", "kill", "```"), /only a question/],
     ]) test(`with ${what} is refused with its line`, () => assert.throws(() => parsePage(text, "a.md"), says));
+});
+
+test("names that are set are found", () => {
+    assert.deepEqual(namesSet("REGION=eu NETWORK=1.2.3.0/24\nregion $REGION; LOST=$(redis_primaries | head -n 1)"), ["REGION", "NETWORK", "LOST"]);
+    assert.deepEqual(namesSet('[ "$A" = b ] || c --key=D'), []);
 });
 
 describe("what is seen", () => {
