@@ -91,11 +91,11 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (signum == SIGHUP) {
         if (p->on_reload)
             p->on_reload(p->ctx);
-    } else if (p->state == MER_PROCESS_DRAINING) {
+    } else if (p->told_to_end) {
         mer_process_stop(p); /* the second one: somebody is in a hurry */
     } else {
         p->told_to_end = true;
-        mer_process_drain(p);
+        mer_process_drain(p); /* where an operator drains it already, that goes on */
     }
 }
 

@@ -5,7 +5,8 @@
  *       |                     ^--undrain--+                                ^
  *       +------------------ stop ------------------------------------------+
  *
- * SIGTERM and SIGINT: drain (a second one: stop now). SIGHUP: reload. The service manager is told of each state (notify.h). */
+ * SIGTERM and SIGINT: drain, or go on with a drain that an operator began; a second one: stop now. SIGHUP: reload. The service manager is
+ * told of each state (notify.h). */
 #pragma once
 
 #include <meridian/conf.h>

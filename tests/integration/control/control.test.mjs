@@ -344,6 +344,7 @@ describe("meridianctl", { timeout: 180_000 }, () => {
         process.kill(go.pid, 0);
         const done = ctl(["--by", "ben", "--reason", "new kernel", "drain", go.id]);
         assert.equal(done.code, 0, done.err);
+        process.kill(go.pid, "SIGTERM"); // systemctl stop, which waits: the drain goes on
         assert.ok(await client.next("server_maintenance", () => true, 10_000), "its players are told");
         await until("the edge has ended", () => {
             try {
@@ -358,6 +359,7 @@ describe("meridianctl", { timeout: 180_000 }, () => {
             if (event === "control.order" && !log) continue; // of the two routers, the leader's
             assert.ok(log.includes('"ben"') && log.includes('"new kernel"'), log);
         }
+        assert.match(readFileSync(path.join(state, "log", `${go.id}.log`), "utf8"), /"drain\.done"/, "to its end");
         await until("the router knows", () => ctl(["--json", "edges"]).lines()[0].router.edges.length === 1);
         const last = ctl(["--reason", "x", "drain", keep.id]);
         assert.equal(last.code, 1);

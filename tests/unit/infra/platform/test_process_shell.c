@@ -141,6 +141,20 @@ static void hup_reloads_term_drains_and_the_second_one_stops(void **state)
     assert_int_equal(f->process.state, MER_PROCESS_STOPPED);
 }
 
+static void a_signal_goes_on_with_an_operators_drain_and_the_second_one_stops(void **state)
+{
+    struct fix *f = *state;
+
+    mer_process_ready(&f->process);
+    mer_process_drain(&f->process); /* POST /drain, meridianctl */
+    raise_and_turn(f, SIGTERM);
+    assert_int_equal(f->process.state, MER_PROCESS_DRAINING);
+    assert_int_equal(f->drains, 1);
+    assert_false(mer_process_undrain(&f->process)); /* who supervises it waits now */
+    raise_and_turn(f, SIGTERM);
+    assert_int_equal(f->process.state, MER_PROCESS_STOPPED);
+}
+
 static void what_was_told_to_end_is_not_taken_back(void **state)
 {
     struct fix *f = *state;
@@ -243,6 +257,7 @@ int main(void)
         TEST(every_state_answers_every_call),
         TEST(the_state_is_a_metric),
         TEST(hup_reloads_term_drains_and_the_second_one_stops),
+        TEST(a_signal_goes_on_with_an_operators_drain_and_the_second_one_stops),
         TEST(what_was_told_to_end_is_not_taken_back),
         TEST(nothing_to_drain_is_a_stop),
         cmocka_unit_test(limits_are_raised_and_broken_pipes_ignored),
