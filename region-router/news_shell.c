@@ -22,13 +22,10 @@ struct telling {
     RV1(NewsEdge) edge[ROUTER_NEWS_EDGES], *edges[ROUTER_NEWS_EDGES];
 };
 
-/* Not before it is known whether the region is drained: then others go on with what they heard. */
 static void compose_state(struct router_app *app, struct telling *t)
 {
     const struct router_region_drain *d = &app->region_life.drain;
     struct router_region_sum sum = router_region_sum(&app->edges.edges, app->loop.now_ms);
-    if (!app->region_life.known)
-        return;
     t->state = (RV1(NewsState))MERIDIAN__REGION__V1__NEWS_STATE__INIT;
     t->state.leader = app->incarnation;
     t->state.players = sum.players;
@@ -73,12 +70,14 @@ static void compose(struct router_app *app, struct telling *t)
     compose_state(app, t);
 }
 
-/* To one region, or to all that can be talked to. */
+/* To one region, or to all that can be talked to. Nothing before it is known whether ours is drained: it would be "open" to everybody. */
 static void tell(struct router_newsroom *r, const char *only)
 {
     struct telling t;
     size_t count;
     const struct router_mesh_region *regions = router_mesh_regions(r->app->mesh, &count);
+    if (!r->app->region_life.known)
+        return; /* region_life.c tells as soon as it is */
     compose(r->app, &t);
     for (size_t i = 0; i < count; i++)
         if (regions[i].up && (only == NULL || strcmp(regions[i].name, only) == 0))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * region_life.c - see region_life.h. Until it is read, others keep what they last heard: a change of leader drains and undrains nobody.
+ * region_life.c - see region_life.h. Until it is read, others are told nothing of it: a change of leader drains and undrains nobody.
  *
  * Timer: 500 ms after a read that failed, or a write nobody confirmed. Owner: the app. */
 #include "region-router/region_life.h"
@@ -24,7 +24,7 @@ static const struct mer_metric_def metrics[ROUTER_RL_COUNT] = {
 
 struct life_call {
     struct router_region_life *life;
-    uint64_t term;
+    uint64_t term, doubts;            /* as they were when it was asked */
     struct router_region_drain drain; /* to be set */
     router_note_cb cb;
     void *ctx;
@@ -39,7 +39,7 @@ static struct life_call *call_new(struct router_region_life *r)
 {
     struct life_call *q = mer_try_calloc(1, sizeof *q);
     if (q != NULL)
-        *q = (struct life_call){.life = r, .term = r->term};
+        *q = (struct life_call){.life = r, .term = r->term, .doubts = r->doubts};
     return q;
 }
 
@@ -60,10 +60,10 @@ static void on_read(void *ctx, enum mer_err err, const redisReply *reply)
     struct life_call *q = ctx;
     struct router_region_life *r = q->life;
     struct router_region_drain d = {0};
-    bool current = still(q) && !r->known;
+    bool current = still(q) && !r->known && q->doubts == r->doubts;
     free(q);
     if (!current)
-        return;
+        return; /* it is known since, or will be read again */
     if (err == MER_OK && reply->type == REDIS_REPLY_STRING)
         err = router_region_drain_read(&d, reply->str, reply->len);
     else if (err == MER_OK && reply->type != REDIS_REPLY_NIL)
@@ -100,6 +100,7 @@ static void on_set(void *ctx, enum mer_err err)
         take(q->life, &q->drain);
     } else if (err != MER_OK && err != MER_EFENCED && still(q)) { /* it may stand there all the same: what stands there counts */
         q->life->known = false;
+        q->life->doubts++;
         mer_loop_arm(&q->life->app->loop, &q->life->timer, RETRY_MS);
     }
     q->cb(q->ctx, err);

@@ -16,7 +16,7 @@ struct router_region_life {
     struct router_app *app;
     bool known; /* read since we lead; else `drain` is off, and that says nothing */
     struct router_region_drain drain;
-    uint64_t term;
+    uint64_t term, doubts;  /* counts of leading, and of writes that nobody confirmed: what was asked before says nothing */
     struct mer_timer timer; /* leading and not known: reads again */
     uint64_t values[ROUTER_RL_COUNT];
     struct mer_metric_set set;
