@@ -64,7 +64,7 @@ static long read_all(struct geo_journal *j, const char *path, struct geo_wished 
         number++;
         bool whole = text[len - 1] == '\n';
         if (!whole)
-            break; /* torn by a crash: overwritten by the next */
+            break; /* torn by a crash: cut off */
         if (!read_line(j->footprint, text, (size_t)len, wished, told)) {
             mer_msgf(msg, "%.400s:%u: not a line of a journal", path, number);
             good = -1;

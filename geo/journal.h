@@ -21,8 +21,8 @@ struct geo_wished { /* in wall time, as it stands in the journal */
 };
 
 struct geo_journal;
-/* Opens or creates the file and reads the wishes, and what regions said of their drains. A last line that was torn by a crash is told and
- * passed over; other lines that are none are MER_EINVALID: somebody edited it. */
+/* Opens or creates the file and reads the wishes, and what regions said of their drains. A last line that was torn by a crash is cut
+ * off; other lines that are none are MER_EINVALID: somebody edited it. */
 MER_MUST_CHECK enum mer_err geo_journal_open(struct geo_journal **out, const char *path, const struct geo_footprint *f,
                                              struct geo_wished *wished, struct geo_wished *told, struct mer_msg *msg);
 /* MER_EIO: not written; then it does not hold either. */
