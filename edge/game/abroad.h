@@ -7,9 +7,10 @@
 #include "edge/game/host.h"
 #include "edge/store/store.h"
 
-/* Without the region of a game for so long, a player's own edge gives his seat up: by then it is a bot's there, or the game was abandoned
- * (R20, R21), and else a cut would keep him from playing at home. */
-enum { EDGE_ABROAD_GIVE_UP_MS = 150 * 1000 };
+/* Without the region of a game for so long, a player's own edge gives his seat up: else a cut would keep him from playing at home. By then
+ * it is a bot's there, or was left (R20, R21, from the moment the owner knows that he is gone), unless no owner lived to see to it: then
+ * the game waits for him by the same policy once the region is back. */
+enum { EDGE_ABROAD_GIVE_UP_MS = EDGE_SEAT_GRACE_MS + EDGE_SEAT_PAUSE_MS + EDGE_SEAT_ATTACH_MS };
 
 struct edge_abroad;
 

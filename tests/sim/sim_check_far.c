@@ -3,16 +3,17 @@
  * they lie; and games at home do not feel what happens between regions. */
 #include <string.h>
 
+#include "edge/game/abroad.h"
 #include "meridian/state/v1/state.pb-c.h"
 #include "tests/sim/sim_check_private.h"
 #include "tests/sim/sim_redis.h"
 
 enum {
     SITTING = 64,
-    LONG_MS = 140 * 1000, /* EDGE_ABROAD_GIVE_UP_MS, less what it takes to die and to come back */
-    BACK_MS = 90 * 1000,
-    CALM_MS = 25 * 1000, /* after the last trouble everything has found its place */
-    PACE_MS = 1500,      /* a slow turn, two slow lines and a WAIT */
+    LONG_MS = EDGE_ABROAD_GIVE_UP_MS - 10 * 1000, /* less what it takes to die and to come back */
+    CLAIMED_MS = 90 * 1000,                       /* once it is back, each of its games has an owner again */
+    CALM_MS = 25 * 1000,                          /* after the last trouble everything has found its place */
+    PACE_MS = 1500,                               /* a slow turn, two slow lines and a WAIT */
 };
 
 struct sitting {
@@ -38,12 +39,14 @@ static void sits(struct seats *all, const Meridian__State__V1__SeatRecord *s, co
     }
 }
 
-/* Its records are older than what others have concluded from its silence; it brings them up to date when it is back. */
+/* Its records are older than what others have concluded from its silence. Nothing in them names the edge that gave a seat up, and that edge
+ * keeps nothing of a game it has given up (decision 19): so once the region is back, who claims the game waits for its player as for
+ * anybody, and only then his seat is a bot's, or left. */
 static bool is_given_up(const struct sim_region *r)
 {
-    uint64_t now = sim_now_ms();
-    bool dead = r->died_ms > r->back_ms, long_dead = r->back_ms > r->died_ms + LONG_MS && now - r->back_ms < BACK_MS;
-    return dead ? now - r->died_ms > LONG_MS : long_dead;
+    uint64_t now = sim_now_ms(), brought_up_to_date_ms = CLAIMED_MS + EDGE_SEAT_ATTACH_MS + r->grace_ms + r->pause_ms;
+    bool dead = r->died_ms > r->back_ms, was_dead = r->back_ms > r->died_ms + LONG_MS && now - r->back_ms < brought_up_to_date_ms;
+    return dead ? now - r->died_ms > LONG_MS : was_dead;
 }
 
 static void look(void *ctx, const struct sim_key *key)
