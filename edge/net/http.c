@@ -268,7 +268,7 @@ static void dispatch(struct edge__exchange *x)
     }
     if (try_routes(x))
         return;
-    const struct edge_web_file *file = edge__file_find(x->http, x->head->path);
+    const struct mer_web_file *file = edge__file_find(x->http, x->head->path);
     if (file == NULL)
         edge__http_fail(x, 404, "not_found", "nothing here", 0);
     else if (is_safe(x->head->method))

@@ -73,8 +73,8 @@ struct edge_http_conf {
     size_t route_count;
     const struct edge_upgrade_route *upgrades;
     size_t upgrade_count;
-    const struct edge_web_file *files; /* NULL: none; "/" is "/index.html" */
-    const char *const *origins;        /* exact, "https://play.example"; "*" allows any; kept */
+    const struct mer_web_file *files; /* NULL: none; "/" is "/index.html" */
+    const char *const *origins;       /* exact, "https://play.example"; "*" allows any; kept */
     size_t origin_count;
     const char *const *hosts;     /* NULL-terminated names this edge answers to, without port; NULL: any; kept */
     bool same_origin;             /* also allow an Origin whose host:port is the request's Host */

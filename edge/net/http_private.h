@@ -102,6 +102,6 @@ void edge__upgrade(struct edge__exchange *x, size_t route, const struct edge_han
 void edge__upgrade_abandon(struct edge__upgrading *u);
 
 /* files.c */
-const struct edge_web_file *edge__file_find(const struct edge_http *h, struct edge_text path);
-void edge__file_send(struct edge__exchange *x, const struct edge_web_file *f);
+const struct mer_web_file *edge__file_find(const struct edge_http *h, struct edge_text path);
+void edge__file_send(struct edge__exchange *x, const struct mer_web_file *f);
 enum mer_err edge__file_etags(struct edge_http *h);

@@ -1,5 +1,5 @@
-# Writes a C file with the content of FILES (paths relative to ROOT) as `const struct edge_web_file edge_web_files[]` (edge/net/web.h).
-set(text "#include \"edge/net/web.h\"\n")
+# Writes a C file with the content of FILES (paths relative to ROOT) as `const struct mer_web_file NAME[]` (meridian/web.h).
+set(text "#include <meridian/web.h>\nextern const struct mer_web_file ${NAME}[];\n")
 set(rows "")
 set(n 0)
 string(REPLACE " " ";" FILES "${FILES}")
@@ -10,5 +10,5 @@ foreach(file ${FILES})
   string(APPEND rows "    {\"/${file}\", file_${n}, sizeof(file_${n}) - 1},\n")
   math(EXPR n "${n} + 1")
 endforeach()
-string(APPEND text "const struct edge_web_file edge_web_files[] = {\n${rows}    {0, 0, 0}};\n")
+string(APPEND text "const struct mer_web_file ${NAME}[] = {\n${rows}    {0, 0, 0}};\n")
 file(WRITE ${OUT} "${text}")

@@ -7,7 +7,7 @@
 #include "edge/net/net_private.h"
 
 static const unsigned char page[] = "<!doctype html><title>x</title>";
-static const struct edge_web_file files[] = {
+static const struct mer_web_file files[] = {
     {"/index.html", page, sizeof(page) - 1}, {"/client/game.js", (const unsigned char *)"1", 1}, {NULL, NULL, 0}};
 
 static void guest(void *ctx, struct edge_request *req)
