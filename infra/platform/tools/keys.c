@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * keys.c - meridian-keys: makes a key pair for signing tokens, and adds its public half to the set that the edges accept.
+ * keys.c - meridian-keys: makes a key pair for signing tokens, and adds its public half to the set that the edges accept; takes a half out.
  *
  * The private set is written once, readable by its owner only, and never overwritten: a lost signing key logs everybody out. The public set
  * grows instead, which is how keys are rotated: add the new public half everywhere (SIGHUP), sign with the new key, drop the old half when
@@ -19,7 +19,9 @@
 
 static const char usage[] =
     "usage: meridian-keys ES256|EdDSA KID PRIVATE.jwks PUBLIC.jwks\n"
-    "Makes a key pair. PRIVATE is created (an existing file is never overwritten), the public half is added to PUBLIC.\n";
+    "       meridian-keys drop KID PUBLIC.jwks\n"
+    "Makes a key pair. PRIVATE is created (an existing file is never overwritten), the public half is added to PUBLIC.\n"
+    "drop takes a public half out of PUBLIC, but never the last one.\n";
 
 static int failed(const char *file, const char *why)
 {
@@ -58,7 +60,8 @@ static json_t *load_set(const char *file)
     return set;
 }
 
-static bool has_kid(const json_t *set, const char *kid)
+/* Where the key of that kid is in the set; -1: there is none. */
+static int find_kid(const json_t *set, const char *kid)
 {
     size_t i;
     json_t *key;
@@ -66,17 +69,14 @@ static bool has_kid(const json_t *set, const char *kid)
     {
         const char *have = json_string_value(json_object_get(key, "kid"));
         if (have && strcmp(have, kid) == 0)
-            return true;
+            return (int)i;
     }
-    return false;
+    return -1;
 }
 
-/* Adds the keys of `added` and replaces `file` whole; 0 or an exit code. */
-static int save_set(const char *file, json_t *set, const struct mer_buf *added)
+/* Replaces `file` whole; 0 or an exit code. */
+static int save_set(const char *file, const json_t *set)
 {
-    json_t *more = json_loadb((const char *)added->data, added->len, 0, NULL);
-    json_array_extend(json_object_get(set, "keys"), json_object_get(more, "keys"));
-    json_decref(more);
     char *text = json_dumps(set, JSON_INDENT(2));
     char fresh[4096];
     int n = snprintf(fresh, sizeof(fresh), "%s.new", file);
@@ -92,13 +92,8 @@ static int save_set(const char *file, json_t *set, const struct mer_buf *added)
     return code;
 }
 
-int main(int argc, char **argv)
+static int make(const char *alg, const char *kid, const char *private_file, const char *public_file)
 {
-    if (argc != 5) {
-        fputs(usage, argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
-        return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
-    }
-    const char *alg = argv[1], *kid = argv[2], *private_file = argv[3], *public_file = argv[4];
     struct mer_buf secret, open_half;
     mer_buf_init(&secret, 0);
     mer_buf_init(&open_half, 0);
@@ -106,7 +101,7 @@ int main(int argc, char **argv)
     json_t *set = load_set(public_file);
     if (!set)
         goto out;
-    if (has_kid(set, kid)) {
+    if (find_kid(set, kid) >= 0) {
         failed(public_file, "has a key of that kid already");
         goto out;
     }
@@ -116,11 +111,45 @@ int main(int argc, char **argv)
         goto out;
     }
     code = write_file(private_file, 0600, secret.data, secret.len);
-    if (code == 0)
-        code = save_set(public_file, set, &open_half);
+    if (code == 0) {
+        json_t *more = json_loadb((const char *)open_half.data, open_half.len, 0, NULL);
+        json_array_extend(json_object_get(set, "keys"), json_object_get(more, "keys"));
+        json_decref(more);
+        code = save_set(public_file, set);
+    }
 out:
     json_decref(set);
     mer_buf_deinit(&secret);
     mer_buf_deinit(&open_half);
     return code;
+}
+
+static int drop(const char *kid, const char *public_file)
+{
+    json_t *set = load_set(public_file);
+    if (!set)
+        return 1;
+    json_t *keys = json_object_get(set, "keys");
+    int at = find_kid(set, kid), code;
+    if (at < 0)
+        code = failed(public_file, "has no key of that kid");
+    else if (json_array_size(keys) == 1)
+        code = failed(public_file, "has no other key: without one nobody could log in");
+    else if (json_array_remove(keys, (size_t)at) != 0)
+        code = failed(public_file, "could not be changed");
+    else
+        code = save_set(public_file, set);
+    json_decref(set);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+    if (argc == 4 && strcmp(argv[1], "drop") == 0)
+        return drop(argv[2], argv[3]);
+    if (argc == 5)
+        return make(argv[1], argv[2], argv[3], argv[4]);
+    fputs(usage, help ? stdout : stderr);
+    return help ? 0 : 2;
 }
