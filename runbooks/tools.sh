@@ -6,6 +6,7 @@
 #                          (REDIS_HOST, REDIS_PASSWORD_FILE); CERTIFICATES: where those of links between regions are made, KEYS: those of tokens
 #   unit ID VERB           systemctl VERB for the edge or router of that name: start stop kill reload
 #   setting ID KEY         what its configuration says of KEY
+#   newcomers N [KEYS]     N new players a second connect for a second, with tokens signed by that private file (else the region's): how it went
 #   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill
 #   redis_ask COMMAND      of the first Redis of the region that answers
 #   redis_primaries        ports of the region's primaries
@@ -56,6 +57,11 @@ unit() {
 }
 
 setting() { sed -n "s/^$2: //p" "$MERIDIAN_LOCAL"/regions/*/config/"$1.yaml" | sed 's/^"\(.*\)"$/\1/'; }
+
+newcomers() {
+    ip netns exec "$(tools_namespace)" meridian-load --mode connect --endpoints "$REGION_STATE/endpoints.json" --keys "${2:-$KEYS/private.jwks}" \
+        --rate "$1" --ramp 0 --warmup 0 --seconds 1 --quiet 2>&1 | sed -n 's/^connections: \([0-9]*\) .*), \([0-9]*\) failed.*/\1 connected, \2 failed/p'
+}
 
 redis_ports() { find "$REGION_STATE/redis" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -n; }
 redis_node() {
