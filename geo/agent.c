@@ -38,8 +38,7 @@ static const struct mer_metric_def defs[A_COUNT] = {
     [A_STATE_AGE] = {"meridian_geo_state_age_seconds", "since the policy last ran and the state file was what it says", MER_GAUGE},
 };
 
-/* ---- looking ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- looking ------------------------------------------------------------------------------------------------------------------------- */
 
 static void read_region(struct geo_agent *a, uint32_t i)
 {
@@ -66,8 +65,7 @@ static void read_region(struct geo_agent *a, uint32_t i)
     memcpy(a->why[i], why, sizeof why);
 }
 
-/* ---- wishes ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- wishes -------------------------------------------------------------------------------------------------------------------------- */
 
 enum mer_err geo__agent_wish(struct geo_agent *a, uint32_t region, const struct geo_wished *w)
 {
@@ -110,8 +108,7 @@ static void read_wishes(struct geo_agent *a, struct geo_wish *wishes)
     }
 }
 
-/* ---- the state file --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the state file ------------------------------------------------------------------------------------------------------------------ */
 
 static bool write_file(const char *path, const struct mer_buf *text)
 {
@@ -150,8 +147,7 @@ static void write_state(struct geo_agent *a)
     mer_buf_deinit(&text);
 }
 
-/* ---- every second ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- every second -------------------------------------------------------------------------------------------------------------------- */
 
 void geo__agent_reason(const struct geo_agent *a, uint32_t i, char *out, size_t size)
 {
@@ -218,8 +214,7 @@ static void refresh(struct mer_metric_set *set)
     a->values[A_STATE_AGE] = a->pending ? (a->loop.now_ms - a->written_ms) / 1000 : 0;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void start_probes(struct geo_agent *a)
 {

@@ -51,11 +51,9 @@ static int wish(void *ctx, const char *query, struct mer_buf *out)
     int code = 200;
     if (geo_wish_parse(query != NULL ? query : "", &a->footprint, &region, &w, &msg) != MER_OK) {
         code = 400;
-    } else {
-        if (geo__agent_wish(a, region, &w) != MER_OK) {
-            mer_msgf(&msg, "the journal could not be written: %s", strerror(errno));
-            code = 500;
-        }
+    } else if (geo__agent_wish(a, region, &w) != MER_OK) {
+        mer_msgf(&msg, "the journal could not be written: %s", strerror(errno));
+        code = 500;
     }
     if (code != 200)
         return mer_buf_appendf(out, "{\"error\": \"%s\"}\n", msg.text) == MER_OK ? code : 500;

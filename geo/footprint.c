@@ -258,8 +258,7 @@ static void latency_pair(void *ctx, struct geo_yaml *y, const yaml_node_t *at, c
         g->f->latency_ms[a][b] = g->f->latency_ms[b][a] = ms;
 }
 
-/* ---- rules over several keys ------------------------------------------------------------------------------------------------------------
- */
+/* ---- rules over several keys --------------------------------------------------------------------------------------------------------- */
 
 static void judge_pairs(struct reading *g, struct geo_yaml *y, uint32_t a)
 {

@@ -48,8 +48,7 @@ static void put_list(struct out *o, const struct geo_footprint *f, const char *k
     put(o, "]\n");
 }
 
-/* ---- addresses -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- addresses ----------------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t family_count(const struct geo_region *r, bool v6)
 {
@@ -152,8 +151,7 @@ static void put_metafo(struct out *o, const struct geo_footprint *f)
     put(o, "  } }\n");
 }
 
-/* ---- the map ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the map ------------------------------------------------------------------------------------------------------------------------- */
 
 static bool same_order(const struct geo_footprint *f, const uint8_t *a, const uint8_t *b)
 {

@@ -21,8 +21,7 @@ static bool path_to(char *path, const char *dir, const char *name, struct mer_ms
     return good;
 }
 
-/* ---- the files -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the files ----------------------------------------------------------------------------------------------------------------------- */
 
 enum mer_err geo_plan_files_init(struct geo_plan_files *p, const struct geo_footprint *f, const struct geo_measured *m,
                                  const struct geo_plan_conf *c)
@@ -101,8 +100,7 @@ enum mer_err geo_plan_dir_write(const struct geo_plan_files *p, const struct geo
     return err;
 }
 
-/* ---- judged ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- judged -------------------------------------------------------------------------------------------------------------------------- */
 
 /* The last line that says what is wrong, else the last. */
 static void last_word(const struct mer_buf *said, char *line, size_t size)
@@ -239,8 +237,7 @@ enum mer_err geo_plan_dir_golden(const char *dir, const char *golden, FILE *out,
     return err;
 }
 
-/* ---- in force --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- in force ------------------------------------------------------------------------------------------------------------------------ */
 
 static bool same_file(const char *dir, const char *name, const struct mer_buf *text)
 {

@@ -12,8 +12,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* ---- health ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- health -------------------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t good_wanted_ms(const struct geo_region_state *s)
 {
@@ -48,8 +47,7 @@ static void judge(struct geo_region_state *s, enum geo_verdict verdict, uint64_t
         set_health(s, GEO_UP, now_ms);
 }
 
-/* ---- out -------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- out ----------------------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t drained_percent(const struct geo_wish *w, uint64_t now_ms)
 {
@@ -94,8 +92,7 @@ static void take_out(struct geo_policy *p, const struct geo_wish *wishes, uint64
     }
 }
 
-/* ---- shares ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- shares -------------------------------------------------------------------------------------------------------------------------- */
 
 static bool can_take(const struct geo_policy *p, const struct geo_reading *readings, const struct geo_wish *wishes, uint32_t i)
 {

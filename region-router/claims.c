@@ -206,7 +206,7 @@ static unsigned outstanding(const struct router_claims *c, const char *edge)
 
 static bool may_claim(const struct router_claims *c, const struct router_edge *e, const struct router_owner *of, uint64_t now_ms)
 {
-    return e->reported && !e->draining && now_ms - e->reported_ms < ROUTER_STALE_MS && strcmp(e->incarnation, of->incarnation) != 0 &&
+    return router_edge_is_fresh(e, now_ms) && !e->draining && strcmp(e->incarnation, of->incarnation) != 0 &&
            outstanding(c, e->incarnation) < ROUTER_SLICES_AN_EDGE;
 }
 

@@ -14,8 +14,7 @@
 
 bool router_ask_changes(const CV1(Ask) * ask)
 {
-    return ask->body_case == ASK(DRAIN_EDGE) || ask->body_case == ASK(UNDRAIN_EDGE) || ask->body_case == ASK(DRAIN_REGION) ||
-           ask->body_case == ASK(UNDRAIN_REGION);
+    return router_ask_target(ask) != NULL;
 }
 
 const char *router_ask_target(const CV1(Ask) * ask)

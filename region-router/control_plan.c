@@ -48,7 +48,7 @@ static unsigned others_ready(const struct router_plan_world *w, const struct rou
     unsigned n = 0;
     MER_LIST_EACH (it, w->edges) {
         const struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
-        n += e != but && e->reported && !e->draining && w->now_ms - e->reported_ms < ROUTER_STALE_MS;
+        n += e != but && !e->draining && router_edge_is_fresh(e, w->now_ms);
     }
     return n;
 }

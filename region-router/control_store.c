@@ -142,8 +142,7 @@ void router__control_store_ask(struct router_control *c, struct mer_link *l, uin
     router__control_say(c, l, id, bad ? CODE(INVALID) : CODE(UNAVAILABLE), bad ? "an id has 1 to 256 bytes" : "too much waits for Redis");
 }
 
-/* ---- the journal ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the journal --------------------------------------------------------------------------------------------------------------------- */
 
 static void on_journal(void *ctx, enum mer_err err, struct router_journal_page *page)
 {

@@ -7,10 +7,7 @@
 #include "region-router/region_view.h"
 #include "region-router/relay.h"
 
-enum {
-    EDGES_MAX = 256,  /* in one answer: a frame has 64 KiB */
-    REGIONS_MAX = 64, /* as many as mesh_peers can name */
-};
+enum { EDGES_MAX = 256 /* in one answer: a frame has 64 KiB */ };
 
 static size_t tell_edges(struct router_app *app, CV1(EdgeState) rows[EDGES_MAX], CV1(EdgeState) * list[EDGES_MAX])
 {
@@ -36,12 +33,12 @@ static size_t tell_edges(struct router_app *app, CV1(EdgeState) rows[EDGES_MAX],
     return n;
 }
 
-static size_t tell_links(struct router_app *app, CV1(LinkState) rows[REGIONS_MAX], CV1(LinkState) * list[REGIONS_MAX])
+static size_t tell_links(struct router_app *app, CV1(LinkState) rows[ROUTER_REGIONS_MAX], CV1(LinkState) * list[ROUTER_REGIONS_MAX])
 {
     static const CV1(LinkState) empty = MERIDIAN__CONTROL__V1__LINK_STATE__INIT;
     size_t count, n = 0;
     const struct router_mesh_region *region = router_mesh_regions(app->mesh, &count);
-    for (; n < count && n < REGIONS_MAX; n++) {
+    for (; n < count && n < ROUTER_REGIONS_MAX; n++) {
         list[n] = &rows[n];
         rows[n] = empty;
         rows[n].region = (char *)region[n].name;
@@ -60,7 +57,7 @@ void router__control_tell_router(struct router_control *c, struct mer_link *l, c
     struct router_app *app = c->app;
     const uint64_t *counts = app->matcher.counts;
     CV1(EdgeState) edge[EDGES_MAX], *edges[EDGES_MAX];
-    CV1(LinkState) link[REGIONS_MAX], *links[REGIONS_MAX];
+    CV1(LinkState) link[ROUTER_REGIONS_MAX], *links[ROUTER_REGIONS_MAX];
     CV1(RouterState) r = MERIDIAN__CONTROL__V1__ROUTER_STATE__INIT;
     CV1(Answer) a = MERIDIAN__CONTROL__V1__ANSWER__INIT;
     r.id = app->conf.id;
@@ -106,8 +103,7 @@ void router__control_tell_ticket(struct router_control *c, struct mer_link *l, c
     router__control_answer(c, l, &a);
 }
 
-/* ---- regions and what waits for them ---------------------------------------------------------------------------------------------------
- */
+/* ---- regions and what waits for them ------------------------------------------------------------------------------------------------- */
 
 static void tell_region(const struct router_region_view *v, bool leading, CV1(RegionState) * r, CV1(DrainState) * d)
 {

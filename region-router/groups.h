@@ -38,7 +38,6 @@ struct router_groups {
     struct mer_map by_key, members; /* members: by ticket */
     struct mer_list spent;
     unsigned spent_count;
-    uint64_t seed[2];
 };
 
 void router_groups_init(struct router_groups *g, const uint64_t seed[2]);

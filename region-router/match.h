@@ -4,8 +4,8 @@
  *
  *   ticket:  --open--> WAITING --match found--> OFFERED --all accepted--> gone (matched)
  *                       ^   |                    |  |
- *                       |   +--cancel, expiry,   |  +--his edge refused, cancel, edge lost--> gone (the edge opens it again if it still
- * waits) |      edge lost--> gone |
+ *                       |   +--cancel, expiry,   |  +--his edge refused, cancel, edge lost--> gone (opened again if it still waits)
+ *                       |      edge lost--> gone |
  *                       +--1 s, or open again-- HELD <--undone (another refused, no answer in 2 s): released, keeps its place
  *
  *   WAITING --lent to another region's match--> AWAY --accepted, or refused--> gone; --released, no answer in 4 s--> HELD

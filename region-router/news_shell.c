@@ -35,6 +35,7 @@ static void compose_state(struct router_app *app, struct telling *t)
     t->state.edges_draining = sum.draining;
     t->state.load_permille = sum.load_permille;
     t->news.state = &t->state;
+    t->news.open = sum.ready > 0 && !d->on;
     if (!d->on)
         return;
     t->drain = (RV1(NewsDrain))MERIDIAN__REGION__V1__NEWS_DRAIN__INIT;
@@ -43,7 +44,6 @@ static void compose_state(struct router_app *app, struct telling *t)
     t->drain.by = (char *)d->by;
     t->drain.reason = (char *)d->reason;
     t->state.drain = &t->drain;
-    t->news.open = false;
 }
 
 static void compose(struct router_app *app, struct telling *t)
@@ -56,10 +56,8 @@ static void compose(struct router_app *app, struct telling *t)
     t->news.edges = t->edges;
     MER_LIST_EACH (it, &app->edges.edges) {
         struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
-        if (!e->reported || e->draining || app->loop.now_ms - e->reported_ms >= ROUTER_STALE_MS)
-            continue;
-        t->news.open = t->news.open || e->connections < e->max_connections;
-        if (e->ws_url[0] == 0 || t->news.n_edges == ROUTER_NEWS_EDGES)
+        bool named = router_edge_is_fresh(e, app->loop.now_ms) && !e->draining && e->ws_url[0] != 0;
+        if (!named || t->news.n_edges == ROUTER_NEWS_EDGES)
             continue;
         t->edge[t->news.n_edges] = no_edge;
         t->edge[t->news.n_edges].id = e->id;

@@ -6,12 +6,10 @@
  * at: a rare walk over the processes of one region. */
 #include "region-router/place.h"
 
-#include "region-router/limits.h"
-
 bool router_place_fit(const struct router_edge *e, uint64_t now_ms)
 {
-    return e->reported && !e->draining && e->connections < e->max_connections && e->load_permille < ROUTER_BUSY_PERMILLE &&
-           now_ms - e->reported_ms < ROUTER_STALE_MS;
+    return router_edge_is_fresh(e, now_ms) && !e->draining && e->connections < e->max_connections &&
+           e->load_permille < ROUTER_BUSY_PERMILLE;
 }
 
 static bool less_loaded(const struct router_edge *a, const struct router_edge *b)

@@ -5,6 +5,8 @@
 
 #include <meridian/list.h>
 
+#include "region-router/limits.h"
+
 enum { ROUTER_NAME_BYTES = 100 /* link names are at most 96 */, ROUTER_URL_BYTES = 320 };
 
 struct mer_link;
@@ -27,6 +29,11 @@ struct router_edge {
     struct mer_link *link;
 };
 
+/* It reported lately: one that hangs is no room for anybody. */
+static inline bool router_edge_is_fresh(const struct router_edge *e, uint64_t now_ms)
+{
+    return e->reported && now_ms - e->reported_ms < ROUTER_STALE_MS;
+}
 /* May it host a new game? */
 bool router_place_fit(const struct router_edge *e, uint64_t now_ms);
 /* players[i]: edge of each human (count >= 1, never NULL); all: list of every connected edge by `node`. NULL when no edge is fit. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * region_report.c - region_report.h. Only edges that reported lately count: one that hangs is no room for anybody. */
+ * region_report.c - see region_report.h. */
 #include "region-router/region_report.h"
 
 #include "meridian/control/v1/control.pb-c.h"

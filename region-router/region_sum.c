@@ -12,7 +12,7 @@ struct router_region_sum router_region_sum(const struct mer_list *edges, uint64_
     uint64_t load = 0;
     MER_LIST_EACH (it, edges) {
         const struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
-        if (!e->reported || now_ms - e->reported_ms >= ROUTER_STALE_MS)
+        if (!router_edge_is_fresh(e, now_ms))
             continue;
         s.edges++;
         s.ready += !e->draining && e->connections < e->max_connections;

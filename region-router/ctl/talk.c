@@ -23,6 +23,7 @@ struct talk {
     struct mer_links *links;
     struct mer_link *link;
     struct mer_timer timeout;
+    char incarnation[64]; /* the links keep it */
     CV1(Answer) * answer;
     char why[128]; /* the last end of the link */
     bool was_up, elsewhere;
@@ -167,15 +168,13 @@ static enum mer_err run(struct talk *t, const char *address, SSL_CTX *tls)
                                 .role = MERIDIAN__INTERNAL__V1__ROLE__ROLE_CTL,
                                 .region = CTL_REGION,
                                 .id = "ctl",
-                                .incarnation = "ctl.0",
+                                .incarnation = t->incarnation,
                                 .tls_client = tls,
                                 .tls_identity = true,
                                 .peer_roles = 1u << (t->args->whom == CTL_AGENTS ? MERIDIAN__INTERNAL__V1__ROLE__ROLE_GEO
                                                                                  : MERIDIAN__INTERNAL__V1__ROLE__ROLE_ROUTER),
                                 .name = "control"};
-    char incarnation[64];
-    snprintf(incarnation, sizeof incarnation, "ctl.%ld", (long)getpid());
-    lc.incarnation = incarnation;
+    snprintf(t->incarnation, sizeof t->incarnation, "ctl.%ld", (long)getpid());
     enum mer_err err = mer_links_create(&t->links, &lc);
     if (err == MER_OK)
         err = mer_link_dial(t->links, address, NULL, &t->link);
