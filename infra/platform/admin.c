@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * admin.c - the admin port: libh2o on the loop, HTTP/1.1 only, one answer a connection (a scraper comes every few seconds; without
- * keep-alive an idle connection cannot hold a descriptor).
+ * keep-alive an idle connection cannot hold a descriptor; who listens to a stream is counted).
  *
  * Closing takes three steps, because h2o closes its own handles without telling when: the listener and all connections go first; then, at
  * the end of a turn, h2o's context is disposed, which closes its timers, and our last handle is closed with them; that handle's callback
  * comes in the same pass as theirs but in no known order, so the memory goes at the end of that turn.
  *
- * Invariants: conns counts the connections h2o holds; nothing of h2o is touched once it was disposed. */
+ * Invariants: conns counts the connections h2o holds; nothing of h2o is touched once it was disposed. Next: admin_web.c, admin_stream.c. */
 #include <meridian/admin.h>
 
 #include <arpa/inet.h>
@@ -14,50 +14,26 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <h2o.h>
-#include <h2o/http1.h>
-
 #include <meridian/mem.h>
+
+#include "admin_private.h"
+
+#include <h2o/http1.h>
 
 enum {
     MAX_CONNS = 64,            /* no special reason: scrapers, probes and people */
-    MAX_ROUTES = 32,           /* no special reason */
     MAX_BODY_BYTES = 4 * 1024, /* requests here have none to speak of */
     MAX_OUT_BYTES = 16 << 20,  /* an answer */
     REQUEST_MS = 5 * 1000,     /* for the whole request head */
     BACKLOG = 64,
 };
 
-enum { M_REQUESTS, M_ERRORS, M_REFUSED, M_COUNT };
-static const struct mer_metric_def metric_defs[M_COUNT] = {
-    [M_REQUESTS] = {"meridian_admin_requests_total", "requests answered on the admin port", MER_COUNTER},
-    [M_ERRORS] = {"meridian_admin_errors_total", "of these with a status of 400 or more", MER_COUNTER},
-    [M_REFUSED] = {"meridian_admin_connections_refused_total", "connections closed because 64 were open", MER_COUNTER},
-};
-
-struct route {
-    const char *method, *path, *type;
-    mer_admin_route_cb cb;
-    void *ctx;
-};
-
-struct mer_admin {
-    struct mer_loop *loop;
-    struct mer_process *process;
-    struct mer_metrics *metrics;
-    struct mer_metric_set metric_set;
-    uint64_t values[M_COUNT];
-    uv_tcp_t listener;
-    uv_prepare_t last; /* never started: closed last */
-    h2o_globalconf_t conf;
-    h2o_context_t ctx;
-    h2o_accept_ctx_t accept;
-    struct route routes[MAX_ROUTES];
-    unsigned route_count;
-    struct mer_list conns;
-    unsigned conn_count;
-    bool closing, listener_closed;
-    struct mer_deferred later;
+static const struct mer_metric_def metric_defs[MER__ADMIN_COUNT] = {
+    [MER__ADMIN_REQUESTS] = {"meridian_admin_requests_total", "requests answered on the admin port", MER_COUNTER},
+    [MER__ADMIN_ERRORS] = {"meridian_admin_errors_total", "of these with a status of 400 or more", MER_COUNTER},
+    [MER__ADMIN_REFUSED] = {"meridian_admin_connections_refused_total", "connections closed because 64 were open", MER_COUNTER},
+    [MER__ADMIN_LISTENERS] = {"meridian_admin_listeners", "who listens to a stream of events on the admin port", MER_GAUGE},
+    [MER__ADMIN_DROPPED] = {"meridian_admin_listeners_dropped_total", "listeners cut off because they took nothing", MER_COUNTER},
 };
 
 struct admin_conn {
@@ -79,11 +55,13 @@ static const struct {
 } reasons[] = {
     {200, "OK", NULL},
     {202, "Accepted", NULL},
+    {301, "Moved Permanently", NULL},
     {400, "Bad Request", "bad_request"},
     {403, "Forbidden", "forbidden"},
     {404, "Not Found", "not_found"},
     {405, "Method Not Allowed", "method_not_allowed"},
     {409, "Conflict", "conflict"},
+    {421, "Misdirected Request", "misdirected"},
     {500, "Internal Server Error", "internal"},
     {503, "Service Unavailable", "unavailable"},
 };
@@ -96,29 +74,34 @@ static unsigned reason_of(int status)
     return reason_of(500);
 }
 
-static void answer(struct mer_admin *a, h2o_req_t *req, int status, const char *type, const struct mer_buf *body)
+void mer__admin_head(struct mer_admin *a, h2o_req_t *req, int status, const char *type)
 {
-    a->values[M_REQUESTS]++;
-    a->values[M_ERRORS] += status >= 400;
+    a->values[MER__ADMIN_REQUESTS]++;
+    a->values[MER__ADMIN_ERRORS] += status >= 400;
     req->res.status = status;
     req->res.reason = reasons[reason_of(status)].reason;
-    req->res.content_length = body->len;
     req->http1_is_persistent = 0;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+}
+
+void mer__admin_answer(struct mer_admin *a, h2o_req_t *req, int status, const char *type, const struct mer_buf *body)
+{
+    mer__admin_head(a, req, status, type);
+    req->res.content_length = body->len;
     h2o_send_inline(req, body->len ? (char *)body->data : "", body->len);
 }
 
-static void answer_error(struct mer_admin *a, h2o_req_t *req, int status, const char *message)
+void mer__admin_error(struct mer_admin *a, h2o_req_t *req, int status, const char *message)
 {
     const char *code = reasons[reason_of(status)].code;
     char text[256];
     int n = snprintf(text, sizeof(text), "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n", code ? code : "internal", message);
 
-    answer(a, req, status, "application/json", &(struct mer_buf){.data = (uint8_t *)text, .len = (size_t)n});
+    mer__admin_answer(a, req, status, "application/json", &(struct mer_buf){.data = (uint8_t *)text, .len = (size_t)n});
 }
 
-static void run_route(struct mer_admin *a, h2o_req_t *req, const struct route *r)
+static void run_route(struct mer_admin *a, h2o_req_t *req, const struct mer__admin_route *r)
 {
     const char *query = NULL;
     struct mer_buf out;
@@ -129,9 +112,9 @@ static void run_route(struct mer_admin *a, h2o_req_t *req, const struct route *r
     mer_buf_init(&out, MAX_OUT_BYTES);
     status = r->cb(r->ctx, query, &out);
     if (status >= 400 && out.len == 0)
-        answer_error(a, req, status, "the request could not be served");
+        mer__admin_error(a, req, status, "the request could not be served");
     else
-        answer(a, req, status, r->type, &out);
+        mer__admin_answer(a, req, status, r->type, &out);
     mer_buf_deinit(&out);
 }
 
@@ -145,30 +128,37 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     struct mer_admin *a = ((struct admin_handler *)self)->a;
     char allow[64] = "";
 
-    /* a page in a browser on this machine could send POST /drain here; browsers always say where it comes from */
+    /* a page in a browser on this machine could send POST /drain here; browsers always say where it comes from. Pages of ours only GET,
+     * which browsers do without it */
     if (h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1) != -1) {
-        answer_error(a, req, 403, "not for browsers");
+        mer__admin_error(a, req, 403, "not for pages in browsers");
         return 0;
     }
     for (unsigned i = 0; i < a->route_count; i++) {
-        const struct route *r = &a->routes[i];
+        const struct mer__admin_route *r = &a->routes[i];
         bool get = strcmp(r->method, "GET") == 0;
         size_t n = strlen(allow);
-        if (!h2o_memis(req->path_normalized.base, req->path_normalized.len, r->path, strlen(r->path)))
+        if (r->files != NULL ? !mer__admin_has_file(r, req)
+                             : !h2o_memis(req->path_normalized.base, req->path_normalized.len, r->path, strlen(r->path)))
             continue;
         if (method_is(req, r->method) || (get && method_is(req, "HEAD"))) {
-            run_route(a, req, r);
+            if (r->files != NULL)
+                mer__admin_file(a, req, r);
+            else if (r->stream != NULL)
+                mer__admin_listen(r->stream, req);
+            else
+                run_route(a, req, r);
             return 0;
         }
         snprintf(allow + n, sizeof(allow) - n, "%s%s", n ? ", " : "", get ? "GET, HEAD" : r->method);
     }
     if (!allow[0]) {
-        answer_error(a, req, 404, "no such path");
+        mer__admin_error(a, req, 404, "no such path");
         return 0;
     }
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("allow"), 1, NULL, h2o_strdup(&req->pool, allow, SIZE_MAX).base,
                           strlen(allow));
-    answer_error(a, req, 405, "see Allow");
+    mer__admin_error(a, req, 405, "see Allow");
     return 0;
 }
 
@@ -219,15 +209,15 @@ static int on_metrics(void *ctx, const char *query, struct mer_buf *out)
     return 500;
 }
 
-static void add_route(struct mer_admin *a, const struct route *r)
+void mer__admin_add(struct mer_admin *a, const struct mer__admin_route *r)
 {
-    MER_ASSERT(a->route_count < MAX_ROUTES);
+    MER_ASSERT(a->route_count < MER__ADMIN_ROUTES);
     a->routes[a->route_count++] = *r;
 }
 
 void mer_admin_route(struct mer_admin *a, const char *method, const char *path, mer_admin_route_cb cb, void *ctx)
 {
-    add_route(a, &(struct route){method, path, "application/json", cb, ctx});
+    mer__admin_add(a, &(struct mer__admin_route){.method = method, .path = path, .type = "application/json", .cb = cb, .ctx = ctx});
 }
 
 /* --- connections --- */
@@ -264,7 +254,7 @@ static void on_connection(uv_stream_t *listener, int status)
     mer_list_push_back(&a->conns, &c->node);
     a->conn_count++;
     if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || a->conn_count > MAX_CONNS) {
-        a->values[M_REFUSED]++;
+        a->values[MER__ADMIN_REFUSED]++;
         uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
         return;
     }
@@ -337,6 +327,7 @@ enum mer_err mer_admin_open(struct mer_admin **out, struct mer_loop *loop, struc
     a->process = process;
     a->metrics = metrics;
     mer_list_init(&a->conns);
+    mer_list_init(&a->streams);
     mer_deferred_init(&a->later, dispose);
     MER_ASSERT(uv_tcp_init(&loop->uv, &a->listener) == 0);
     a->listener.data = a;
@@ -350,12 +341,14 @@ enum mer_err mer_admin_open(struct mer_admin **out, struct mer_loop *loop, struc
     MER_ASSERT(uv_prepare_init(&loop->uv, &a->last) == 0);
     a->last.data = a;
     start_h2o(a);
-    mer_metrics_add(metrics, &a->metric_set, metric_defs, M_COUNT, a->values);
+    mer_metrics_add(metrics, &a->metric_set, metric_defs, MER__ADMIN_COUNT, a->values);
     mer_admin_route(a, "GET", "/livez", on_live, a);
     mer_admin_route(a, "GET", "/readyz", on_ready, a);
     mer_admin_route(a, "GET", "/healthz", on_ready, a);
     mer_admin_route(a, "POST", "/drain", on_drain, a);
-    add_route(a, &(struct route){"GET", "/metrics", "text/plain; version=0.0.4; charset=utf-8", on_metrics, a});
+    mer__admin_add(
+        a, &(struct mer__admin_route){
+               .method = "GET", .path = "/metrics", .type = "text/plain; version=0.0.4; charset=utf-8", .cb = on_metrics, .ctx = a});
     *out = a;
     return MER_OK;
 }
@@ -391,6 +384,7 @@ static void dispose(struct mer_deferred *d)
 
     h2o_context_dispose(&a->ctx);
     h2o_config_dispose(&a->conf);
+    mer__admin_streams_free(a);
     uv_close((uv_handle_t *)&a->last, on_last_closed);
 }
 
@@ -409,6 +403,7 @@ void mer_admin_close(struct mer_admin *a)
     a->closing = true;
     mer_metrics_remove(&a->metric_set);
     uv_close((uv_handle_t *)&a->listener, on_listener_closed);
+    mer__admin_streams_close(a);
     MER_LIST_EACH (node, &a->conns) {
         /* h2o sees the end of the stream and closes its connection */
         struct admin_conn *c = MER_LIST_ENTRY(node, struct admin_conn, node);
