@@ -108,6 +108,35 @@ struct shown {
     CM(Player) player[SEATS_MAX], *players[SEATS_MAX];
 };
 
+static void show_text(struct shown *s, const struct place *at)
+{
+    const ST(TextEvent) *t = s->event->text;
+    s->text = (CM(DirectMessage))MERIDIAN__CLIENT__V1__DIRECT_MESSAGE__INIT;
+    s->text.seq = at->seq;
+    s->text.settled_seq = at->settled;
+    s->text.from = t->from;
+    s->text.from_name = t->from_name;
+    s->text.from_region = t->from_region;
+    s->text.message_id = t->message_id;
+    s->text.text = t->text;
+    s->text.sent_at_ms = s->event->at_ms;
+    s->message.body_case = BODY(MESSAGE);
+    s->message.message = &s->text;
+}
+
+static void show_undelivered(struct shown *s, const struct place *at)
+{
+    const ST(UndeliveredEvent) *u = s->event->undelivered;
+    s->undelivered = (CM(MessageUndelivered))MERIDIAN__CLIENT__V1__MESSAGE_UNDELIVERED__INIT;
+    s->undelivered.seq = at->seq;
+    s->undelivered.settled_seq = at->settled;
+    s->undelivered.message_id = u->message_id;
+    s->undelivered.to = u->recipient;
+    s->undelivered.region = u->region;
+    s->message.body_case = BODY(MESSAGE_UNDELIVERED);
+    s->message.message_undelivered = &s->undelivered;
+}
+
 static void show_result(struct shown *s, const struct place *at)
 {
     const ST(ResultEvent) *r = s->event->result;
@@ -138,45 +167,25 @@ static void show_result(struct shown *s, const struct place *at)
     s->message.game_result = &s->result;
 }
 
+/* false: the store has something that is no event; counted, nothing to free. */
 static bool shown_make(struct edge_messages *ms, struct shown *s, const void *packed, size_t len, const struct place *at)
 {
+    ST(Event) *e = meridian__state__v1__event__unpack(NULL, len, packed);
     s->message = (CM(ServerMessage))MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
-    s->text = (CM(DirectMessage))MERIDIAN__CLIENT__V1__DIRECT_MESSAGE__INIT;
-    s->undelivered = (CM(MessageUndelivered))MERIDIAN__CLIENT__V1__MESSAGE_UNDELIVERED__INIT;
-    s->event = meridian__state__v1__event__unpack(NULL, len, packed);
-    if (s->event != NULL && s->event->body_case == EVENT(TEXT)) {
-        const ST(TextEvent) *t = s->event->text;
-        s->text.seq = at->seq;
-        s->text.settled_seq = at->settled;
-        s->text.from = t->from;
-        s->text.from_name = t->from_name;
-        s->text.from_region = t->from_region;
-        s->text.message_id = t->message_id;
-        s->text.text = t->text;
-        s->text.sent_at_ms = s->event->at_ms;
-        s->message.body_case = BODY(MESSAGE);
-        s->message.message = &s->text;
-        return true;
-    }
-    if (s->event != NULL && s->event->body_case == EVENT(UNDELIVERED)) {
-        const ST(UndeliveredEvent) *u = s->event->undelivered;
-        s->undelivered.seq = at->seq;
-        s->undelivered.settled_seq = at->settled;
-        s->undelivered.message_id = u->message_id;
-        s->undelivered.to = u->recipient;
-        s->undelivered.region = u->region;
-        s->message.body_case = BODY(MESSAGE_UNDELIVERED);
-        s->message.message_undelivered = &s->undelivered;
-        return true;
-    }
-    if (s->event != NULL && s->event->body_case == EVENT(RESULT) && s->event->result->n_players <= SEATS_MAX) {
+    s->event = e;
+    if (e != NULL && e->body_case == EVENT(TEXT)) {
+        show_text(s, at);
+    } else if (e != NULL && e->body_case == EVENT(UNDELIVERED)) {
+        show_undelivered(s, at);
+    } else if (e != NULL && e->body_case == EVENT(RESULT) && e->result->n_players <= SEATS_MAX) {
         show_result(s, at);
-        return true;
+    } else {
+        ms->values[M_BAD_EVENT]++;
+        if (e != NULL)
+            meridian__state__v1__event__free_unpacked(e, NULL);
+        return false;
     }
-    ms->values[M_BAD_EVENT]++;
-    if (s->event != NULL)
-        meridian__state__v1__event__free_unpacked(s->event, NULL);
-    return false;
+    return true;
 }
 
 static void shown_free(struct shown *s)
