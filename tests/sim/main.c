@@ -37,13 +37,11 @@ enum {
 struct options {
     uint64_t seeds, from;
     unsigned jobs;
-    bool one;
     unsigned players; /* 0: seeds; else a crowd of so many */
     struct sim_order seed;
 };
 
-/* --- many
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- many ----------------------------------------------------------------------------------------------------------------------------- */
 
 struct job {
     pid_t pid;
@@ -88,6 +86,11 @@ static void finish(struct job *j, int status, struct sim_result *r)
     j->pid = 0;
 }
 
+static unsigned long long ull(uint64_t n)
+{
+    return n;
+}
+
 struct totals {
     uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone, adopted;
     uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen, end_ms, end_seed;
@@ -120,7 +123,7 @@ static void add(struct totals *t, const struct sim_result *r, const struct optio
     if (!r->failed)
         note_least(&r->counts, r->faults);
     if (t->seeds % SAY_EVERY == 0) {
-        fprintf(stderr, "%llu seeds, %llu failed\n", (unsigned long long)t->seeds, (unsigned long long)t->failed);
+        fprintf(stderr, "%llu seeds, %llu failed\n", ull(t->seeds), ull(t->failed));
         fflush(stderr);
     }
     t->games += r->counts.games;
@@ -149,8 +152,8 @@ static void add(struct totals *t, const struct sim_result *r, const struct optio
     char regions[24] = "";
     if (o->seed.regions > 1)
         snprintf(regions, sizeof(regions), " --regions %u", o->seed.regions);
-    printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s%s%s\n", (unsigned long long)r->seed, r->why, (unsigned long long)r->seed,
-           regions, o->seed.unmanaged ? " --unmanaged" : "", o->seed.plant[0] ? " --plant " : "", o->seed.plant);
+    printf("seed %llu: %s\n  replay: sim --seed %llu --trace%s%s%s%s\n", ull(r->seed), r->why, ull(r->seed), regions,
+           o->seed.unmanaged ? " --unmanaged" : "", o->seed.plant[0] ? " --plant " : "", o->seed.plant);
     fflush(stdout);
 }
 
@@ -179,7 +182,7 @@ static bool same_twice(uint64_t seed, const struct options *o)
     }
     if (r[0].hash == r[1].hash && r[0].steps == r[1].steps)
         return true;
-    printf("seed %llu is not the same twice\n", (unsigned long long)seed);
+    printf("seed %llu is not the same twice\n", ull(seed));
     return false;
 }
 
@@ -188,11 +191,6 @@ static double seconds(void)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static unsigned long long ull(uint64_t n)
-{
-    return n;
 }
 
 /* false: a seed did too little to mean anything. */
@@ -234,14 +232,15 @@ static int run_all(const struct options *o)
     }
     for (; running > 0; running--)
         wait_for_one(jobs, o, &t);
+    if (t.failed == t.seeds)
+        memset(&least, 0, sizeof(least));
     for (uint64_t s = 0; o->seed.twice && s < o->seeds; s++)
         same &= same_twice(o->from + s, o);
     printf("%llu seeds, %llu failed; %llu games, %llu of them claimed, %llu moves acknowledged, %llu things shown, %llu faults, %llu "
            "resumes replayed, %llu gone; "
            "%.0f s of virtual time, %llu steps, %.1f s\n",
-           (unsigned long long)t.seeds, (unsigned long long)t.failed, (unsigned long long)t.games, (unsigned long long)t.adopted,
-           (unsigned long long)t.moves, (unsigned long long)t.shown, (unsigned long long)t.faults, (unsigned long long)t.replayed,
-           (unsigned long long)t.gone, (double)t.virtual_ms / 1000, (unsigned long long)t.steps, seconds() - from);
+           ull(t.seeds), ull(t.failed), ull(t.games), ull(t.adopted), ull(t.moves), ull(t.shown), ull(t.faults), ull(t.replayed),
+           ull(t.gone), (double)t.virtual_ms / 1000, ull(t.steps), seconds() - from);
     if (o->seed.regions > 1)
         same &= say_across(&t, o);
     if (o->seed.plant[0])
@@ -254,8 +253,8 @@ static void say_cost(void)
     struct rusage u;
     getrusage(RUSAGE_CHILDREN, &u);
     double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-    printf("each at least %llu games, %llu moves, %u faults; %.1f s of CPU, at most %.0f MB a seed\n", (unsigned long long)least.games,
-           (unsigned long long)least.moves, least.faults, cpu, (double)u.ru_maxrss / 1024);
+    printf("each at least %llu games, %llu moves, %u faults; %.1f s of CPU, at most %.0f MB a seed\n", ull(least.games), ull(least.moves),
+           least.faults, cpu, (double)u.ru_maxrss / 1024);
 }
 
 static uint64_t number(const char *text)
@@ -281,7 +280,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--jobs") == 0)
             o.jobs = (unsigned)number(argv[++i]);
         else if (strcmp(argv[i], "--seed") == 0)
-            o.from = number(argv[++i]), o.seeds = 1, o.one = true;
+            o.from = number(argv[++i]), o.seeds = 1;
         else if (strcmp(argv[i], "--players") == 0)
             o.players = (unsigned)number(argv[++i]);
         else if (strcmp(argv[i], "--regions") == 0)

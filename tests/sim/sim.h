@@ -139,8 +139,7 @@ static inline struct sim_proc *sim_proc_of(const struct mer_loop *l)
     return l->uv.data;
 }
 
-/* --- sim_net.c: connections between processes; a byte stream or, for players and replication, messages
- * ------------------------------------ */
+/* --- sim_net.c: connections between processes; a byte stream or, for players and replication, messages -------------------------------- */
 
 struct sim_end;
 struct sim_end_ops {
@@ -164,14 +163,13 @@ void sim_net_close(struct sim_end *e);
 void sim_net_abort(struct sim_end *e);
 /* The connection breaks on its way: both ends see a reset. */
 void sim_net_reset(struct sim_end *e);
-struct sim_proc *sim_net_peer(const struct sim_end *e);
 /* From now on nothing passes from a to b (what was sent waits), until it does again. */
 void sim_net_cut(struct sim_proc *from, struct sim_proc *to, bool cut);
 bool sim_net_passes(const struct sim_proc *from, const struct sim_proc *to);
 void sim_net_slow(struct sim_proc *a, struct sim_proc *b, uint32_t extra_us);
 /* They are so far from each other, one way; before they are connected. */
-uint32_t sim_net_ms(const struct sim_proc *a, const struct sim_proc *b); /* there and back */
 void sim_net_distance(struct sim_proc *a, struct sim_proc *b, uint32_t us);
+uint32_t sim_net_ms(const struct sim_proc *a, const struct sim_proc *b); /* there and back */
 void sim_net_died(struct sim_proc *p, bool silent);
 /* Breaks every connection between the two. */
 void sim_net_break(struct sim_proc *a, struct sim_proc *b);

@@ -139,12 +139,10 @@ void sim_check_resumed(int outcome)
     sim_counts.resumed[outcome < 4 ? outcome : 0]++;
 }
 
-/* --- what was shown ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- what was shown ------------------------------------------------------------------------------------------------------------------- */
 
-static void copy_numbers(struct sim_shown *s, const uint32_t *n, size_t count, uint32_t *to, uint8_t *len)
+static void copy_numbers(const uint32_t *n, size_t count, uint32_t *to, uint8_t *len)
 {
-    (void)s;
     *len = (uint8_t)(count < SIM_SEATS ? count : SIM_SEATS);
     for (size_t i = 0; i < *len; i++)
         to[i] = n[i];
@@ -176,7 +174,7 @@ static bool describe(struct sim_shown *s, const CM(ServerMessage) * m)
         s->version = g->version;
         s->over = g->status == MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_OVER;
         cards_of_state(s, g);
-        copy_numbers(s, g->scores, g->n_scores, s->score, &s->scores);
+        copy_numbers(g->scores, g->n_scores, s->score, &s->scores);
         break;
     }
     case FROM(CARD_FLIPPED):
@@ -191,14 +189,14 @@ static bool describe(struct sim_shown *s, const CM(ServerMessage) * m)
         s->version = m->pair_found->version;
         s->seat = m->pair_found->seat;
         s->pair[0] = m->pair_found->cards[0], s->pair[1] = m->pair_found->cards[1];
-        copy_numbers(s, m->pair_found->scores, m->pair_found->n_scores, s->score, &s->scores);
+        copy_numbers(m->pair_found->scores, m->pair_found->n_scores, s->score, &s->scores);
         break;
     case FROM(PAIR_MISSED):
         game = m->pair_missed->game_id;
         s->version = m->pair_missed->version;
         s->seat = m->pair_missed->seat;
         s->pair[0] = m->pair_missed->cards[0], s->pair[1] = m->pair_missed->cards[1];
-        copy_numbers(s, m->pair_missed->scores, m->pair_missed->n_scores, s->score, &s->scores);
+        copy_numbers(m->pair_missed->scores, m->pair_missed->n_scores, s->score, &s->scores);
         break;
     case FROM(TURN_CHANGED):
         game = m->turn_changed->game_id;
@@ -222,7 +220,7 @@ static bool describe(struct sim_shown *s, const CM(ServerMessage) * m)
         game = m->game_over->game_id;
         s->version = m->game_over->version;
         s->over = true;
-        copy_numbers(s, m->game_over->scores, m->game_over->n_scores, s->score, &s->scores);
+        copy_numbers(m->game_over->scores, m->game_over->n_scores, s->score, &s->scores);
         break;
     case FROM(MATCHED):
         game = m->matched->game_id;

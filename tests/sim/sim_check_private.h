@@ -4,8 +4,7 @@
 
 #include "tests/sim/sim_check.h"
 
-/* SIM_CLAIMS: 1 from the day on which the router has dead edges' games claimed: then also one without players must come to its end. */
-enum { SIM_CLAIMS = 1, SIM_SEATS = 4, SIM_CARDS = 100, SIM_SHOWN_SLOTS = 4096, SIM_ID = 104 };
+enum { SIM_SEATS = 4, SIM_CARDS = 100, SIM_SHOWN_SLOTS = 4096, SIM_ID = 104 };
 
 struct sim_move {
     char user[16], game[SIM_ID], id[48];

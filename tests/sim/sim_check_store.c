@@ -31,8 +31,7 @@ void sim_check_keys(void (*each)(void *ctx, const struct sim_key *key), void *ct
             sim_keys_each(&sim_redis_primary(sim_regions[k].redis, s)->keys, each, ctx);
 }
 
-/* --- owners, at any moment
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- owners, at any moment ------------------------------------------------------------------------------------------------------------ */
 
 static const struct edge_hosted *hosted(const struct sim_proc *p, const char *gid)
 {
@@ -71,8 +70,7 @@ void sim_check_owners(void)
         }
 }
 
-/* --- the end
- * ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct sim_key *game_key(const char *gid)
 {
@@ -258,33 +256,6 @@ static void check_gone(const struct history *h)
     }
 }
 
-static bool owner_lives(const char *incarnation)
-{
-    for (unsigned k = 0; k < sim_region_count; k++)
-        for (unsigned i = 0; i < sim_regions[k].edges; i++) {
-            const struct edge_app *app = sim_edge_app(sim_regions[k].edge[i]);
-            if (app && strcmp(app->incarnation, incarnation) == 0)
-                return true;
-        }
-    return false;
-}
-
-/* Its edge died and only bots are left in it: nobody comes back to it. */
-static bool is_orphan(const struct sim_key *key)
-{
-    if (SIM_CLAIMS || owner_lives(sim_key_field(key, "o")))
-        return false;
-    const struct sim_str *s = key->history[key->stored - 1].record;
-    SM(GameRecord) *r = meridian__state__v1__game_record__unpack(NULL, s->len, (const uint8_t *)s->data);
-    bool orphan = r != NULL;
-    for (size_t i = 0; r && i < r->n_seats; i++)
-        orphan &= r->seats[i]->kind == MERIDIAN__STATE__V1__SEAT_KIND__SEAT_KIND_BOT ||
-                  r->seats[i]->phase == MERIDIAN__STATE__V1__SEAT_PHASE__SEAT_PHASE_LEFT;
-    if (r)
-        meridian__state__v1__game_record__free_unpacked(r, NULL);
-    return orphan;
-}
-
 static void check_game(const char *id)
 {
     struct history h = {.count = 0};
@@ -298,7 +269,7 @@ static void check_game(const char *id)
     check_shown(&h);
     check_acked(&h);
     check_gone(&h);
-    if (!h.record[h.count - 1]->over && !is_orphan(h.key))
+    if (!h.record[h.count - 1]->over)
         sim_fail("%s is not over: version %zu, owner %s", id, h.count, sim_key_field(h.key, "o"));
 }
 
@@ -333,7 +304,7 @@ static void see_if_over(void *ctx, const struct sim_key *key)
 {
     bool *all = ctx;
     if (*all && strncmp(key->name->data, "game:", 5) == 0 && key->stored > 0)
-        *all = strcmp(sim_key_field(key, "x"), "1") == 0 || is_orphan(key);
+        *all = strcmp(sim_key_field(key, "x"), "1") == 0;
 }
 
 static struct games stored_games(void)

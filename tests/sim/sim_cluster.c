@@ -40,8 +40,7 @@ static bool suspects(const struct sim_node *x, const struct sim_node *y)
     return x != y && x->knows[y->index] && sim_now_ms() - x->heard_ms[y->index] > SIM_NODE_TIMEOUT_MS;
 }
 
-/* --- what a node learns ------------------------------------------------------------------------------------------------------------------
- */
+/* --- what a node learns --------------------------------------------------------------------------------------------------------------- */
 
 static void learn(struct sim_node *x, const struct sim_node *y)
 {
@@ -128,8 +127,7 @@ static void judge(struct sim_node *x)
     }
 }
 
-/* --- elections ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- elections ------------------------------------------------------------------------------------------------------------------------ */
 
 static unsigned rank_of(const struct sim_node *r)
 {
@@ -221,8 +219,7 @@ bool sim_cluster_failover(struct sim_cluster *c, unsigned shard)
     return true;
 }
 
-/* --- the clock ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the clock ------------------------------------------------------------------------------------------------------------------------ */
 
 static void replicas_report(struct sim_node *n)
 {

@@ -41,8 +41,7 @@ static void bulk(struct mer_buf *out, const char *text)
                mer_buf_append(out, "\r\n", 2) == MER_OK);
 }
 
-/* --- looking
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- looking -------------------------------------------------------------------------------------------------------------------------- */
 
 /* What CLUSTER NODES says of a node hangs on this alone: its text is kept until it changes, for the router's leader asks often. */
 struct table {
@@ -160,8 +159,7 @@ static void say_users(const struct sim_node *n, struct mer_buf *out)
     MER_ASSERT(mer_buf_append(out, text, len) == MER_OK);
 }
 
-/* --- changing
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- changing ------------------------------------------------------------------------------------------------------------------------- */
 
 static void forget(struct sim_node *n, unsigned who, struct mer_buf *out)
 {

@@ -41,7 +41,7 @@ static bool same(const struct sim_str *a, const struct sim_str *b)
     return a == b || (a->len == b->len && memcmp(a->data, b->data, a->len) == 0);
 }
 
-struct sim_effect *sim_effect_new(int argc, struct sim_str *const *argv)
+static struct sim_effect *effect_new(int argc, struct sim_str *const *argv)
 {
     struct sim_effect *e = mer_xmalloc(sizeof(*e) + (size_t)argc * sizeof(argv[0]));
     e->refs = 1;
@@ -256,7 +256,7 @@ struct exec {
 static void changed(struct exec *x)
 {
     if (!*x->effect)
-        *x->effect = sim_effect_new(x->argc, x->argv);
+        *x->effect = effect_new(x->argc, x->argv);
 }
 
 static void integer(struct exec *x, long long n)
@@ -319,7 +319,7 @@ static void do_set(struct exec *x)
     char text[32];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)k->expires_ms);
     struct sim_str *argv[5] = {x->argv[0], x->argv[1], x->argv[2], sim_str_new("PXAT", 4), sim_str_new(text, strlen(text))};
-    *x->effect = sim_effect_new(5, argv);
+    *x->effect = effect_new(5, argv);
     sim_str_unref(argv[3]);
     sim_str_unref(argv[4]);
 }
@@ -427,7 +427,7 @@ static void do_pexpire(struct exec *x)
     char text[32];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)k->expires_ms);
     struct sim_str *argv[3] = {sim_str_new("PEXPIREAT", 9), x->argv[1], sim_str_new(text, strlen(text))};
-    *x->effect = sim_effect_new(3, argv);
+    *x->effect = effect_new(3, argv);
     sim_str_unref(argv[0]);
     sim_str_unref(argv[2]);
 }

@@ -174,8 +174,7 @@ void mer_loop_disarm(struct mer_loop *l, struct mer_timer *t)
     mer_wheel_disarm(&l->wheel, t);
 }
 
-/* --- the process: its states without signals -------------------------------------------------------------------------------------------
- */
+/* --- the process: its states without signals ------------------------------------------------------------------------------------------ */
 
 const char *mer_process_state_name(enum mer_process_state s)
 {
@@ -250,8 +249,7 @@ void mer_metrics_add_process(struct mer_metrics *m, struct mer_loop *loop)
     (void)m, (void)loop;
 }
 
-/* --- the admin port: nobody asks -------------------------------------------------------------------------------------------------------
- */
+/* --- the admin port: nobody asks ------------------------------------------------------------------------------------------------------ */
 
 enum mer_err mer_admin_open(struct mer_admin **out, struct mer_loop *loop, struct mer_process *process, struct mer_metrics *metrics,
                             const char *address, struct mer_msg *msg)

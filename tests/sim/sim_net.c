@@ -82,11 +82,6 @@ static struct sim_end *peer_of(const struct sim_end *e)
     return &e->conn->end[e == &e->conn->end[0]];
 }
 
-struct sim_proc *sim_net_peer(const struct sim_end *e)
-{
-    return peer_of(e)->proc;
-}
-
 bool sim_net_passes(const struct sim_proc *from, const struct sim_proc *to)
 {
     return !net.cut[from->index][to->index];

@@ -9,8 +9,7 @@
 #include "edge/game/abroad.h"
 #include "tests/sim/sim.h"
 
-/* --- a game elsewhere is taken for void without its region's word ----------------------------------------------------------------------
- */
+/* --- a game elsewhere is taken for void without its region's word --------------------------------------------------------------------- */
 
 struct voided {
     edge_store_game_cb cb;

@@ -16,8 +16,7 @@ enum { SILENCE_MS = 10000, MAILS = 12 /* a player writes; where there are other 
 
 struct sim_everybody sim_everybody;
 
-/* --- connections ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- connections ---------------------------------------------------------------------------------------------------------------------- */
 
 void sim_device_lost(struct device *d)
 {
@@ -28,7 +27,6 @@ void sim_device_lost(struct device *d)
         sim_copy(d->old_session, sizeof(d->old_session), d->session);
         d->old_epoch = d->epoch;
         d->old_offset = d->offset;
-        d->lost_ms = sim_now_ms();
         d->had_session = true;
     }
     d->state = DOWN;
@@ -115,8 +113,7 @@ void sim_device_look_after(struct device *d)
     }
 }
 
-/* --- public ------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- public --------------------------------------------------------------------------------------------------------------------------- */
 
 static void arrive(unsigned i, struct sim_region *at, unsigned devices, unsigned games, uint32_t after_ms)
 {

@@ -32,7 +32,7 @@ struct device {
     uint64_t ready_ms; /* since when */
     uint64_t told_us;  /* first word of the game in `view` over this connection; 0: none yet */
     char session[SIM_PLAYER_ID], old_session[SIM_PLAYER_ID];
-    uint64_t epoch, offset, old_epoch, old_offset, lost_ms;
+    uint64_t epoch, offset, old_epoch, old_offset;
     bool had_session;
     struct view view;
 };
@@ -43,7 +43,6 @@ struct player {
     struct device device[2];
     unsigned devices, games_left, moves;
     char game[SIM_PLAYER_ID]; /* "": none */
-    bool no_game_told;        /* an edge says there is none of this id */
     char ticket[SIM_PLAYER_ID];
     uint64_t found_ms, ticket_ms;
     int face[SIM_PLAYER_CARDS]; /* what he has seen; -1: not yet */

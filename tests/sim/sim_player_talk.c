@@ -12,8 +12,7 @@
 #define FROM(x) MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_##x
 #define CODE(x) MERIDIAN__CLIENT__V1__ERROR_CODE__ERROR_CODE_##x
 
-/* --- sending -----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- sending -------------------------------------------------------------------------------------------------------------------------- */
 
 void sim_say(struct device *d, CM(ClientMessage__BodyCase) kind, void *body)
 {
@@ -136,8 +135,7 @@ void sim_say_ping(struct device *d)
     sim_say(d, TO(PING), &ping);
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- receiving ------------------------------------------------------------------------------------------------------------------------ */
 
 static void game_ended(struct player *p, const char *game)
 {

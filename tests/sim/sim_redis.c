@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sim_redis.c - one node as a server, and replication. See sim_redis.h.
- *
- * Lineage: an effect is one object shared by all logs that hold it, so a replica may go on from its offset exactly when the last object of
- * its log stands at that place in the primary's. Otherwise everything is copied and what it had more is gone. */
+ * sim_redis.c - one node as a server: clients, their commands and their WAITs. See sim_redis.h; replication is sim_replica.c's. */
 #include "tests/sim/sim_redis.h"
 
 #include <stdlib.h>
@@ -14,7 +11,7 @@
 
 #include "tests/sim/sim_lua.h"
 
-enum { ARGS_MAX = 64, MIN_REPLICAS = 1, FULL_SYNC_MIN_US = 20 * 1000, FULL_SYNC_MAX_US = 400 * 1000 };
+enum { ARGS_MAX = 64, MIN_REPLICAS = 1 };
 
 struct client {
     struct mer_list list;
@@ -42,91 +39,15 @@ static void flush(struct client *c)
     mer_buf_clear(&c->out);
 }
 
-/* --- the log and replication ------------------------------------------------------------------------------------------------------------
- */
-
-static void log_append(struct sim_node *n, struct sim_effect *e)
-{
-    if (n->log_count == n->log_cap) {
-        n->log_cap = n->log_cap ? n->log_cap * 2 : 256;
-        n->log = mer_xrealloc(n->log, n->log_cap * sizeof(n->log[0]));
-    }
-    n->log[n->log_count++] = e;
-}
-
-enum message_kind { SYNC, CONTINUE, FULL, EFFECTS, ACK };
-struct message {
-    enum message_kind kind;
-    unsigned from;
-    size_t offset, count;
-    struct sim_effect *last; /* SYNC: of the log */
-    struct sim_node *copy;   /* FULL */
-};
-/* EFFECTS: followed by count pointers, with their references. */
-
-static void post(struct sim_end *end, const struct message *m, struct sim_effect *const *effects)
-{
-    struct mer_buf b;
-    mer_buf_init(&b, 0);
-    MER_ASSERT(mer_buf_append(&b, m, sizeof(*m)) == MER_OK);
-    for (size_t i = 0; effects && i < m->count; i++) {
-        effects[i]->refs++;
-        MER_ASSERT(mer_buf_append(&b, &effects[i], sizeof(effects[i])) == MER_OK);
-    }
-    sim_net_send(end, b.data, b.len);
-    mer_buf_deinit(&b);
-}
-
-static void send_effects(struct sim_replica *r, struct sim_node *n)
-{
-    if (!r->online || r->sent >= n->log_count)
-        return;
-    struct message m = {.kind = EFFECTS, .from = n->index, .offset = r->sent, .count = n->log_count - r->sent};
-    post(r->end, &m, n->log + r->sent);
-    r->sent = n->log_count;
-}
-
 static void turn_end(struct sim_proc *p)
 {
     struct sim_node *n = p->user;
-    MER_LIST_EACH (it, &n->replicas)
-        send_effects(MER_LIST_ENTRY(it, struct sim_replica, list), n);
+    sim_node_send_effects(n);
     MER_LIST_EACH (it, &n->clients)
         flush(MER_LIST_ENTRY(it, struct client, list));
 }
 
-void sim_node_count_replicas(struct sim_node *n)
-{
-    n->good = 0;
-    MER_LIST_EACH (it, &n->replicas) {
-        struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
-        n->good += r->online && (sim_cluster_well(n->cluster) || sim_now_ms() - r->heard_ms <= SIM_REPLICA_LAG_MS);
-    }
-}
-
-static void replica_gone(struct sim_node *n, struct sim_replica *r)
-{
-    mer_list_remove(&r->list);
-    sim_node_count_replicas(n);
-    if (r->end)
-        sim_net_close(r->end);
-    free(r);
-}
-
-void sim_node_drop_replica(struct sim_node *n, struct sim_replica *r)
-{
-    replica_gone(n, r);
-}
-
-static long long confirmed(const struct sim_node *n, size_t offset)
-{
-    long long count = 0;
-    MER_LIST_EACH (it, &n->replicas) {
-        struct sim_replica *r = MER_LIST_ENTRY(it, struct sim_replica, list);
-        count += r->online && r->acked >= offset;
-    }
-    return count;
-}
+/* --- WAIT ----------------------------------------------------------------------------------------------------------------------------- */
 
 static void unblock(struct client *c, const char *error)
 {
@@ -136,201 +57,25 @@ static void unblock(struct client *c, const char *error)
     if (error)
         say(c, error);
     else {
-        snprintf(text, sizeof(text), ":%lld\r\n", confirmed(c->node, c->seen));
+        snprintf(text, sizeof(text), ":%lld\r\n", sim_node_confirmed(c->node, c->seen));
         say(c, text);
     }
     run_commands(c);
 }
 
-static void check_waits(struct sim_node *n)
+void sim_node_check_waits(struct sim_node *n)
 {
     MER_LIST_EACH_SAFE (it, &n->clients) {
         struct client *c = MER_LIST_ENTRY(it, struct client, list);
-        if (c->blocked && confirmed(n, c->seen) >= c->want)
+        if (c->blocked && sim_node_confirmed(n, c->seen) >= c->want)
             unblock(c, NULL);
     }
-}
-
-struct full_sync {
-    struct sim_replica *r;
-    struct sim_node *n;
-};
-
-static void on_full_sync(void *ctx, uint64_t arg)
-{
-    struct full_sync f = *(struct full_sync *)ctx;
-    (void)arg;
-    free(ctx);
-    bool there = false;
-    MER_LIST_EACH (it, &f.n->replicas)
-        there |= MER_LIST_ENTRY(it, struct sim_replica, list) == f.r;
-    if (!there)
-        return;
-    struct sim_node *copy = mer_xcalloc(1, sizeof(*copy));
-    sim_keys_copy(&copy->keys, &f.n->keys);
-    for (size_t i = 0; i < f.n->log_count; i++) {
-        f.n->log[i]->refs++;
-        log_append(copy, f.n->log[i]);
-    }
-    struct message m = {.kind = FULL, .from = f.n->index, .offset = f.n->log_count, .copy = copy};
-    post(f.r->end, &m, NULL);
-    f.r->sent = f.n->log_count;
-    f.r->online = true;
-    sim_node_count_replicas(f.n);
-}
-
-static void replica_asks(struct sim_replica *r, struct sim_node *n, const struct message *m)
-{
-    r->node = &n->cluster->node[m->from];
-    r->heard_ms = sim_now_ms();
-    if (n->user_off[m->from]) {
-        replica_gone(n, r);
-        return;
-    }
-    bool same = m->offset <= n->log_count && (m->offset == 0 || n->log[m->offset - 1] == m->last);
-    sim_trace("redis%u follows %s from %zu of %zu%s", m->from, n->proc->name, m->offset, n->log_count, same ? "" : ", everything anew");
-    if (same) {
-        struct message go = {.kind = CONTINUE, .from = n->index, .offset = m->offset};
-        post(r->end, &go, NULL);
-        r->sent = r->acked = m->offset;
-        r->online = true;
-        sim_node_count_replicas(n);
-        return;
-    }
-    struct full_sync *f = mer_xmalloc(sizeof(*f));
-    *f = (struct full_sync){r, n};
-    sim_post(n->proc, sim_between(FULL_SYNC_MIN_US, FULL_SYNC_MAX_US), on_full_sync, f, 0);
-}
-
-/* The primary's end. */
-static void from_replica(void *ctx, const uint8_t *data, size_t len)
-{
-    struct sim_replica *r = ctx;
-    struct sim_node *n = sim.current->user;
-    const struct message *m = (const void *)data;
-    (void)len;
-    r->heard_ms = sim_now_ms();
-    if (m->kind == SYNC) /* it may be gone then */
-        replica_asks(r, n, m);
-    else if (m->kind == ACK && r->online) {
-        r->acked = m->offset;
-        check_waits(n);
-    }
-}
-
-static void replica_lost(void *ctx, bool clean, const char *why)
-{
-    struct sim_replica *r = ctx;
-    (void)clean, (void)why;
-    struct sim_node *n = sim.current->user;
-    r->end = NULL;
-    replica_gone(n, r);
-    sim_cluster_wake(n->cluster);
-}
-
-static void on_replica(void *ctx, struct sim_end *end)
-{
-    static const struct sim_end_ops ops = {NULL, from_replica, replica_lost};
-    struct sim_node *n = ctx;
-    if (n->master != n->index) {
-        sim_net_close(end);
-        return;
-    }
-    struct sim_replica *r = mer_xcalloc(1, sizeof(*r));
-    r->end = end;
-    mer_list_init(&r->list);
-    mer_list_push_back(&n->replicas, &r->list);
-    sim_net_take(end, &ops, r);
-}
-
-void sim_node_acknowledge(struct sim_node *n)
-{
-    if (!n->up)
-        return;
-    struct message m = {.kind = ACK, .from = n->index, .offset = n->log_count};
-    post(n->up, &m, NULL);
-}
-
-static void apply(struct sim_node *n, struct sim_effect *e)
-{
-    struct sim_reply r;
-    struct sim_effect *again;
-    sim_keys_exec(&n->keys, sim_wall_ms(n->proc), e->argc, e->argv, &r, &again);
-    sim_reply_clear(&r);
-    if (again)
-        sim_effect_unref(again);
-    log_append(n, e);
-}
-
-static void take_copy(struct sim_node *n, struct sim_node *copy)
-{
-    for (size_t i = 0; i < n->log_count; i++)
-        sim_effect_unref(n->log[i]);
-    free(n->log);
-    sim_keys_clear(&n->keys);
-    n->keys = copy->keys;
-    n->log = copy->log;
-    n->log_count = copy->log_count;
-    n->log_cap = copy->log_cap;
-    free(copy);
-}
-
-/* The replica's end. */
-static void from_primary(void *ctx, const uint8_t *data, size_t len)
-{
-    struct sim_node *n = ctx;
-    struct message m;
-    (void)len;
-    memcpy(&m, data, sizeof(m));
-    if (m.kind == FULL)
-        take_copy(n, m.copy);
-    for (size_t i = 0; m.kind == EFFECTS && i < m.count; i++) {
-        struct sim_effect *e;
-        memcpy(&e, data + sizeof(m) + i * sizeof(e), sizeof(e));
-        apply(n, e);
-    }
-    n->online = true;
-    sim_node_acknowledge(n);
-}
-
-static void primary_lost(void *ctx, bool clean, const char *why)
-{
-    struct sim_node *n = ctx;
-    (void)clean, (void)why;
-    n->up = NULL;
-    n->online = false;
-    n->attach_at_ms = sim_now_ms() + sim_between(10, 1000);
-    sim_cluster_wake(n->cluster);
-}
-
-static void attached(void *ctx)
-{
-    struct sim_node *n = ctx;
-    struct message m = {.kind = SYNC, .from = n->index, .offset = n->log_count, .last = n->log_count ? n->log[n->log_count - 1] : NULL};
-    post(n->up, &m, NULL);
-}
-
-void sim_node_attach(struct sim_node *n)
-{
-    static const struct sim_end_ops ops = {attached, from_primary, primary_lost};
-    char address[32];
-    snprintf(address, sizeof(address), "%s:repl", n->cluster->node[n->master].proc->name);
-    n->up = sim_net_connect(n->proc, address, &ops, n);
-}
-
-void sim_node_detach(struct sim_node *n)
-{
-    if (n->up)
-        sim_net_close(n->up);
-    n->up = NULL;
-    n->online = false;
-    n->attach_at_ms = sim_now_ms() + sim_between(1, 300);
 }
 
 void sim_node_demote(struct sim_node *n)
 {
     while (!mer_list_empty(&n->replicas))
-        replica_gone(n, MER_LIST_ENTRY(n->replicas.next, struct sim_replica, list));
+        sim_node_drop_replica(n, MER_LIST_ENTRY(n->replicas.next, struct sim_replica, list));
     MER_LIST_EACH_SAFE (it, &n->clients) {
         struct client *c = MER_LIST_ENTRY(it, struct client, list);
         if (c->blocked)
@@ -340,8 +85,7 @@ void sim_node_demote(struct sim_node *n)
     sim_node_detach(n);
 }
 
-/* --- commands ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- commands ------------------------------------------------------------------------------------------------------------------------- */
 
 static void say_slots(struct client *c)
 {
@@ -377,7 +121,7 @@ static void do_wait(struct client *c, long long want, uint64_t ms)
         c->blocked = false;
         say(c, "-ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be "
                "writable (which is not the default) writes to replicas are just local and are not propagated.\r\n");
-    } else if (confirmed(c->node, c->seen) >= want)
+    } else if (sim_node_confirmed(c->node, c->seen) >= want)
         unblock(c, NULL);
     else
         sim_post(c->node->proc, ms * 1000, on_wait_timeout, c, c->wait_serial);
@@ -386,7 +130,7 @@ static void do_wait(struct client *c, long long want, uint64_t ms)
 static void on_effect(void *ctx, struct sim_effect *e)
 {
     struct client *c = ctx;
-    log_append(c->node, e);
+    sim_node_append(c->node, e);
 }
 
 static void say_reply(struct client *c, const struct sim_reply *r)
@@ -541,7 +285,7 @@ void sim_node_exec(struct sim_node *n, int argc, struct sim_str *const *argv)
     sim_keys_exec(&n->keys, sim_wall_ms(n->proc), argc, argv, &r, &e);
     sim_reply_clear(&r);
     if (e)
-        log_append(n, e);
+        sim_node_append(n, e);
     sim_turn_soon(n->proc);
 }
 
@@ -555,8 +299,7 @@ void sim_node_go_on(struct sim_node *n)
     }
 }
 
-/* --- clients
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- clients -------------------------------------------------------------------------------------------------------------------------- */
 
 static void client_data(void *ctx, const uint8_t *data, size_t len)
 {
@@ -592,8 +335,7 @@ static void on_client(void *ctx, struct sim_end *end)
     sim_net_take(end, &ops, c);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------------------------------------- */
 
 /* Empty, or with what the append-only file has. */
 void sim_redis_start(struct sim_proc *p)
@@ -609,7 +351,7 @@ void sim_redis_start(struct sim_proc *p)
     snprintf(address, sizeof(address), "%s:6379", p->name);
     MER_ASSERT(sim_net_listen(p, address, on_client, n));
     snprintf(address, sizeof(address), "%s:repl", p->name);
-    MER_ASSERT(sim_net_listen(p, address, on_replica, n));
+    MER_ASSERT(sim_net_listen(p, address, sim_node_on_replica, n));
 }
 
 void sim_redis_init(struct sim_cluster *c)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sim_redis.h - a simulated Redis Cluster a region, of 3 shards, each a primary and two replicas.
  *
- *   sim_redis.c    a node as a server: RESP, commands, WAIT; and replication, asynchronous, by effects
+ *   sim_redis.c    a node as a server: RESP, commands, WAIT
+ *   sim_replica.c  replication, asynchronous, by effects
  *   sim_cluster.c  who is primary: failure detection, votes, epochs, demotion
  *   sim_slots.c    what belongs to which shard
  *
@@ -86,15 +87,27 @@ unsigned sim_redis_shard(const struct sim_cluster *c, const char *key);
 /* What the cluster holds under this name; NULL: nothing. */
 const struct sim_key *sim_redis_key(struct sim_cluster *c, const char *name);
 
-/* sim_redis.c, for the cluster */
+/* sim_redis.c */
 void sim_node_demote(struct sim_node *n);
 /* A command of the operator's own, as if a client had sent it. */
 void sim_node_exec(struct sim_node *n, int argc, struct sim_str *const *argv);
 /* `held` is over: what clients sent meanwhile is run. */
 void sim_node_go_on(struct sim_node *n);
+/* Replicas have acknowledged more: who waited for it is answered. */
+void sim_node_check_waits(struct sim_node *n);
+
+/* sim_replica.c */
+/* To the log; e's reference is taken. */
+void sim_node_append(struct sim_node *n, struct sim_effect *e);
+/* At the end of a turn: what they do not have yet. */
+void sim_node_send_effects(struct sim_node *n);
+/* Replicas that have acknowledged so much. */
+long long sim_node_confirmed(const struct sim_node *n, size_t offset);
+/* Somebody connects to follow the node (ctx). */
+void sim_node_on_replica(void *ctx, struct sim_end *end);
+void sim_node_drop_replica(struct sim_node *n, struct sim_replica *r);
 void sim_node_detach(struct sim_node *n);
 void sim_node_attach(struct sim_node *n);
-void sim_node_drop_replica(struct sim_node *n, struct sim_replica *r);
 /* Once a second. */
 void sim_node_count_replicas(struct sim_node *n);
 /* Once a second: that is how a replica finds out that its primary was started again. */
@@ -124,7 +137,6 @@ struct sim_open {
     unsigned other; /* node at the other end */
 };
 enum sim_way { SIM_WAY_RUN, SIM_WAY_MOVED, SIM_WAY_ASK, SIM_WAY_TRY_AGAIN };
-unsigned sim_slot_shard(const struct sim_node *n, unsigned slot); /* as this node knows it */
 unsigned sim_slots_ranges(const struct sim_node *n, unsigned shard, struct sim_range out[SIM_RANGES]);
 /* Slots that come to this node or leave it. */
 unsigned sim_slots_open(const struct sim_node *n, struct sim_open out[SIM_RANGES]);

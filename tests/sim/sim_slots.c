@@ -26,7 +26,8 @@ static unsigned shard_by(const struct sim_cluster *c, unsigned slot, unsigned kn
     return base_shard(slot);
 }
 
-unsigned sim_slot_shard(const struct sim_node *n, unsigned slot)
+/* As this node knows it. */
+static unsigned shard_of(const struct sim_node *n, unsigned slot)
 {
     return shard_by(n->cluster, slot, n->slots_known);
 }
@@ -55,7 +56,7 @@ unsigned sim_slots_ranges(const struct sim_node *n, unsigned shard, struct sim_r
             edge[k - 1] = t;
         }
     for (unsigned i = 0; i + 1 < edges; i++) {
-        if (edge[i] == edge[i + 1] || edge[i] >= SIM_SLOTS || sim_slot_shard(n, edge[i]) != shard)
+        if (edge[i] == edge[i + 1] || edge[i] >= SIM_SLOTS || shard_of(n, edge[i]) != shard)
             continue;
         if (count > 0 && out[count - 1].last + 1 == edge[i])
             out[count - 1].last = edge[i + 1] - 1;
@@ -82,7 +83,7 @@ enum sim_way sim_slots_way(const struct sim_node *n, unsigned slot, bool asking,
 {
     const struct sim_cluster *c = n->cluster;
     const struct sim_moved *v = NULL;
-    unsigned shard = sim_slot_shard(n, slot);
+    unsigned shard = shard_of(n, slot);
     int here = 0;
     for (unsigned m = 0; m < c->moves; m++)
         if (c->moved[m].slot == slot && c->moved[m].open)

@@ -50,8 +50,7 @@ static struct told_game *game_of(const char *id, bool make)
     return *slot = g;
 }
 
-/* --- claims -----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- claims --------------------------------------------------------------------------------------------------------------------------- */
 
 struct claim {
     edge_store_game_cb cb;
@@ -93,8 +92,7 @@ enum mer_err __wrap_edge_store_game_claim(struct edge_store *s, const char *gid,
     return err;
 }
 
-/* --- what is told -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- what is told --------------------------------------------------------------------------------------------------------------------- */
 
 static bool is_answer_about_no_state(const Meridian__Client__V1__ServerMessage *m)
 {
@@ -145,8 +143,7 @@ enum mer_err __wrap_edge_bus_send(struct edge_bus *b, const char *to, Meridian__
     return __real_edge_bus_send(b, to, m);
 }
 
-/* --- absence ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- absence -------------------------------------------------------------------------------------------------------------------------- */
 
 bool __real_edge__game_by_drop(struct edge_game *g, struct edge_game_time t);
 bool __wrap_edge__game_by_drop(struct edge_game *g, struct edge_game_time t);
