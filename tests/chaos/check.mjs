@@ -38,6 +38,7 @@ class Game {
         this.views = new Map(); // seat -> {last, fresh, gap, over}
         this.shown = 0;
         this.shownTo = null;
+        this.ended = null; // the seat that heard by its inbox that it is over
     }
     view(seat) {
         if (!this.views.has(seat)) this.views.set(seat, { last: 0, fresh: true, gap: false, over: false });
@@ -79,6 +80,7 @@ export class Judge {
         case "ok": this.#ok(player, o); break;
         case "told": this.#told(o); break;
         case "state": this.#state(o); break;
+        case "result": this.#game(o.g).ended = o.s; break;
         case "no": this.#game(o.g).moves.get(o.id).refused = true; break;
         case "gone": this.wrong("stray", o.g, "a player sits in it and is told that there is no such game"); break;
         case "leave": player.left.add(o.g), (player.game = null); break;
@@ -179,6 +181,7 @@ export class Judge {
     #judge(game, stored) {
         if (!stored) return this.wrong("lost", game.id, "it is not in the store");
         if (game.shown > stored.v) this.wrong("vanished", game.id, `seat ${game.shownTo} was shown version ${game.shown}, ${stored.v} is stored`);
+        if (game.ended !== null && !stored.over) this.wrong("vanished", game.id, `seat ${game.ended} was told that it is over, and it is not`);
         const lists = this.#lists(game);
         this.#acknowledged(game, stored, lists);
         this.#unexplained(game, lists);

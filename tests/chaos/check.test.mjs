@@ -49,6 +49,10 @@ test("a true story passes", () => {
 
 const doctored = [
     ["an acknowledged move beyond what is stored", ["lost", "vanished"], (lines, facts) => (facts.stored.get("G").v = 2)],
+    ["an end by inbox of a game that goes on", ["vanished"], (lines, facts) => {
+        lines.push({ k: "result", p: 10, g: "G", s: 0 });
+        Object.assign(facts.stored.get("G"), { over: false, o: "e1.x" });
+    }],
     ["a game that is not in the store", ["lost"], (lines, facts) => facts.stored.delete("G")],
     ["another change where the acknowledged move should be", ["doubled", "lost"], (lines) =>
         lines.filter((one) => one.v === 2 && one.k === "told").forEach((one) => (one.what = words("card_flipped", 0, "2,0")))],

@@ -241,3 +241,13 @@ void load_journal_told(const struct load_player *p, const Meridian__Client__V1__
             (unsigned long long)e.deadline_ms);
     end(f);
 }
+
+void load_journal_result(const struct load_player *p, const Meridian__Client__V1__GameResult *m)
+{
+    FILE *f = begin(p, "result");
+    if (!f)
+        return;
+    text(f, "g", m->game_id);
+    count(f, "s", m->seat);
+    end(f);
+}

@@ -5,7 +5,7 @@
  *   t  ms of the monotonic clock     k  kind     p  player     g  game     s  his seat     v  version     id  moveId or ticketId
  *   up: user edge resume   down: code   fail: code status   seek   ticket: id state   sit: g s   matched: g (told again)   move: g s id
  * card due   again: g id ok: g id v   no: g id code (refused for good)   open: g id (never answered)   told: g s v what   state: g s v over
- * what   leave: g gone: g (no such game) */
+ * what   result: g s (by his inbox: it is over)   leave: g gone: g (no such game) */
 #pragma once
 
 #include "tests/load/player.h"
@@ -26,3 +26,4 @@ void load_journal_refused(const struct load_player *p, unsigned code);
 void load_journal_open_move(const struct load_player *p);
 /* A numbered message of his game, or its game_state. */
 void load_journal_told(const struct load_player *p, const Meridian__Client__V1__ServerMessage *m);
+void load_journal_result(const struct load_player *p, const Meridian__Client__V1__GameResult *m);

@@ -356,6 +356,24 @@ static void on_game(struct load_player *p, const char *id, const CM(ServerMessag
     }
 }
 
+/* His game ended while he had no connection. What became of its table he asks for, as after every absence; this only tells him that it is over. */
+static void on_result(struct load_player *p, const CM(GameResult) * m)
+{
+    struct load_run *r = p->run;
+    CM(ClientMessage) answer = MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__INIT;
+    CM(AckMessages) ack = MERIDIAN__CLIENT__V1__ACK_MESSAGES__INIT;
+    r->count.results++;
+    load_journal_result(p, m);
+    if (m->seat >= m->n_players || m->n_scores != m->n_players || strcmp(m->players[m->seat]->user, p->user) != 0)
+        load_fault(&r->faults, LOAD_FAULT_PROTOCOL, "%s is told how game %s ended, in which he had no seat", p->user, m->game_id);
+    ack.seq = m->seq;
+    answer.body_case = CM_BODY(ACK_MESSAGES);
+    answer.ack_messages = &ack;
+    load_player_send(p, &answer);
+    if (p->game && strcmp(m->game_id, p->game->id) == 0)
+        send_get_game(p);
+}
+
 static void on_ticket(struct load_player *p, const CM(Ticket) * t)
 {
     load_journal_ticket(p, t);
@@ -432,6 +450,9 @@ void load_play_message(struct load_player *p, const CM(ServerMessage) * m)
         break;
     case SM_BODY(ERROR):
         on_error(p, m->error);
+        break;
+    case SM_BODY(GAME_RESULT):
+        on_result(p, m->game_result);
         break;
     case SM_BODY(PONG):
         if (p->measured)

@@ -182,9 +182,9 @@ static void print_play(const struct load_run *r)
            " acknowledged, %" PRIu64 " refused, %" PRIu64 " repeated, %" PRIu64 " unanswered\n",
            c->games_started, c->games_ended, c->matches_same, c->matches_cross, c->moves, c->moves_ok, c->refused, c->repeated,
            c->unanswered);
-    printf("           %" PRIu64 " gaps repaired, %" PRIu64 " snapshots, %" PRIu64 " pauses, %" PRIu64 " tickets expired, %" PRIu64
-           " players stuck for 10 s, %" PRIu64 " messages for no game\n",
-           c->gaps, c->snapshots, c->pauses, c->tickets_expired, c->stuck, c->stray);
+    printf("           %" PRIu64 " gaps repaired, %" PRIu64 " snapshots, %" PRIu64 " pauses, %" PRIu64 " results by inbox, %" PRIu64
+           " tickets expired, %" PRIu64 " players stuck for 10 s, %" PRIu64 " messages for no game\n",
+           c->gaps, c->snapshots, c->pauses, c->results, c->tickets_expired, c->stuck, c->stray);
 }
 
 static void print_connections(const struct load_run *r)

@@ -47,7 +47,8 @@ static json_t *counts(const struct load_count *c)
     json_t *o = json_object();
 #define COUNT(f) json_object_set_new(o, #f, number(c->f))
     COUNT(moves), COUNT(moves_ok), COUNT(repeated), COUNT(refused), COUNT(unanswered), COUNT(starved), COUNT(missed_pairs), COUNT(stuck);
-    COUNT(matches_same), COUNT(matches_cross), COUNT(games_started), COUNT(games_ended), COUNT(gaps), COUNT(snapshots), COUNT(stray);
+    COUNT(matches_same), COUNT(matches_cross), COUNT(games_started), COUNT(games_ended), COUNT(gaps), COUNT(snapshots), COUNT(results),
+        COUNT(stray);
     COUNT(connects), COUNT(connect_failures), COUNT(drops), COUNT(lost), COUNT(reconnects), COUNT(replayed), COUNT(gone);
     COUNT(snapshot_resumes), COUNT(tickets_expired), COUNT(messages), COUNT(pauses), COUNT(silent), COUNT(cut);
 #undef COUNT

@@ -54,7 +54,7 @@ struct load_count {
     uint64_t moves, moves_ok, repeated, refused, unanswered, starved, missed_pairs, stuck;
     uint64_t matches_same, matches_cross, games_started, games_ended, gaps, snapshots, stray;
     uint64_t connects, connect_failures, drops, lost, reconnects, replayed, gone, snapshot_resumes;
-    uint64_t tickets_expired, messages, pauses;
+    uint64_t tickets_expired, messages, pauses, results;
     uint64_t silent, cut; /* connections and requests without an answer for 10 s; connections ended before an answer */
     uint64_t errors[LOAD_ERROR_CODES];
     struct load_code closes[LOAD_CLOSE_CODES];   /* close codes that came */
