@@ -7,14 +7,13 @@
 //   await client.findMatch({ players: 2, rows: 4, cols: 4 });
 //   await client.move(gameId, card);
 //
-// It works in browsers and in Node (hand in a WebSocket class there). The parts: connection.js is one socket,
-// plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered, inbox.js orders what other
-// players write,
-// table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, route.js says where the next attempt
-// goes: addresses.js within a region, region_list.js and roam.js to another region and back.
+// It works in browsers and in Node (hand in a WebSocket class there). The parts: requests.js is what can be asked for, connection.js one
+// socket, plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered, inbox.js orders what other
+// players write, table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, route.js says where the
+// next attempt goes: addresses.js within a region, region_list.js and roam.js to another region and back.
 //
-// Events: every server message under its type (once, in order; what comes into the inbox, `message`, `message_undelivered` and `game_result`, also once and
-// in order over devices' and connections' ends, and acknowledged by itself), and
+// Events: every server message under its type (once, in order; what comes into the inbox, `message`, `message_undelivered` and
+// `game_result`, also once and in order over devices' and connections' ends, and acknowledged by itself), and
 //   state    {state, delayMs?, hinted?, attempt?, code?, reason?}   see MeridianClient.state; hinted: the server
 //                                                 asked for that wait
 //   game     {game, message}                      a game changed by that message
@@ -27,56 +26,34 @@
 //   gaveup   {code, reason}                       it does not come back by itself; connect() starts anew
 // `error` is heard only for errors that belong to no request: the others reject the request's promise.
 
-import { CLIENT_CODES, CONNECTION_MS, Connection } from "./client/connection.js";
-import { Emitter } from "./client/emitter.js";
+import { CLIENT_CODES, Connection } from "./client/connection.js";
 import { MeridianError } from "./client/error.js";
-import { INBOX_MS, Inbox } from "./client/inbox.js";
+import { Inbox } from "./client/inbox.js";
 import { Outbox } from "./client/outbox.js";
 import { Plan } from "./client/plan.js";
-import { ROAM_MS } from "./client/roam.js";
+import { Requests } from "./client/requests.js";
 import { Route } from "./client/route.js";
 import { Sequence } from "./client/sequence.js";
 import { ServerClock } from "./client/clock.js";
 import { Table } from "./client/table.js";
+import { Timers } from "./client/timers.js";
+import { TIMES_MS } from "./client/times.js";
 import { Tokens } from "./client/tokens.js";
+import { uuid } from "./client/uuid.js";
 
 export { guestTokens } from "./client/guest.js";
 export { RegionList } from "./client/region_list.js";
 export { regionUrls } from "./client/regions.js";
-export { MeridianError };
-
-/* Node 18 has it, but not where browsers have it. */
-const crypto = globalThis.crypto ?? (await import("node:crypto")).webcrypto;
-
-/** Every waiting time of the client besides the reconnect steps; tests shorten them. */
-export const TIMES_MS = {
-    ...CONNECTION_MS,
-    ...ROAM_MS,
-    inbox: INBOX_MS,
-    gap: 1000 /* a gap not filled by then is filled by a resume */,
-    settled: 5000 /* a connection that stood so long counts as a success */,
-    replay: 2000 /* longest wait for an announced replay before requests go out */,
-    confirm: 1500 /* after a snapshot: games not named by then are asked for */,
-    idle: 300000 /* R16 */,
-    renewRetry: 10000 /* a token that could not be renewed is asked for again */,
-    spares: 5000 /* other addresses are looked up about so long after connecting */,
-    sparesKept: 600000 /* ... and again at a connection so much later */,
-    list: 300000 /* the list of regions is looked after about so often */,
-    listFirst: 1000 /* ... and for the first time so soon, or when it has run out */,
-    dial: 2500 /* a connection that takes so long makes us look around */,
-    calm: 3000 /* after a look around that found our region there, late pongs are not worth another one */,
-    failover: 1000 /* a crowd arrives in its next region spread over that */,
-    home: 20000 /* who is away looks about so often whether home is back */,
-};
+export { rematchOf } from "./client/requests.js";
+export { MeridianError, TIMES_MS };
 
 const MOVED = 3007; /* the one close code that says where the player belongs from now on */
 const ACK_EVERY = 16; /* messages; lets the server forget what we have */
 const STUBBORN_ATTEMPTS = 4; /* in a region that answers and lets nobody in; then another one will do */
 const GAPS_MAX = 2; /* as many resumes that brought no progress, then a fresh session */
-const TIMER_MAX_MS = 2147483647;
 
 /** One player's connection. Nothing happens before connect(), so handlers can be attached first. */
-export class MeridianClient extends Emitter {
+export class MeridianClient extends Requests {
     /** @type {"closed"|"connecting"|"ready"|"waiting"|"idle"|"gave_up"} */
     state = "closed";
     /** The last `connected` message, or null. */
@@ -102,7 +79,7 @@ export class MeridianClient extends Emitter {
     #hinted = false;
     #waitUntil = 0;
     #renewing = false;
-    #timers = {};
+    #timers = new Timers();
     #wake = () => this.#wakeUp();
 
     /**
@@ -122,7 +99,7 @@ export class MeridianClient extends Emitter {
      * @param {() => number} [options.random]
      */
     constructor(options) {
-        super();
+        super((message) => this.#request(message), () => options.regions?.latencyMs ?? {});
         this.#options = { WebSocket: globalThis.WebSocket, device: uuid(), ...options };
         this.#times = { ...TIMES_MS, ...options.times };
         this.#route = new Route({ ...options, times: this.#times });
@@ -203,73 +180,18 @@ export class MeridianClient extends Emitter {
         if (this.state === "waiting") this.#dial();
     }
 
-    /** Asks for a match; resolves with the `ticket` or `matched` message. Fields as in the protocol. */
-    findMatch(wish = {}) {
-        const latencyMs = this.#options.regions?.latencyMs ?? {};
-        const far = Object.keys(latencyMs).length > 1 ? { latencyMs } : {};
-        return this.#request({ type: "find_match", game: "memory", ...far, ...wish });
-    }
-
-    /** Opens a table for friends only; resolves with the ticket, whose `code` they come with. */
-    invite(wish = {}) {
-        return this.findMatch({ ...wish, invite: true });
-    }
-
-    /** Sits down at the table of a friend, whatever it is like; resolves with the ticket. */
-    join(code) {
-        return this.findMatch({ code });
-    }
-
-    /** The same people and the same board once more: those of them who ask for it meet again. */
-    rematch({ id, rows, cols, players }) {
-        const bots = players.some(({ kind }) => kind === "bot") ? "fill" : "none";
-        return this.findMatch({ rematch: id, players: players.length, rows, cols, bots });
-    }
-
-    cancelMatch(ticketId) {
-        return this.#request({ type: "cancel_match", ticketId });
-    }
-
-    /** Resolves with the ticket and why it still waits. */
-    explainMatch(ticketId) {
-        return this.#request({ type: "explain_match", ticketId });
-    }
-
-    /** Turns a card. The move has an id of its own: however often it is sent, it counts once. */
-    move(gameId, card) {
-        return this.#request({ type: "move", gameId, moveId: uuid(), flip: { card } });
-    }
-
-    leaveGame(gameId) {
-        return this.#request({ type: "leave_game", gameId });
-    }
-
-    getGame(gameId) {
-        return this.#request({ type: "get_game", gameId });
-    }
-
-    /** Writes to a user, at home in `region` (absent: where this player is connected). Sent again until it is stored, delivered once. */
-    sendMessage(to, text, { region } = {}) {
-        return this.#request({ type: "send_message", to, text, messageId: uuid(), ...(region ? { region } : {}) });
-    }
-
-    /** Resolves with `presence`: is that user connected? */
-    getPresence(user, { region } = {}) {
-        return this.#request({ type: "get_presence", user, ...(region ? { region } : {}) });
-    }
-
     /** Asks the provider for a newer token now, e.g. because the player changed their name. */
     async renew(reason = "expiring") {
         if (!this.#connection?.live) this.#tokens.need(reason); /* the next connection asks for it */
         if (this.#renewing || !this.#connection?.live) return;
         this.#renewing = true;
-        clearTimeout(this.#timers.renew);
+        this.#timers.clear("renew");
         try {
             const token = await this.#tokens.renew(reason);
             this.#connection?.renew(token);
             this.#scheduleRenewal();
         } catch {
-            this.#timer("renew", this.#times.renewRetry, () => this.renew());
+            this.#timers.set("renew", this.#times.renewRetry, () => this.renew());
         } finally {
             this.#renewing = false;
         }
@@ -287,9 +209,9 @@ export class MeridianClient extends Emitter {
 
     async #dial() {
         const dial = ++this.#dials;
-        clearTimeout(this.#timers.wait);
+        this.#timers.clear("wait");
         this.#become("connecting", { attempt: this.#plan.attempt });
-        this.#timer("look", this.#times.dial, () => this.state === "connecting" && this.#lookAround());
+        this.#timers.set("look", this.#times.dial, () => this.state === "connecting" && this.#lookAround());
         try {
             const token = await this.#tokens.get();
             if (dial !== this.#dials) return; /* closed, or dialled again, meanwhile */
@@ -309,7 +231,7 @@ export class MeridianClient extends Emitter {
                     established: (outcome) => this.#established(outcome),
                     message: (message) => this.#arrived(message),
                     renewed: (message) => this.#renewed(message),
-                    pong: () => this.#timers.renew ?? this.#scheduleRenewal(),
+                    pong: () => this.#timers.has("renew") || this.#scheduleRenewal(),
                     suspected: () => this.#suspected(),
                     ended: (close) => this.#lost(close),
                 },
@@ -322,9 +244,9 @@ export class MeridianClient extends Emitter {
     }
 
     #established({ connected, first, early }) {
-        clearTimeout(this.#timers.look);
+        this.#timers.clear("look");
         this.#plan.accepted();
-        this.#timer("settled", this.#times.settled, () => {
+        this.#timers.set("settled", this.#times.settled, () => {
             this.#plan.settled();
             this.#gaps = 0;
         });
@@ -352,10 +274,10 @@ export class MeridianClient extends Emitter {
         this.#become("ready", {});
         if (this.state !== "ready") return; /* a handler closed it */
         if (outcome === "gone") for (const message of early) this.#arrived(message);
-        this.#timer("replay", this.#times.replay, () => this.#release(true));
+        this.#timers.set("replay", this.#times.replay, () => this.#release(true));
         this.#release(false);
         this.#touch();
-        this.#timer("spares", this.#times.spares * (0.5 + this.#plan.random()), () =>
+        this.#timers.set("spares", this.#times.spares * (0.5 + this.#plan.random()), () =>
             this.#route.findSpares(connected.region, this.#times.sparesKept),
         );
         if (this.#route.roams) this.#roam();
@@ -366,7 +288,7 @@ export class MeridianClient extends Emitter {
         this.#acked = offset;
         this.#flushAt = offset;
         this.#table.doubt();
-        this.#timer("confirm", this.#times.confirm, () => this.#confirm());
+        this.#timers.set("confirm", this.#times.confirm, () => this.#confirm());
     }
 
     /* The answer to a newer token; an unasked one with another numbering means the server started over. */
@@ -382,7 +304,7 @@ export class MeridianClient extends Emitter {
 
     #release(anyway) {
         if (this.#open || (!anyway && this.#sequence.offset < this.#flushAt)) return;
-        clearTimeout(this.#timers.replay);
+        this.#timers.clear("replay");
         this.#open = true;
         this.#outbox.flush();
     }
@@ -399,11 +321,10 @@ export class MeridianClient extends Emitter {
 
     #watchGap() {
         if (!this.#sequence.gap) {
-            clearTimeout(this.#timers.gap);
-            this.#timers.gap = null;
-        } else if (!this.#timers.gap) {
+            this.#timers.clear("gap");
+        } else if (!this.#timers.has("gap")) {
             this.emit("gap", { expected: this.#sequence.offset + 1 });
-            this.#timer("gap", this.#times.gap, () => {
+            this.#timers.set("gap", this.#times.gap, () => {
                 if (++this.#gaps > GAPS_MAX) this.#sequence.forget();
                 this.#connection?.end(CLIENT_CODES.GAP, "gap");
             });
@@ -445,7 +366,7 @@ export class MeridianClient extends Emitter {
 
     #lost({ code, reason }) {
         const wasReady = this.state === "ready";
-        this.#stopTimers();
+        this.#timers.clearAll();
         this.#connection = null;
         this.#open = false;
         this.#outbox.hold();
@@ -467,7 +388,7 @@ export class MeridianClient extends Emitter {
     #wait(ms, why) {
         this.#waitUntil = performance.now() + ms;
         this.#become("waiting", { delayMs: Math.round(ms), hinted: this.#hinted, attempt: this.#plan.attempt, ...why });
-        this.#timer("wait", ms, () => this.#dial());
+        this.#timers.set("wait", ms, () => this.#dial());
     }
 
     /* An attempt failed, or hangs: perhaps it is the whole region. A dial that hangs there is given up. */
@@ -510,18 +431,18 @@ export class MeridianClient extends Emitter {
     #roam() {
         const { regions } = this.#options;
         const known = regions.isFresh(this.serverNow());
-        this.#timer("list", known ? this.#times.list * (0.5 + this.#plan.random()) : this.#times.listFirst * this.#plan.random(), async () => {
+        this.#timers.set("list", known ? this.#times.list * (0.5 + this.#plan.random()) : this.#times.listFirst * this.#plan.random(), async () => {
             await regions.refresh(this.origins, this.serverNow());
             await regions.measure();
-            if (this.state === "ready") this.#timers.list ?? this.#roam();
+            if (this.state === "ready") this.#timers.has("list") || this.#roam();
         });
-        this.#timers.home ?? this.#homeward(this.#times.home * (0.5 + this.#plan.random()));
+        this.#timers.has("home") || this.#homeward(this.#times.home * (0.5 + this.#plan.random()));
     }
 
     #homeward(ms) {
         const { roam } = this.#route;
         if (roam.state === "home") return;
-        this.#timer("home", ms, async () => {
+        this.#timers.set("home", ms, async () => {
             await this.#route.lookHome();
             if (this.state !== "ready") return;
             const wait = this.#times.home * (0.5 + this.#plan.random());
@@ -538,7 +459,7 @@ export class MeridianClient extends Emitter {
         if (busy || !roam.isDue(performance.now())) return;
         const connection = this.#connection;
         this.#leaveFor(roam.home, "home");
-        this.#stopTimers();
+        this.#timers.clearAll();
         this.#connection = null;
         this.#open = false;
         this.#plan.settled();
@@ -556,7 +477,7 @@ export class MeridianClient extends Emitter {
     /* Everything stops in `state`; the session is kept, so that connect() can resume it. */
     #halt(state, detail) {
         this.#dials += 1;
-        this.#stopTimers();
+        this.#timers.clearAll();
         globalThis.removeEventListener?.("online", this.#wake);
         globalThis.document?.removeEventListener("visibilitychange", this.#wake);
         const connection = this.#connection;
@@ -576,7 +497,7 @@ export class MeridianClient extends Emitter {
     }
 
     #touch() {
-        if (this.#times.idle > 0) this.#timer("idle", this.#times.idle, () => this.#rest());
+        if (this.#times.idle > 0) this.#timers.set("idle", this.#times.idle, () => this.#rest());
     }
 
     #rest() {
@@ -587,41 +508,13 @@ export class MeridianClient extends Emitter {
 
     #scheduleRenewal() {
         const inMs = this.#tokens.renewInMs();
-        if (inMs !== null) this.#timer("renew", inMs, () => this.renew());
+        if (inMs !== null) this.#timers.set("renew", inMs, () => this.renew());
     }
 
     #become(state, detail) {
         this.state = state;
         this.emit("state", { state, ...detail });
     }
-
-    #timer(name, ms, fire) {
-        clearTimeout(this.#timers[name]);
-        this.#timers[name] = setTimeout(
-            () => {
-                this.#timers[name] = null;
-                fire();
-            },
-            Math.min(ms, TIMER_MAX_MS),
-        );
-    }
-
-    #stopTimers() {
-        for (const name of Object.keys(this.#timers)) {
-            clearTimeout(this.#timers[name]);
-            this.#timers[name] = null;
-        }
-    }
-}
-
-/** randomUUID exists only on secure origins; a phone on the local network is none. */
-function uuid() {
-    if (crypto.randomUUID) return crypto.randomUUID();
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 function retryReason(error) {

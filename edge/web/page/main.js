@@ -5,7 +5,7 @@
 // the server names (after a reload, on another device) is shown at once.
 
 import { toast, toastError } from "./notices.js";
-import { guestTokens, MeridianClient, RegionList } from "../meridian.js";
+import { guestTokens, MeridianClient, RegionList, rematchOf } from "../meridian.js";
 import { identity } from "./identity.js";
 import { Lobby } from "./lobby.js";
 import { TableView } from "./table.js";
@@ -90,12 +90,6 @@ function refuseTicket({ ticketId }) {
 
 function explain() {
     if (client.ticket && client.state === "ready") client.explainMatch(client.ticket.ticketId).catch(() => {});
-}
-
-/* The same people, the same board; bots only where there were bots. */
-function rematchOf({ id, rows, cols, players }) {
-    const bots = players.some(({ kind }) => kind === "bot") ? "fill" : "none";
-    return { rematch: id, players: players.length, rows, cols, bots };
 }
 
 /* The library sends it again by itself; the player should know why nothing happens. */

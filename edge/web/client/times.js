@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// times.js - how long the client waits for what, in milliseconds; the reconnect steps are plan.js's.
+
+import { CONNECTION_MS } from "./connection.js";
+import { INBOX_MS } from "./inbox.js";
+import { ROAM_MS } from "./roam.js";
+
+/** Every waiting time of the client besides the reconnect steps; tests shorten them. */
+export const TIMES_MS = {
+    ...CONNECTION_MS,
+    ...ROAM_MS,
+    inbox: INBOX_MS,
+    gap: 1000 /* a gap not filled by then is filled by a resume */,
+    settled: 5000 /* a connection that stood so long counts as a success */,
+    replay: 2000 /* longest wait for an announced replay before requests go out */,
+    confirm: 1500 /* after a snapshot: games not named by then are asked for */,
+    idle: 300000 /* R16 */,
+    renewRetry: 10000 /* a token that could not be renewed is asked for again */,
+    spares: 5000 /* other addresses are looked up about so long after connecting */,
+    sparesKept: 600000 /* ... and again at a connection so much later */,
+    list: 300000 /* the list of regions is looked after about so often */,
+    listFirst: 1000 /* ... and for the first time so soon, or when it has run out */,
+    dial: 2500 /* a connection that takes so long makes us look around */,
+    calm: 3000 /* after a look around that found our region there, late pongs are not worth another one */,
+    failover: 1000 /* a crowd arrives in its next region spread over that */,
+    home: 20000 /* who is away looks about so often whether home is back */,
+};
