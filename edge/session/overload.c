@@ -127,7 +127,7 @@ static void on_tick(struct mer_timer *t)
     if (edge_admission_tick(&o->admission, &o->load, app->loop.now_ms)) {
         enum edge_level level = o->admission.level;
         o->values[O_ENTERED + level]++;
-        MER_LOG_RATE(&app->log, level == EDGE_LEVEL_SATURATED ? MER_WARN : MER_INFO, "load.level", KV_STR("level", edge_level_name(level)),
+        MER_LOG_RATE(&app->log, level == EDGE_LEVEL_SATURATED ? MER_WARN : MER_INFO, "load.level", KV_STR("to", edge_level_name(level)),
                      KV_U64("late_us", o->load.late_us), KV_U64("memory_permille", o->load.memory_permille),
                      KV_U64("store_waiting", o->load.store_waiting));
     }

@@ -111,8 +111,6 @@ static inline const char *edge__session_origin(const struct edge_session *s)
 {
     return s->device == NULL ? "" : s->device + strlen(s->device) + 1;
 }
-/* Numbers and sends (or keeps) a message that is packed already; m is scratch for its offset. */
-void edge__session_number(struct edge_session *s, Meridian__Client__V1__ServerMessage *m, struct edge_msg *packed);
 /* The old session of a resume goes on with the new one's connection; the new one is destroyed. */
 void edge__session_adopt(struct edge_session *old, struct edge_session *fresh);
 /* The connection is gone (or goes to a newer one): LIVE -> DETACHED, AUTH -> destroyed. */
@@ -120,11 +118,21 @@ void edge__session_detach(struct edge_session *s);
 /* Its player is back, here or at another edge: counts for how long a DETACHED one was away. Before its timer is armed anew. */
 void edge__session_back(struct edge_session *s);
 void edge__session_destroy(struct edge_session *s);
+
+/* send.c */
 void edge__session_send(struct edge_session *s, const Meridian__Client__V1__ServerMessage *m);
+/* Numbers and sends (or keeps) a message that is packed already; m is scratch for its offset. packed NULL: memory was out, and the ring
+ * loses its history. */
+void edge__session_number(struct edge_session *s, Meridian__Client__V1__ServerMessage *m, struct edge_msg *packed);
 void edge__session_replay(struct edge_session *s, uint64_t after);
 void edge__session_error(struct edge_session *s, Meridian__Client__V1__ErrorCode code, const char *text, const char *re,
                          uint32_t retry_after_ms);
+
+/* users.c */
+struct mer_key edge__user_key(const void *entry);
 struct edge_user *edge__user_find(struct edge_sessions *all, const char *id);
+/* The user of this token, made if need be: he is to get a session. NULL: no memory. */
+struct edge_user *edge__user_get(struct edge_sessions *all, const struct mer_claims *claims);
 /* Destroys the user when nothing holds him any more. */
 void edge__user_release(struct edge_sessions *all, struct edge_user *u);
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sessions.c - sessions and users of this edge: birth, sending, detaching, end.
+ * sessions.c - sessions of this edge: birth, detaching, coming back, end.
  *
- * A user is only the group of his sessions (devices), his ticket and what his newest token says. A message to a user is packed once for the
- * rings and encoded for each connected session with its own offset. A session whose connection is lost keeps numbering and filling its ring
- * for 60 s, so that a client who comes back to this edge is replayed what he missed; another edge answers `gone` and sends the state
- * instead.
+ * A session whose connection is lost keeps numbering and filling its ring for 60 s, so that a client who comes back to this edge is
+ * replayed what he missed; another edge asks this one for the session (take.c).
  *
- * Invariants: LIVE <=> conn; user->live counts LIVE ones, user->expected DETACHED ones; ring offsets end at session->offset; a session is
- * in by_serial from birth to end. Owner: the app. Next: auth.c, dispatch.c. */
+ * Invariants: LIVE <=> conn; user->live counts LIVE ones, user->expected DETACHED ones; a session is in by_serial from birth to end.
+ * Owner: the app. Next: users.c, send.c, auth.c, dispatch.c. */
 #include "edge/session/sessions.h"
 
 #include <inttypes.h>
@@ -15,14 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <meridian/json.h>
 #include <meridian/mem.h>
 
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
-
-#define SM(x) Meridian__Client__V1__##x
-#define BODY(x) MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_##x
 
 #define FAILED(cause) \
     [M_AUTH_FAILED + MER_TOKEN_## \
@@ -56,12 +50,6 @@ static struct mer_key serial_key(const void *entry)
     return (struct mer_key){&((const struct edge_session *)entry)->serial, sizeof(uint64_t)};
 }
 
-static struct mer_key user_key(const void *entry)
-{
-    const struct edge_user *u = entry;
-    return (struct mer_key){u->id, strlen(u->id)};
-}
-
 static void refresh_metrics(struct mer_metric_set *set)
 {
     struct edge_sessions *all = MER_CONTAINER_OF(set, struct edge_sessions, metric_set);
@@ -85,7 +73,7 @@ enum mer_err edge_sessions_create(struct edge_sessions **out, struct edge_app *a
     mer_slab_init(&all->slab, sizeof(struct edge_session), 256);
     mer_slab_init(&all->user_slab, sizeof(struct edge_user), 256);
     mer_map_init(&all->by_serial, serial_key, seed);
-    mer_map_init(&all->users, user_key, seed);
+    mer_map_init(&all->users, edge__user_key, seed);
     edge_ring_pool_init(&all->pool, app->conf.ring_pool_bytes);
     mer_buf_init(&all->out, 0);
     all->rate = (struct mer_bucket_rate){app->conf.messages_per_second, app->conf.messages_burst};
@@ -289,82 +277,6 @@ static void on_timer(struct mer_timer *t)
     }
 }
 
-/* --- users -------------------------------------------------------------------------------------------------------------------------- */
-
-struct edge_user *edge__user_find(struct edge_sessions *all, const char *id)
-{
-    return mer_map_gets(&all->users, id);
-}
-
-static void drop_name(struct edge_user *u)
-{
-    if (u->name < u->inside || u->name >= u->inside + EDGE_USER_INSIDE)
-        free(u->name);
-    u->name = NULL;
-}
-
-/* Behind the id where there is room; out of memory: the old one stays. */
-static bool set_name(struct edge_user *u, const char *name)
-{
-    size_t used = u->id == u->inside ? strlen(u->id) + 1 : 0, len = strlen(name) + 1;
-    char *at = used + len <= EDGE_USER_INSIDE ? u->inside + used : mer_try_malloc(len);
-    if (at == NULL)
-        return u->name != NULL;
-    drop_name(u);
-    u->name = memcpy(at, name, len);
-    return true;
-}
-
-static void user_free(struct edge_sessions *all, struct edge_user *u)
-{
-    drop_name(u);
-    if (u->id != u->inside)
-        free(u->id);
-    mer_slab_free(&all->user_slab, u);
-}
-
-static struct edge_user *user_create(struct edge_sessions *all, const char *id)
-{
-    struct edge_user *u = mer_slab_try_alloc(&all->user_slab);
-    size_t len = strlen(id) + 1;
-    if (u == NULL)
-        return NULL;
-    mer_list_init(&u->sessions);
-    mer_bucket_init(&u->rate, all->rate, all->app->loop.now_ms);
-    edge__invites_init(u, all->app->loop.now_ms);
-    u->id = len <= EDGE_USER_INSIDE ? u->inside : mer_try_malloc(len);
-    if (u->id == NULL) {
-        mer_slab_free(&all->user_slab, u);
-        return NULL;
-    }
-    memcpy(u->id, id, len);
-    return u;
-}
-
-static struct edge_user *user_get(struct edge_sessions *all, const struct mer_claims *claims)
-{
-    struct edge_user *u = edge__user_find(all, claims->sub);
-    bool fresh = u == NULL;
-    if (fresh && (u = user_create(all, claims->sub)) == NULL)
-        return NULL;
-    /* The claim is optional, a seat's name is not. */
-    bool ok = set_name(u, claims->name[0] != 0 ? claims->name : "Player");
-    if (fresh && (!ok || mer_map_put(&all->users, u) != MER_OK)) {
-        user_free(all, u);
-        return NULL;
-    }
-    u->rating = claims->rating;
-    return u;
-}
-
-void edge__user_release(struct edge_sessions *all, struct edge_user *u)
-{
-    if (u->count > 0 || u->ticket != NULL)
-        return;
-    mer_map_removes(&all->users, u->id);
-    user_free(all, u);
-}
-
 /* An earlier session of the same device: its connection goes (3502). The newest is kept, because the next message may be its resume. */
 static void replace_device(struct edge_user *u, struct edge_session *s)
 {
@@ -395,7 +307,7 @@ enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims
         mer_id_make(&all->app->rng, "d-", 6, made, sizeof(made));
         device = made;
     }
-    u = set_device(s, device, "") ? user_get(all, claims) : NULL;
+    u = set_device(s, device, "") ? edge__user_get(all, claims) : NULL;
     if (u == NULL)
         return MER_ENOMEM;
     s->user = u;
@@ -487,157 +399,6 @@ void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
     edge__session_destroy(fresh);
     c->user = old;
     edge__auth_arm(old);
-}
-
-/* --- sending ------------------------------------------------------------------------------------------------------------------------ */
-
-static bool numbered(SM(ServerMessage__BodyCase) kind)
-{
-    switch (kind) {
-    case BODY(CONNECTED):
-    case BODY(PONG):
-    case BODY(ERROR):
-    case BODY(MOVE_OK):
-    case BODY(MESSAGE_OK):
-    case BODY(PRESENCE):
-    case BODY(SERVER_MAINTENANCE):
-    case BODY(BATCH):
-        return false;
-    default:
-        return true;
-    }
-}
-
-/* The message as it is, offset included, to a connected session. */
-static void encode(struct edge_session *s, const SM(ServerMessage) * m)
-{
-    struct edge_sessions *all = s->all;
-    enum mer_err err;
-    mer_buf_clear(&all->out);
-    if (s->encoding == EDGE_JSON) {
-        err = mer_json_write(&m->base, &all->out);
-    } else {
-        err = mer_buf_reserve(&all->out, protobuf_c_message_get_packed_size(&m->base));
-        if (err == MER_OK)
-            all->out.len = protobuf_c_message_pack(&m->base, all->out.data);
-    }
-    if (err != MER_OK) {
-        edge_conn_close(s->conn, EDGE_CLOSE_INTERNAL, "out_of_memory");
-        return;
-    }
-    all->values[M_OUT]++;
-    edge_conn_send(s->conn, s->encoding == EDGE_JSON ? EDGE_TEXT : EDGE_BINARY, all->out.data, all->out.len);
-}
-
-static struct edge_msg *pack(struct edge_sessions *all, const SM(ServerMessage) * m)
-{
-    mer_buf_clear(&all->out);
-    if (mer_buf_reserve(&all->out, protobuf_c_message_get_packed_size(&m->base)) != MER_OK)
-        return NULL;
-    return edge_msg_create(all->out.data, protobuf_c_message_pack(&m->base, all->out.data));
-}
-
-/* packed: NULL when memory is out; the ring then loses its history. */
-void edge__session_number(struct edge_session *s, SM(ServerMessage) * m, struct edge_msg *packed)
-{
-    s->offset++;
-    if (packed != NULL)
-        edge_ring_push(&s->all->pool, &s->ring, packed, s->offset, s->all->app->loop.now_ms);
-    else
-        edge_ring_clear(&s->all->pool, &s->ring);
-    m->has_offset = true;
-    m->offset = s->offset;
-    if (s->conn != NULL && !s->holding)
-        encode(s, m);
-}
-
-void edge__session_send(struct edge_session *s, const SM(ServerMessage) * m)
-{
-    if (!numbered(m->body_case)) {
-        if (s->conn != NULL)
-            encode(s, m);
-        return;
-    }
-    SM(ServerMessage) copy = *m;
-    struct edge_msg *packed = pack(s->all, m);
-    edge__session_number(s, &copy, packed);
-    if (packed != NULL)
-        edge_msg_unref(packed);
-}
-
-void edge_sessions_to_user(struct edge_sessions *all, const char *user, const SM(ServerMessage) * m)
-{
-    struct edge_user *u = edge__user_find(all, user);
-    if (u == NULL)
-        return;
-    bool number = numbered(m->body_case);
-    SM(ServerMessage) copy = *m;
-    struct edge_msg *packed = number ? pack(all, m) : NULL;
-    MER_LIST_EACH_SAFE (it, &u->sessions) {
-        struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
-        if (number && edge__take_told(s, m))
-            continue;
-        if (number)
-            edge__session_number(s, &copy, packed);
-        else if (s->conn != NULL)
-            encode(s, m);
-    }
-    if (packed != NULL)
-        edge_msg_unref(packed);
-}
-
-void edge_sessions_to_session(struct edge_sessions *all, const char *session, const SM(ServerMessage) * m)
-{
-    struct edge_session *s = edge__session_find(all, session);
-    if (s != NULL && s->state != EDGE_SESSION_AUTH)
-        edge__session_send(s, m);
-}
-
-bool edge_sessions_online(const struct edge_sessions *all, const char *user)
-{
-    const struct edge_user *u = mer_map_gets(&all->users, user);
-    return u != NULL && u->count > 0;
-}
-
-bool edge_sessions_present(const struct edge_sessions *all, const char *user)
-{
-    const struct edge_user *u = mer_map_gets(&all->users, user);
-    return u != NULL && u->live + u->expected > 0;
-}
-
-static void replay_one(void *ctx, uint64_t offset, const struct edge_msg *packed)
-{
-    struct edge_session *s = ctx;
-    SM(ServerMessage) *m = meridian__client__v1__server_message__unpack(NULL, packed->len, packed->bytes);
-    if (m == NULL) {
-        edge_conn_close(s->conn, EDGE_CLOSE_INTERNAL, "out_of_memory");
-        return;
-    }
-    m->has_offset = true;
-    m->offset = offset;
-    encode(s, m);
-    meridian__client__v1__server_message__free_unpacked(m, NULL);
-}
-
-void edge__session_replay(struct edge_session *s, uint64_t after)
-{
-    MER_DASSERT(edge_ring_covers(&s->ring, after, s->offset));
-    edge_ring_replay(&s->ring, after, replay_one, s);
-}
-
-void edge__session_error(struct edge_session *s, SM(ErrorCode) code, const char *text, const char *re, uint32_t retry_after_ms)
-{
-    SM(Error) e = MERIDIAN__CLIENT__V1__ERROR__INIT;
-    SM(ServerMessage) m = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
-    e.code = code;
-    e.message = (char *)text;
-    e.re = (char *)re;
-    e.has_retry_after_ms = retry_after_ms > 0;
-    e.retry_after_ms = retry_after_ms;
-    m.body_case = BODY(ERROR);
-    m.error = &e;
-    s->all->values[M_ERRORS]++;
-    edge__session_send(s, &m);
 }
 
 struct close_all {

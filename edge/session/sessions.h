@@ -16,7 +16,7 @@ void edge_sessions_stop(struct edge_sessions *s);
 void edge_sessions_destroy(struct edge_sessions *s);
 uint32_t edge_sessions_count(const struct edge_sessions *s);
 
-/* To every session of the user on this edge; numbered where the type is. The message is borrowed and encoded once for each encoding. */
+/* To every session of the user on this edge; numbered where the type is. The message is borrowed. */
 void edge_sessions_to_user(struct edge_sessions *s, const char *user, const Meridian__Client__V1__ServerMessage *m);
 /* To one session (device); nothing happens when it is gone. */
 void edge_sessions_to_session(struct edge_sessions *s, const char *session, const Meridian__Client__V1__ServerMessage *m);

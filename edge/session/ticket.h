@@ -65,11 +65,14 @@ void edge__ticket_wait(struct edge_ticket *t);
 void edge__ticket_cancel(struct edge_ticket *t);
 /* The match is undone, or nobody is left who would make it: matched if its game was made all the same, else waiting again. */
 void edge__ticket_release(struct edge_ticket *t);
+
+/* ticket_tell.c */
 void edge__ticket_tell_user(struct edge_ticket *t, Meridian__Client__V1__TicketState state);
 /* To the session that asked: here, or (edge != NULL) on another edge. */
 void edge__ticket_tell_asker(struct edge_ticket *t, const char *session, const char *edge);
 /* brief: without what the router has to know only for some: it asks then. */
 void edge__ticket_send_open(struct edge_ticket *t, bool brief);
+void edge__ticket_send_cancel(struct edge_ticket *t);
 void edge__ticket_send_answer(struct edge_tickets *all, const char *ticket, const char *match, bool accepted);
 /* `error` to a session, when it is still there. */
 void edge__ticket_error(struct edge_app *app, const char *session, Meridian__Client__V1__ErrorCode code, const char *text, const char *re,

@@ -42,8 +42,7 @@ static void on_gone(struct mer_timer *timer)
     edge__ticket_cancel(MER_CONTAINER_OF(timer, struct edge_ticket, gone));
 }
 
-/* --- from the players
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* --- from the players ---------------------------------------------------------------------------------------------------------------- */
 
 static CM(FindMatch) * copy_ask(const CM(FindMatch) * m)
 {
@@ -244,8 +243,7 @@ void edge_tickets_tell(struct edge_session *s, const char *ticket_id, const char
         edge__session_error(s, CODE(TRY_AGAIN), "your ticket is at an edge that does not answer", ticket_id, 2000);
 }
 
-/* --- from other edges and the router
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- from other edges and the router ------------------------------------------------------------------------------------------------- */
 
 static void on_request(void *ctx, const IM(BusMessage) * m)
 {
@@ -373,8 +371,7 @@ void edge_tickets_hand_in(struct edge_tickets *all)
     mer_map_each(&all->by_id, hand_in_one, NULL);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void refresh(struct mer_metric_set *set)
 {
