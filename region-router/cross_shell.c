@@ -279,7 +279,7 @@ static void on_release(void *ctx, const char *region, const RM(RegionMessage) * 
 void router_crossing_look(struct router_crossing *x)
 {
     size_t count;
-    x->regions.region[0].drained = x->app->region_life.drain.on;
+    x->regions.region[0].drained = x->app->region_life.drain.on || !x->app->region_life.known; /* not known: as long as one read */
     const struct router_mesh_region *mr = router_mesh_regions(x->app->mesh, &count);
     for (size_t i = 0; i < count && i + 1 < x->regions.count; i++) {
         uint32_t ms = (mr[i].rtt_us + 500) / 1000;

@@ -35,11 +35,3 @@ uint64_t router_region_drain_began_ms(const struct router_region_drain *d, uint6
 {
     return wall_ms > d->from_ms ? wall_ms - d->from_ms : 0;
 }
-
-uint32_t router_region_drain_percent(const struct router_region_drain *d, uint64_t wall_ms)
-{
-    uint64_t gone = router_region_drain_began_ms(d, wall_ms);
-    if (!d->on)
-        return 0;
-    return gone >= d->over_ms ? 100 : (uint32_t)(gone * 100 / d->over_ms);
-}

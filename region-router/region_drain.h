@@ -25,5 +25,3 @@ size_t router_region_drain_write(const struct router_region_drain *d, uint8_t *o
 MER_MUST_CHECK enum mer_err router_region_drain_read(struct router_region_drain *d, const void *data, size_t len);
 /* How long ago it began, for others; clocks that were set back: just now. */
 uint64_t router_region_drain_began_ms(const struct router_region_drain *d, uint64_t wall_ms);
-/* How much of its new players go elsewhere by now. */
-uint32_t router_region_drain_percent(const struct router_region_drain *d, uint64_t wall_ms);

@@ -381,21 +381,25 @@ void router_relays_stop(struct router_relays *rs)
     }
 }
 
+/* Since this process began, over all its terms. */
+static uint64_t total(const struct router_relay_peer *p, int k)
+{
+    return p->totals[k] + p->relay.counts[k];
+}
+
 static void refresh(struct mer_metric_set *set)
 {
     struct router_relay_peer *p = MER_CONTAINER_OF(set, struct router_relay_peer, set);
     p->values[ROUTER_RP_WAITING] = p->relay.waiting;
     p->values[ROUTER_RP_WAITED] = p->waiting_since_ms != 0 ? (p->all->app->loop.now_ms - p->waiting_since_ms) * 1000 : 0;
     for (int k = 0; k < ROUTER_R_COUNT; k++)
-        p->values[ROUTER_RP_COUNTS + k] = p->totals[k] + p->relay.counts[k];
+        p->values[ROUTER_RP_COUNTS + k] = total(p, k);
 }
 
 uint64_t router_relays_waiting(const struct router_relays *rs, const char *region)
 {
-    for (size_t i = 0; i < rs->peer_count; i++)
-        if (strcmp(rs->peer[i].name, region) == 0)
-            return rs->peer[i].relay.waiting;
-    return 0;
+    const struct router_relay_peer *p = router__relay_peer((struct router_relays *)rs, region);
+    return p != NULL ? p->relay.waiting : 0;
 }
 
 size_t router_relays_outbox(const struct router_relays *rs, size_t i, struct router_relays_outbox *out)
@@ -407,9 +411,8 @@ size_t router_relays_outbox(const struct router_relays *rs, size_t i, struct rou
                                          .relay = &p->relay,
                                          .waiting_ms = p->waiting_since_ms != 0 ? rs->app->loop.now_ms - p->waiting_since_ms : 0,
                                          .refused = p->refused,
-                                         .settled = p->totals[ROUTER_R_EVENTS] + p->relay.counts[ROUTER_R_EVENTS],
-                                         .failed = p->totals[ROUTER_R_FAILED] + p->relay.counts[ROUTER_R_FAILED] +
-                                                   p->totals[ROUTER_R_LOST] + p->relay.counts[ROUTER_R_LOST]};
+                                         .settled = total(p, ROUTER_R_EVENTS),
+                                         .failed = total(p, ROUTER_R_FAILED) + total(p, ROUTER_R_LOST)};
     return rs->peer_count;
 }
 
@@ -421,7 +424,7 @@ enum mer_err router_relays_status(const struct router_relays *rs, struct mer_buf
         err = mer_buf_appendf(
             out, "%s{\"region\":\"%s\",\"up\":%s,\"waiting\":%" PRIu64 ",\"onTheWay\":%u,\"incoming\":%u,\"events\":%" PRIu64 "}",
             i > 0 ? "," : "", p->name, p->relay.up ? "true" : "false", p->relay.waiting, p->relay.busy, p->incoming,
-            p->totals[ROUTER_R_EVENTS] + p->relay.counts[ROUTER_R_EVENTS]);
+            total(p, ROUTER_R_EVENTS));
     }
     return err == MER_OK ? mer_buf_appends(out, "]") : err;
 }

@@ -163,7 +163,7 @@ static int set_up(void **state)
     f->region[0] = (struct router_mesh_region){.name = "asia", .up = true, .rtt_us = 220 * 1000};
     f->region[1] = (struct router_mesh_region){.name = "us", .up = true, .rtt_us = 80 * 1000};
     f->app.conf.region = (char *)"eu";
-    f->app.leading = true;
+    f->app.leading = f->app.region_life.known = true;
     f->app.clock = mer_clock_system();
     assert_int_equal(mer_loop_init(&f->app.loop, f->app.clock), 0);
     f->app.loop.now_ms = 1000 * 1000;
@@ -283,6 +283,31 @@ static void a_ticket_of_another_region_meets_one_of_ours(void **state)
     HEAR("us", CROSS_DROP, cross_drop, {.ticket_id = (char *)"far"});
     assert_int_equal(f->app.matcher.counts[ROUTER_M_OFFERED], 0);
     assert_int_equal(f->app.matcher.counts[ROUTER_M_HELD], 1);
+}
+
+static void a_region_that_is_drained_or_does_not_know_yet_hosts_nobody_else(void **state)
+{
+    static const struct {
+        bool known, on;
+        unsigned offered;
+    } rows[] = {{false, false, 0}, {true, true, 0}, {false, true, 0}, {true, false, 2}};
+    RM(CrossTicket__LatencyMsEntry) e[] = {latency("eu", 70), latency("us", 80)}, *list[] = {&e[0], &e[1]};
+    RM(CrossTicket) c = ticket("far");
+    (void)state;
+    c.n_latency_ms = MER_COUNT(list);
+    c.latency_ms = list;
+    for (size_t i = 0; i < MER_COUNT(rows); i++) {
+        f->app.region_life.known = rows[i].known;
+        f->app.region_life.drain.on = rows[i].on;
+        router_crossing_look(&f->app.crossing);
+        HEAR("us", CROSS_TICKET, cross_ticket, c);
+        open_own("near", 0);
+        assert_int_equal(f->app.matcher.counts[ROUTER_M_OFFERED], rows[i].offered);
+        if (rows[i].offered > 0)
+            return;
+        HEAR("us", CROSS_DROP, cross_drop, {.ticket_id = (char *)"far"});
+        router_match_cancel(&f->app.matcher, "near", &f->edge, f->app.loop.now_ms);
+    }
 }
 
 static void a_region_that_goes_takes_its_tickets_along(void **state)
@@ -452,6 +477,7 @@ int main(void)
         T(a_patient_ticket_is_told_with_what_is_known_of_its_way),
         T(what_cannot_be_told_is_told_with_the_next_step),
         T(a_ticket_of_another_region_meets_one_of_ours),
+        T(a_region_that_is_drained_or_does_not_know_yet_hosts_nobody_else),
         T(a_region_that_goes_takes_its_tickets_along),
         T(an_offer_goes_to_the_ticket_s_edge_and_its_answer_back),
         T(a_ticket_that_is_not_to_be_had_is_refused_at_once),
