@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { cases } from "./cases.mjs";
+import { parsePage, stamped } from "../../drills/page.mjs";
 import { alertsOf, excerpt, folder, groups, pages, root } from "./rules.mjs";
 
 const has = (program) => spawnSync(program, ["--version"]).status === 0;
@@ -100,9 +101,19 @@ describe("rules", { skip }, () => {
             const page = readFileSync(path.join(root, alert.runbook), "utf8");
             assert.match(page, new RegExp(`^# ${alert.name}\n`));
             assert.deepEqual([...page.matchAll(/^## (.*)$/gm)].map((match) => match[1]), headings, alert.name);
-            assert.ok(page.split("\n").indexOf("## Do now") < 25, `${alert.name}: what to do is not on the first screen`);
+            assert.ok(page.split("\n").indexOf("## Do now") < 32, `${alert.name}: what to do is not on the first screen`);
         }
         assert.deepEqual(pages(), alerts.map((alert) => alert.name).sort());
+    });
+
+    test("a page with commands is one that a drill can do", () => {
+        const drilled = pages().filter((name) => readFileSync(path.join(root, "runbooks/alerts", `${name}.md`), "utf8").includes("```sh"));
+        assert.ok(drilled.length >= 7, `only ${drilled}`);
+        for (const name of drilled) {
+            const text = readFileSync(path.join(root, "runbooks/alerts", `${name}.md`), "utf8");
+            const { steps } = parsePage(text, `${name}.md`);
+            assert.ok(steps.some((step) => step.kind === "fault") && stamped(text, "") !== undefined, `${name}: no cause, or no line for the last drill`);
+        }
     });
 
     test("agents scrape what Prometheus scrapes", () => {

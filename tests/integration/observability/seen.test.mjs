@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // infra/local/up --observe: Debian's Prometheus and Alertmanager watch two regions, and every metric and label that the rules and dashboards
-// name is one that running servers show. The long form does harm and waits for the alerts:
-//   MERIDIAN_ALERTS_LIVE=1 node --test tests/integration/observability/seen.test.mjs
+// name is one that running servers show. The long form does what pages of runbooks/alerts call a cause, waits for the alert, does what the page
+// says, and waits until the alert is resolved:
+//   MERIDIAN_ALERTS_LIVE=1 node --test tests/integration/observability/seen.test.mjs      (MERIDIAN_ALERTS_LIVE=EdgeDown,...: these)
+//   DRILLS_RECORD=1 writes day and duration into the pages
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { stamped } from "../../drills/page.mjs";
 import { expressions, groups, reads, root } from "./rules.mjs";
+import { walk } from "./walk.mjs";
 
 const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 21500);
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
-const long = process.env.MERIDIAN_ALERTS_LIVE === "1";
-const full = 40; // connections an edge takes in the long form
+const pages = ["EdgeDown", "RouterDown", "MeshLinkDown", "RegionOutOfDns", "MeshCertificateEnds", "PlayersRefused", "RedisNodeDown"];
+const live = process.env.MERIDIAN_ALERTS_LIVE;
+const drilled = !live || live === "1" ? pages : live.split(",");
+const crowd = 150; // of whom 40 find room (PlayersRefused.md)
 const state = mkdtempSync(path.join(os.tmpdir(), "o"));
 const prometheus = `http://127.0.0.1:${base + 283}`, alertmanager = `http://127.0.0.1:${base + 284}`;
 const skip = ["prometheus", "prometheus-alertmanager", "prometheus-redis-exporter"].some((program) => spawnSync(program, ["--version"]).error) &&
@@ -43,9 +49,14 @@ async function until(what, condition, ms) {
 const endpoints = () => JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8"));
 
 describe("a footprint that is observed", { skip }, () => {
-    let up, down;
+    let up, down, gone = false;
+    const sockets = new Set();
+    const disperse = () => {
+        gone = true;
+        for (const socket of sockets) socket.destroy();
+    };
     before(() => {
-        const size = long ? ["--edges", "2", "--routers", "2", "--edge-set", `max_connections=${full}`] : ["--edges", "1", "--routers", "1", "--replicas", "0"];
+        const size = live ? ["--edges", "2", "--routers", "2"] : ["--edges", "1", "--routers", "1", "--replicas", "0"];
         up = local("up", "--detach", "--observe", "--tls", "--regions", "us-east,eu", ...size, "--binaries", build, "--port", String(base));
     });
     after(() => {
@@ -109,58 +120,40 @@ describe("a footprint that is observed", { skip }, () => {
         await until("Alertmanager has the watchdog", async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === "Watchdog"), 10_000);
     });
 
-    // [what is done, how it is mended, alerts that must fire]
-    const harm = [
-        ["an edge is killed", () => process.kill(endpoints().regions[0].edges[0].pid, "SIGKILL"), () => local("up", "--detach"), ["EdgeDown"]],
-        ["a router is stopped", () => process.kill(endpoints().regions[1].routers[0].pid, "SIGTERM"), () => local("up", "--detach"), ["RouterDown"]],
-        ["the line between the regions is cut", () => wan("set", "both", "us-east", "eu", "loss_percent", "100"), () => wan("set", "both", "us-east", "eu", "loss_percent", "0"), ["MeshLinkDown"]],
-        ["an operator drains a region", () => wish("drain"), () => wish("nothing"), ["RegionOutOfDns"]],
-        ["the certificate for other regions ends tomorrow", () => renew(1), () => renew(90), ["MeshCertificateEnds"]],
-        ["a region is full", () => crowd(), () => disperse(), ["PlayersRefused"]],
-        ["a Redis node is killed", () => process.kill(redisPid(endpoints().regions[0].redis[0]), "SIGKILL"), () => {}, ["RedisNodeDown"]],
-    ];
-    const wan = (...words) => {
-        const done = spawnSync(path.join(build, "tests/wan/meridian-wan"), ["tell", endpoints().wan, ...words], { encoding: "utf8" });
-        assert.equal(done.status, 0, done.stderr + done.stdout);
-    };
-    const wish = (kind) => fetch(`${endpoints().dns.admin}/wish?region=eu&wish=${kind}&reason=test&by=test`, { method: "POST" });
-    // What the page of that alert says to do.
-    const renew = (days) => {
-        const done = spawnSync(path.join(root, "infra/host/certificates"), ["renew", "router", "eu", "--dir", path.join(state, "tls/mesh"), "--days", String(days)], { encoding: "utf8" });
-        assert.equal(done.status, 0, done.stderr);
-        for (const router of endpoints().regions[1].routers) process.kill(router.pid, "SIGHUP");
-    };
-    // Somebody comes every 50 ms, says nothing and stays as long as he may.
-    let coming;
-    const sockets = new Set();
-    const crowd = () => {
+    const programs = ["region-router", "tests/wan"].map((folder) => path.join(build, folder));
+    const env = { ...process.env, MERIDIAN_LOCAL: state, PATH: [...programs, path.join(root, "infra/host"), process.env.PATH].join(":") };
+
+    // Who comes while a region is full: each comes again when he was sent away, says nothing and stays as long as he may.
+    const come = () => {
+        if (gone) return;
         const { hostname, port } = new URL(endpoints().regions[0].edges[1].url);
-        coming = setInterval(() => {
-            const socket = net.connect(Number(port), hostname);
-            sockets.add(socket);
-            socket.on("error", () => {}).on("close", () => sockets.delete(socket));
-        }, 50);
+        const socket = net.connect(Number(port), hostname);
+        sockets.add(socket);
+        socket.resume().on("error", () => {}).on("close", () => {
+            sockets.delete(socket);
+            setTimeout(come, 500);
+        });
     };
-    const disperse = () => {
-        clearInterval(coming);
-        for (const socket of sockets) socket.destroy();
-    };
-    const redisPid = (node) => Number(readFileSync(path.join(state, "regions/us-east/redis", node.split(":")[1], "redis.pid"), "utf8"));
-    for (const [what, hurt, mend, alerts] of harm)
-        test(what, { skip: !long && "MERIDIAN_ALERTS_LIVE=1 does it" }, async () => {
+    const meanwhile = { PlayersRefused: () => { for (let i = 0; i < crowd; i++) come(); } };
+
+    for (const name of drilled)
+        test(`${name} fires, and its page resolves it`, { skip: !live && "MERIDIAN_ALERTS_LIVE=1 does it" }, async () => {
+            const page = walk(name, env);
             const began = Date.now();
-            await hurt();
-            for (const name of alerts) {
-                await until(name, async () => (await firing()).some((alert) => alert.labels.alertname === name), 200_000);
-                const fired = Date.now();
-                await until(`${name} at the pager`, async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === name), 60_000);
-                console.log(`${what}: ${name} fires after ${((fired - began) / 1000).toFixed(1)} s, Alertmanager has it after ${((Date.now() - began) / 1000).toFixed(1)} s`);
-            }
-            const mended = Date.now();
-            await mend();
-            if (alerts[0] === "RedisNodeDown") return; // the region does not start nodes that died: down ends it
-            for (const name of alerts) await until(`${name} resolved`, async () => !(await firing()).some((alert) => alert.labels.alertname === name), 180_000);
-            console.log(`${what}: resolved ${((Date.now() - mended) / 1000).toFixed(1)} s after it was mended`);
+            const since = (from) => ((Date.now() - from) / 1000).toFixed(0);
+            await page.hurt();
+            meanwhile[name]?.();
+            await until(name, async () => (await firing()).some((alert) => alert.labels.alertname === name), 400_000);
+            const fired = since(began);
+            await until(`${name} at the pager`, async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === name), 60_000);
+            const mending = Date.now();
+            await page.mend();
+            const done = since(mending);
+            await until(`${name} resolved`, async () => !(await firing()).some((alert) => alert.labels.alertname === name), 400_000);
+            disperse();
+            const told = `fired after ${fired} s, this page was done in ${done} s, resolved ${since(mending)} s after it was opened`;
+            console.log(`${name}: ${told}`);
+            if (process.env.DRILLS_RECORD) writeFileSync(page.file, stamped(readFileSync(page.file, "utf8"), `${new Date().toISOString().slice(0, 10)}; ${told}.`));
         });
 
     test("down ends them and leaves nothing", () => {
