@@ -248,6 +248,14 @@ static enum mer_err create_blame(struct edge_app *app, struct mer_msg *msg)
     return edge_blame_create(&app->blame, &bc, msg);
 }
 
+static enum mer_err create_trace(struct edge_app *app)
+{
+    const struct edge_config *c = &app->conf;
+    struct mer_trace_export_conf tc = {&app->loop,        &app->log,       &app->metrics,       app->rng,
+                                       c->trace_endpoint, "meridian-edge", c->trace_per_million};
+    return c->trace_endpoint[0] == 0 ? MER_OK : mer_trace_open(&app->trace, &tc);
+}
+
 static enum mer_err create_game(struct edge_app *app)
 {
     const struct edge_config *c = &app->conf;
@@ -256,9 +264,11 @@ static enum mer_err create_game(struct edge_app *app)
                                 app->routers, app->store, c->region, seats,         app->blame};
     hc.inbox = inbox_filled;
     hc.inbox_ctx = app;
+    hc.tracer = mer_trace_tracer(app->trace);
     struct edge_seats_conf sc = {&app->loop, &app->log, app->rng, &app->metrics, app->bus, app->store, NULL, NULL, &seats_cbs, app};
     enum mer_err err = edge_host_create(&app->host, &hc);
     sc.host = app->host;
+    sc.tracer = mer_trace_tracer(app->trace);
     struct edge_abroad_conf ac = {&app->loop, &app->log, &app->metrics, app->far, app->store, app->host};
     if (err == MER_OK)
         err = edge_abroad_create(&app->abroad, &ac);
@@ -429,7 +439,7 @@ enum mer_err edge_app_create(struct edge_app **out, struct edge_config *conf, st
         err = create_peers(app, msg);
     if (err == MER_OK)
         err = create_blame(app, msg);
-    if (err == MER_OK && (err = create_game(app)) != MER_OK)
+    if (err == MER_OK && ((err = create_trace(app)) != MER_OK || (err = create_game(app)) != MER_OK))
         mer_msgf(msg, "%s", mer_err_text(err));
     if (err == MER_OK)
         err = create_front(app, msg);
@@ -488,6 +498,7 @@ void edge_app_destroy(struct edge_app *app)
     edge_routers_destroy(app->routers);
     edge_bus_destroy(app->bus);
     edge_far_destroy(app->far);
+    mer_trace_close(app->trace);
     mer_process_deinit(&app->process);
     mer_loop_deinit(&app->loop);
     SSL_CTX_free(app->tls);

@@ -7,6 +7,7 @@
 #include <meridian/process.h>
 #include <meridian/redis.h>
 #include <meridian/token.h>
+#include <meridian/trace_export.h>
 
 #include "edge/bus/bus.h"
 #include "edge/bus/routers.h"
@@ -40,6 +41,7 @@ struct edge_app {
     struct mer_keys *keys, *guest_keys, *regions_keys;
     SSL_CTX *tls;
     struct mer_admin *admin;
+    struct mer_trace_export *trace; /* NULL: nothing is traced */
     struct mer_redis *redis;
     struct edge_store *store;
     struct edge_bus *bus;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <meridian/id.h>
+#include <meridian/trace.h>
 
 #include "edge/session/regions.h"
 
@@ -70,6 +71,8 @@ const struct mer_conf_item edge_config_items[] = {
     ENUM(drop_policy, drop_policies, "bot", "who stays away longer than the pause: bot plays for him until he is back, or his seat is given up (R21)"),
     U32(seat_grace_ms, 100, 3600000, "30000", "a lost player's seat is kept so long while the game goes on (R20)"),
     U32(seat_pause_ms, 100, 3600000, "120000", "then the game waits so long for him (R21)"),
+    STR(trace_endpoint, 0, 511, "", "receiver of traces, OTLP over HTTP: http://HOST:PORT, as http://127.0.0.1:4318 for a collector or Jaeger; empty: nothing is traced (R37)"),
+    U32(trace_per_million, 0, 1000000, "0", "of a million requests of players to their games, how many begin a trace; parts of traces begun elsewhere are always told"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */
@@ -98,6 +101,11 @@ enum mer_err edge_config_validate(const struct edge_config *c, struct mer_buf *e
         err = complain(errors, "id: only A-Z a-z 0-9 _ - (a dot separates the incarnation)");
     if (!mer_id_is_plain(c->region, strlen(c->region), 31))
         err = complain(errors, "region: only A-Z a-z 0-9 _ -");
+    struct mer_trace_endpoint endpoint;
+    if (c->trace_endpoint[0] != 0 && !mer_trace_endpoint_parse(&endpoint, c->trace_endpoint))
+        err = complain(errors, "trace_endpoint: http://HOST:PORT, or with a path");
+    if (c->trace_per_million != 0 && c->trace_endpoint[0] == 0)
+        err = complain(errors, "trace_per_million: needs trace_endpoint");
     for (size_t i = 0; i < c->regions.count; i++) {
         char name[32];
         const char *url;

@@ -43,6 +43,8 @@ struct edge_config {
     uint32_t drain_deadline_ms;
     uint32_t drop_policy; /* enum edge_drop_policy */
     uint32_t seat_grace_ms, seat_pause_ms;
+    char *trace_endpoint;
+    uint32_t trace_per_million;
     uint32_t log_level; /* enum mer_level */
 };
 

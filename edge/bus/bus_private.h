@@ -98,6 +98,7 @@ struct edge_bus {
     struct edge_bus_conf conf;
     const struct bus_carrier *carrier; /* within the region */
     struct edge_far *far;              /* far_peers.c; NULL: no way to other regions */
+    const ProtobufCBinaryData *trace;  /* of the message that is being sent, for those who carry it: NULL when it has none */
     struct {
         bool open;
         uint64_t last; /* number given to a life */

@@ -74,7 +74,7 @@ static bool split(const char *to, char region[EDGE_FAR_REGION_MAX + 1], const ch
 
 /* ---- messages ------------------------------------------------------------------------------------------------------------------------ */
 
-enum mer_err edge_far_send(struct edge_far *f, const char *to, const IM(FarBody) * m)
+enum mer_err edge_far_send(struct edge_far *f, const char *to, const IM(FarBody) * m, const ProtobufCBinaryData *trace)
 {
     char region[EDGE_FAR_REGION_MAX + 1];
     const char *edge;
@@ -89,6 +89,9 @@ enum mer_err edge_far_send(struct edge_far *f, const char *to, const IM(FarBody)
     far.edge = (char *)edge;
     far.body.data = f->scratch;
     far.body.len = meridian__internal__v1__far_body__pack(m, f->scratch);
+    far.has_trace = trace != NULL;
+    if (trace != NULL)
+        far.trace = *trace;
     rm.body_case = ROUTER(FAR_MESSAGE);
     rm.far_message = &far;
     enum mer_err err = edge_routers_send(f->conf.routers, &rm);
@@ -104,7 +107,7 @@ static void take(struct edge_far *f, const IM(FarMessage) * far)
                  strlen(far->region) <= EDGE_FAR_REGION_MAX && !edge_far_is(far->edge) && !edge_far_is(far->region);
     if (m == NULL || !named) {
         f->values[M_BAD]++;
-        MER_LOG_RATE(f->conf.log, MER_WARN, "far.bad_message", KV_STR("region", named ? far->region : NULL));
+        MER_LOG_RATE(f->conf.log, MER_WARN, "far.bad_message", KV_STR("of", named ? far->region : NULL));
     } else {
         f->values[M_RECEIVED]++;
         snprintf(from, sizeof(from), "%s/%s", far->region, far->edge);

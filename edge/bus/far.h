@@ -30,8 +30,9 @@ void edge_far_on(struct edge_far *f, Meridian__Internal__V1__FarBody__BodyCase k
 /* At most two listeners. */
 void edge_far_on_unsent(struct edge_far *f, edge_far_unsent_cb cb, void *ctx);
 /* to: "region/incarnation", or "region/" for any edge there. MER_ECLOSED: no leader of ours, MER_EBUSY, MER_ERANGE: too large,
- * MER_EINVALID: no such name. */
-MER_MUST_CHECK enum mer_err edge_far_send(struct edge_far *f, const char *to, const Meridian__Internal__V1__FarBody *m);
+ * MER_EINVALID: no such name. trace: the trace it belongs to, as in BusMessage; NULL: none. */
+MER_MUST_CHECK enum mer_err edge_far_send(struct edge_far *f, const char *to, const Meridian__Internal__V1__FarBody *m,
+                                          const ProtobufCBinaryData *trace);
 const char *edge_far_region(const struct edge_far *f); /* ours */
 void edge_far_destroy(struct edge_far *f);
 

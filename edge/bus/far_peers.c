@@ -19,7 +19,7 @@ static enum mer_err publish(struct edge_bus *b, struct bus_peer *p, const char *
     f->from = (char *)b->conf.incarnation;
     m.body_case = MERIDIAN__INTERNAL__V1__FAR_BODY__BODY_FRAME;
     m.frame = f;
-    enum mer_err err = edge_far_send(b->far, to, &m);
+    enum mer_err err = edge_far_send(b->far, to, &m, b->trace);
     if (err == MER_OK && p != NULL)
         p->channel.said_ms = b->conf.loop->now_ms;
     return err;

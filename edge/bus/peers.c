@@ -270,7 +270,9 @@ enum mer_err edge__bus_peers_send(struct edge_bus *b, const char *to, const Meri
     if (p->state == PEER_UP) {
         p->used_ms = b->conf.loop->now_ms;
         meridian__internal__v1__bus_message__pack(m, b->scratch);
+        b->trace = m->has_trace ? &m->trace : NULL;
         enum mer_err sent = p->carrier->send(p, b->scratch, size);
+        b->trace = NULL;
         return sent == MER_ECLOSED ? MER_EBUSY : sent; /* a life that just ended, to be told in a moment: no word of a dead peer */
     }
     enum mer_err err = edge__bus_append(&p->waiting, m, size);

@@ -114,7 +114,7 @@ static enum mer_err send_ask(struct ask *k, IM(GameAsk) * g)
     g->game_id = k->gid;
     m.body_case = FAR(GAME_ASK);
     m.game_ask = g;
-    return edge_far_send(k->all->c.far, k->region, &m);
+    return edge_far_send(k->all->c.far, k->region, &m, NULL);
 }
 
 /* k: what to do with the answer; copied. */
@@ -255,7 +255,7 @@ static void answer(struct edge_abroad *a, const char *to, IM(GameTold) * t)
     m.body_case = FAR(GAME_TOLD);
     m.game_told = t;
     a->values[M_ANSWERED]++;
-    if (edge_far_send(a->c.far, to, &m) != MER_OK)
+    if (edge_far_send(a->c.far, to, &m, NULL) != MER_OK)
         MER_LOG_RATE(a->c.log, MER_DEBUG, "abroad.untold", KV_STR("to", to)); /* he asks again */
 }
 

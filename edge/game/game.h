@@ -20,6 +20,7 @@
 #pragma once
 
 #include <meridian/list.h>
+#include <meridian/trace.h>
 
 #include "edge/game/rules.h"
 #include "edge/game/seat.h"
@@ -81,8 +82,9 @@ struct edge_game_ask {
     uint8_t kind, seat;
     bool told; /* the sender was sent away with try_again */
     struct edge_rules_action action;
-    uint64_t until_ms; /* monotonic: he waits no longer */
-    uint64_t stamp_us; /* the shell's: when it came */
+    uint64_t until_ms;    /* monotonic: he waits no longer */
+    uint64_t stamp_us;    /* the shell's: when it came */
+    struct mer_span span; /* the shell's: from then until its answer */
     char move_id[EDGE_GAME_MOVE_ID_MAX + 1];
     char session[EDGE_GAME_SESSION_MAX + 1];
     char edge[EDGE_GAME_SESSION_MAX + 1]; /* incarnation the request came from */

@@ -7,6 +7,8 @@
  * seat_refused. Router message in: game_create. Out: game_created. */
 #pragma once
 
+#include <meridian/trace.h>
+
 #include "edge/bus/bus.h"
 #include "edge/bus/routers.h"
 #include "edge/game/blame.h"
@@ -29,6 +31,7 @@ struct edge_host_conf {
     /* There is something in this user's inbox that he may not have been told. NULL: nobody cares. */
     void (*inbox)(void *ctx, const char *user);
     void *inbox_ctx;
+    struct mer_tracer *tracer; /* NULL: nothing is traced */
 };
 
 MER_MUST_CHECK enum mer_err edge_host_create(struct edge_host **out, const struct edge_host_conf *conf);

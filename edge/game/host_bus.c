@@ -168,21 +168,37 @@ uint64_t edge__host_presence_ms(const struct edge_hosted *g)
 
 /* --- what goes out ------------------------------------------------------------------------------------------------------------------- */
 
-static void send_events(struct edge_hosted *g, const char *edge, char **users, size_t user_count, IM(Reply) * reply,
-                        const Meridian__Client__V1__ServerMessage *const *messages, size_t count)
+/* What one edge is told of a confirmed change. */
+struct news {
+    const char *edge;
+    char **users;
+    size_t user_count;
+    IM(Reply) * reply;           /* NULL: nobody there asked */
+    const struct mer_span *span; /* of who asked; NULL likewise */
+    const Meridian__Client__V1__ServerMessage *const *messages;
+    size_t count;
+};
+
+static void send_events(struct edge_hosted *g, const struct news *n)
 {
     IM(SeatEvents) e = MERIDIAN__INTERNAL__V1__SEAT_EVENTS__INIT;
     IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    uint8_t trace[MER_TRACE_BYTES];
     e.game_id = g->core.id;
     e.version = g->core.now.version;
-    e.users = users;
-    e.n_users = user_count;
-    e.reply = reply;
-    e.messages = (Meridian__Client__V1__ServerMessage **)messages;
-    e.n_messages = user_count > 0 ? count : 0;
+    e.users = n->users;
+    e.n_users = n->user_count;
+    e.reply = n->reply;
+    e.messages = (Meridian__Client__V1__ServerMessage **)n->messages;
+    e.n_messages = n->user_count > 0 ? n->count : 0;
     m.body_case = BODY(SEAT_EVENTS);
     m.seat_events = &e;
-    say(g->host, edge, &m);
+    if (n->span != NULL && mer_span_on(n->span)) {
+        mer_trace_pack(&n->span->me, trace);
+        m.has_trace = true;
+        m.trace = (ProtobufCBinaryData){sizeof(trace), trace};
+    }
+    say(g->host, n->edge, &m);
 }
 
 /* Users attached at that edge; the attachments taken are marked. */
@@ -210,14 +226,14 @@ void edge__host_publish(struct edge_hosted *g, const struct edge_game_ask *from,
         r.user = g->core.seats[from->seat].user;
         r.message = (Meridian__Client__V1__ServerMessage *)reply;
         size_t n = count > 0 ? users_at(g, from->edge, users, done) : 0;
-        send_events(g, from->edge, users, n, &r, messages, count);
+        send_events(g, &(struct news){from->edge, users, n, &r, &from->span, messages, count});
     }
     for (unsigned i = 0; count > 0 && i < g->attach_count; i++) {
         if (done[i])
             continue;
         const char *edge = g->attach[i].edge;
         size_t n = users_at(g, edge, users, done);
-        send_events(g, edge, users, n, NULL, messages, count);
+        send_events(g, &(struct news){edge, users, n, NULL, NULL, messages, count});
     }
 }
 
@@ -331,12 +347,13 @@ static void get_game(struct edge_hosted *g, const char *edge, const IM(SeatReque
     reply.session = r->session;
     reply.user = r->user;
     reply.message = &view.m;
-    send_events(g, edge, NULL, 0, &reply, NULL, 0);
+    send_events(g, &(struct news){.edge = edge, .reply = &reply});
 }
 
-static bool make_ask(struct edge_game_ask *ask, const struct edge_host *h, const char *edge, const IM(SeatRequest) * r, unsigned seat)
+static bool make_ask(struct edge_game_ask *ask, const struct edge_host *h, const IM(BusMessage) * m, unsigned seat)
 {
     const struct mer_loop *l = h->c.loop;
+    const IM(SeatRequest) *r = m->seat_request;
     uint32_t wait = r->deadline_ms < EDGE_GAME_GIVE_UP_MS ? r->deadline_ms : EDGE_GAME_GIVE_UP_MS;
     memset(ask, 0, sizeof(*ask));
     mer_list_init(&ask->node);
@@ -346,7 +363,8 @@ static bool make_ask(struct edge_game_ask *ask, const struct edge_host *h, const
     if (strlen(r->session) > EDGE_GAME_SESSION_MAX)
         return false;
     EDGE__COPY(ask->session, r->session);
-    EDGE__COPY(ask->edge, edge);
+    EDGE__COPY(ask->edge, m->from);
+    edge__trace_ask(h, m, ask);
     if (r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_LEAVE_GAME) {
         ask->kind = EDGE_GAME_ASK_LEAVE;
         return true;
@@ -375,7 +393,7 @@ static void take_request(struct edge_host *h, const IM(BusMessage) * m, bool aga
         edge__hosted_after(g); /* asks the store */
     } else if (r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_GET_GAME) {
         get_game(g, m->from, r, seat);
-    } else if (make_ask(&ask, h, m->from, r, seat)) {
+    } else if (make_ask(&ask, h, m, seat)) {
         edge__hosted_blame(g);
         edge_game_request(&g->core, edge__host_time(h), &ask);
         edge__hosted_after(g);

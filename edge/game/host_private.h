@@ -114,6 +114,8 @@ struct edge_hosted {
     bool lost, over_armed, verify;
     uint64_t asked, mine; /* orders: of the last question to the store, and of the last one that was answered "yours" */
     uint64_t doubt;       /* of this game only */
+    struct mer_span put;  /* what the store is keeping now, where it is traced */
+    bool put_ends;        /* ... as the last version */
     struct mer_list held; /* messages that wait until it is sure whose it is */
     uint8_t held_count;
     struct edge_fence fence;
@@ -200,6 +202,14 @@ void edge__held_ready(struct edge_hosted *g, bool all, struct mer_list *to);
 /* Handles and frees them. A game may be gone then. */
 void edge__held_again(struct edge_host *h, struct mer_list *list);
 void edge__held_drop(struct edge_hosted *g);
+
+/* host_trace.c: each of these does nothing for what is not traced */
+void edge__trace_ask(const struct edge_host *h, const Meridian__Internal__V1__BusMessage *m, struct edge_game_ask *ask);
+/* m NULL: it was done. */
+void edge__trace_answered(const struct edge_hosted *g, const struct edge_game_ask *ask, const Meridian__Client__V1__ServerMessage *m);
+/* Handed to the store, for who asked for it; then its answer. */
+void edge__trace_put(struct edge_hosted *g, const struct edge_game_put *p);
+void edge__trace_stored(struct edge_hosted *g, enum edge_store_result result);
 
 /* host_bus.c: what it hears and says */
 /* A message that was held. */

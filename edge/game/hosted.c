@@ -64,6 +64,7 @@ static void on_put(void *ctx, enum edge_store_result result, const struct edge_s
     struct edge_hosted *g = ctx;
     struct edge_host *h = g->host;
     h->values[EDGE_HOST_M_PUT + result]++;
+    edge__trace_stored(g, result);
     if (edge__hosted_answered(g))
         return;
     edge__host_pulse(h);
@@ -87,6 +88,7 @@ static bool env_put(struct edge_game *core, const struct edge_game_put *p)
     if (!edge__hosted_encode(g, p->restore, &w) ||
         (p->end ? edge_store_game_end(s, &w, on_put, g) : edge_store_game_put(s, &w, on_put, g)) != MER_OK)
         return false;
+    edge__trace_put(g, p);
     g->asked = ++g->host->order;
     g->pending++;
     return true;
@@ -123,6 +125,7 @@ static bool env_read(struct edge_game *core)
 
 static void env_reply(struct edge_game *core, const struct edge_game_ask *to, const Meridian__Client__V1__ServerMessage *m)
 {
+    edge__trace_answered(edge__hosted(core), to, m);
     edge__host_publish(edge__hosted(core), to, m, NULL, 0);
 }
 
@@ -131,6 +134,8 @@ static void env_publish(struct edge_game *core, const struct edge_game_ask *from
 {
     struct edge_hosted *g = edge__hosted(core);
     struct mer_clock *clock = &g->host->c.loop->clock;
+    if (core->asker.kind != EDGE_GAME_ASK_NONE && !core->has_next && !core->asker.told)
+        edge__trace_answered(g, &core->asker, NULL); /* not by a notice while the store still holds it */
     if (from)
         mer_hist_add_us(&g->host->stored, clock->mono_us(clock->ctx) - from->stamp_us);
     edge__host_publish(g, from, reply, messages, count);

@@ -50,6 +50,7 @@ struct edge_seats_conf {
     struct edge_abroad *abroad;
     const struct edge_seats_cbs *cbs;
     void *ctx;
+    struct mer_tracer *tracer; /* NULL: nothing is traced */
 };
 
 MER_MUST_CHECK enum mer_err edge_seats_create(struct edge_seats **out, const struct edge_seats_conf *conf);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * seats_ask.c - requests of sessions on their way to the owner: kept until he answers or their time is over, sent again after every new
  * attach.
+ * A request that is traced (decision 27) is a span until it is answered; whoever answers it ends that.
  *
  * Sending again is safe: a move carries its id, and leave_game and get_game ask for a state. An answer is found by who asked and what for;
  * of two equal requests the older one takes it. Every request has exactly one end here: an answer, an event (leave_game), an error, or the
@@ -18,6 +19,7 @@ const char *edge__ask_make(const struct edge_seats *s, const char *session, cons
 {
     memset(out, 0, sizeof(*out));
     out->until_ms = s->c.loop->now_ms + EDGE_SEATS_DEADLINE_MS;
+    mer_span_begin(s->c.tracer, m->traceparent, s->c.loop->turn_started_us, &out->span); /* it was read in this turn */
     EDGE__SEATS_COPY(out->session, session);
     switch ((int)m->body_case) {
     case MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__BODY_MOVE:
@@ -41,11 +43,24 @@ static const char *subject(const struct edge_proxy_ask *ask, const char *game)
     return ask->kind == KIND(MOVE) ? ask->move_id : game;
 }
 
+void edge__ask_answered(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game, const CM(ServerMessage) * answer)
+{
+    const char *error = answer->body_case == MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_ERROR ? answer->error->message : NULL;
+    const struct mer_span_end e = {.name = ask->kind == KIND(MOVE)         ? "move"
+                                           : ask->kind == KIND(LEAVE_GAME) ? "leave_game"
+                                                                           : "get_game",
+                                   .kind = MER_SPAN_SERVER,
+                                   .error = error,
+                                   .attr = {{"meridian.game", game}}};
+    mer_span_finish(s->c.tracer, &ask->span, &e);
+}
+
 void edge__ask_error(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game, Meridian__Client__V1__ErrorCode code)
 {
     struct edge_game_answer a;
     edge_game_error(&a, code, subject(ask, game), code == CODE(TRY_AGAIN) || code == CODE(RATE_LIMITED) ? EDGE_SEATS_RETRY_MAX_MS : 0);
     s->c.cbs->to_session(s->c.ctx, ask->session, &a.m);
+    edge__ask_answered(s, ask, game, &a.m);
 }
 
 static void take(struct edge_proxy *p, struct edge_proxy_ask *ask)
@@ -63,6 +78,7 @@ static void send_ask(struct edge_proxy *p, const struct edge_proxy_ask *ask)
     CM(Flip) flip = MERIDIAN__CLIENT__V1__FLIP__INIT;
     CM(LeaveGame) leave = MERIDIAN__CLIENT__V1__LEAVE_GAME__INIT;
     CM(GetGame) get = MERIDIAN__CLIENT__V1__GET_GAME__INIT;
+    uint8_t trace[MER_TRACE_BYTES];
     r.game_id = p->game;
     r.user = p->user;
     r.session = (char *)ask->session;
@@ -84,6 +100,11 @@ static void send_ask(struct edge_proxy *p, const struct edge_proxy_ask *ask)
     }
     m.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SEAT_REQUEST;
     m.seat_request = &r;
+    if (mer_span_on(&ask->span)) {
+        mer_trace_pack(&ask->span.me, trace);
+        m.has_trace = true;
+        m.trace = (ProtobufCBinaryData){sizeof(trace), trace};
+    }
     if (!edge__proxy_send(p, &m) && p->state == EDGE_PROXY_ATTACHED)
         edge__proxy_set(p, EDGE_PROXY_ATTACHING, edge__proxy_backoff(p)); /* sent again when attached */
 }
@@ -132,9 +153,10 @@ bool edge__proxy_reply(struct edge_proxy *p, const IM(Reply) * r)
         if (!answers(p, ask, r))
             continue;
         take(p, ask);
-        mer_free(&ask);
         edge__proxy_shown(p, r->message);
         p->seats->c.cbs->to_session(p->seats->c.ctx, r->session, r->message);
+        edge__ask_answered(p->seats, ask, p->game, r->message);
+        mer_free(&ask);
         return true;
     }
     return false;

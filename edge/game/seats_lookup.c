@@ -29,13 +29,19 @@ static void fail(struct lookup *l, Meridian__Client__V1__ErrorCode code)
     edge__ask_error(l->seats, &l->ask, l->game, code);
 }
 
-static void answer_over(struct lookup *l, const struct edge_game *g, unsigned seat)
+static void answer(struct lookup *l, const Meridian__Client__V1__ServerMessage *m)
 {
     struct edge_seats *s = l->seats;
+    s->c.cbs->to_session(s->c.ctx, l->ask.session, m);
+    edge__ask_answered(s, &l->ask, l->game, m);
+}
+
+static void answer_over(struct lookup *l, const struct edge_game *g, unsigned seat)
+{
     if (l->ask.kind == KIND(GET_GAME)) {
         struct edge_game_view view;
         edge_game_view(g, seat, &view);
-        s->c.cbs->to_session(s->c.ctx, l->ask.session, &view.m);
+        answer(l, &view.m);
         return;
     }
     struct edge_game_ask ask = {.seat = (uint8_t)seat, .action.card = l->ask.card};
@@ -43,7 +49,7 @@ static void answer_over(struct lookup *l, const struct edge_game *g, unsigned se
     ask.kind = l->ask.kind == KIND(MOVE) ? EDGE_GAME_ASK_MOVE : EDGE_GAME_ASK_LEAVE;
     EDGE__SEATS_COPY(ask.move_id, l->ask.move_id);
     if (edge_game_answer(g, &ask, &a))
-        s->c.cbs->to_session(s->c.ctx, l->ask.session, &a.m);
+        answer(l, &a.m);
     else
         fail(l, CODE(INTERNAL)); /* cannot be: an ended game answers everything */
 }

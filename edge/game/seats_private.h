@@ -90,6 +90,7 @@ struct edge_proxy_ask {
     uint8_t kind; /* SeatRequest body case */
     uint32_t card;
     uint64_t until_ms;
+    struct mer_span span; /* from its coming until its answer */
     char session[EDGE_GAME_SESSION_MAX + 1];
     char move_id[EDGE_GAME_MOVE_ID_MAX + 1];
 };
@@ -142,6 +143,9 @@ void edge__seats_adopted(void *ctx, const char *game_id, enum mer_err err);
 /* The request as a proxy keeps it; returns its game's id, borrowed from m. */
 const char *edge__ask_make(const struct edge_seats *s, const char *session, const Meridian__Client__V1__ClientMessage *m,
                            struct edge_proxy_ask *out);
+/* To whom it was sent; what was traced of it ends here. */
+void edge__ask_answered(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game,
+                        const Meridian__Client__V1__ServerMessage *answer);
 void edge__ask_error(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game, Meridian__Client__V1__ErrorCode code);
 /* Copied; sent now or when attached. */
 void edge__proxy_ask(struct edge_proxy *p, const struct edge_proxy_ask *ask);

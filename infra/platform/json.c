@@ -55,8 +55,9 @@ bool mer__json_is_envelope(const ProtobufCMessageDescriptor *desc)
 {
     static const char suffix[] = "Message";
     size_t n = strlen(desc->short_name), s = sizeof(suffix) - 1;
+    /* fields of its own have lower numbers than the cases, or higher ones */
     return n > s && memcmp(desc->short_name + n - s, suffix, s) == 0 && desc->n_fields > 0 &&
-           mer__json_in_oneof(&desc->fields[desc->n_fields - 1]);
+           (mer__json_in_oneof(&desc->fields[0]) || mer__json_in_oneof(&desc->fields[desc->n_fields - 1]));
 }
 
 bool mer__json_is_map(const ProtobufCFieldDescriptor *f)

@@ -23,6 +23,7 @@ struct edge_routers {
     void *ctx[2];
     enum way way;
     unsigned times, sent; /* so many of the next messages go that way */
+    unsigned traced;      /* of those sent */
 };
 struct letter {
     struct mer_deferred later;
@@ -92,6 +93,7 @@ enum mer_err edge_routers_send(struct edge_routers *r, const IM(RouterMessage) *
     enum way way = r->times > 0 ? r->way : FINE;
     r->times -= r->times > 0;
     r->sent++;
+    r->traced += f->has_trace;
     if (way == NO_LEADER)
         return MER_ECLOSED;
     if (way == UNSENT || way == REGION_UNSENT)

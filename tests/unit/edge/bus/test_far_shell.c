@@ -5,6 +5,8 @@
 
 #include "far_wire.h"
 
+#include <meridian/trace.h>
+
 struct far_fix {
     struct edge_routers routers[2];
     struct edge_far *far[2];
@@ -108,6 +110,27 @@ static void what_is_said_arrives_in_order_and_is_answered(void **state)
     assert_string_equal(f->a.from, "us/b.1");
     assert_int_equal(f->a.downs + f->b.downs, 0);
     assert_int_equal(f->store.asked, 0);
+}
+
+static void a_trace_is_told_outside_of_the_body(void **state)
+{
+    struct fix *f = *state;
+    Message m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    Meridian__Internal__V1__SessionReplace r = MERIDIAN__INTERNAL__V1__SESSION_REPLACE__INIT;
+    uint8_t trace[MER_TRACE_BYTES] = {1};
+    assert_int_equal(send_text(f->a.bus, "us/b.1", "x"), MER_OK);
+    WAIT_FOR(f, f->b.got == 1);
+    r.session = (char *)"y";
+    m.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_REPLACE;
+    m.session_replace = &r;
+    m.has_trace = true;
+    m.trace = (ProtobufCBinaryData){sizeof trace, trace};
+    assert_int_equal(edge_bus_send(f->a.bus, "us/b.1", &m), MER_OK);
+    assert_int_equal(ends.routers[0].traced, 1);
+    assert_int_equal(send_text(f->a.bus, "us/b.1", "z"), MER_OK);
+    assert_int_equal(ends.routers[0].traced, 1);
+    WAIT_FOR(f, f->b.got == 3);
+    assert_int_equal(ends.routers[0].traced + ends.routers[1].traced, 1);
 }
 
 static void whatever_goes_wrong_ends_the_life_and_a_new_one_begins(void **state)
@@ -217,7 +240,7 @@ static void names_that_are_none_are_refused(void **state)
     IM(FarBody) m = MERIDIAN__INTERNAL__V1__FAR_BODY__INIT;
     (void)state;
     for (size_t i = 0; i < MER_COUNT(bad); i++)
-        assert_int_equal(edge_far_send(ends.far[0], bad[i], &m), MER_EINVALID);
+        assert_int_equal(edge_far_send(ends.far[0], bad[i], &m, NULL), MER_EINVALID);
     assert_int_equal(ends.routers[0].sent, 0);
 }
 
@@ -227,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(names_are_the_sender_s_until_they_arrive),
         T(a_game_s_id_says_where_it_lies),
+        T(a_trace_is_told_outside_of_the_body),
         T(what_is_said_arrives_in_order_and_is_answered),
         T(whatever_goes_wrong_ends_the_life_and_a_new_one_begins),
         T(an_edge_that_does_not_answer_is_unreachable_and_not_dead),

@@ -327,6 +327,24 @@ static void the_case_owns_a_name_that_the_wrapper_has_too(void **state)
     drop(m);
 }
 
+static void any_message_may_name_a_trace_beside_its_case(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"type\":\"get_game\",\"gameId\":\"g\",\"traceparent\":\"00-nonsense\"}",
+                      wrong[] = "{\"type\":\"ping\",\"traceparent\":7}";
+    Meridian__Client__V1__ClientMessage *m = parse_client(text);
+    assert_non_null(m);
+    assert_int_equal(m->body_case, MERIDIAN__CLIENT__V1__CLIENT_MESSAGE__BODY_GET_GAME);
+    assert_string_equal(m->traceparent, "00-nonsense");
+    drop(m);
+    m = parse_client("{\"type\":\"ping\"}");
+    assert_non_null(m);
+    assert_null(m->traceparent);
+    drop(m);
+    assert_fault("{\"type\":\"traceparent\"}", 22, MER_JSON_UNKNOWN_TYPE, "type");
+    assert_fault(wrong, sizeof(wrong) - 1, MER_JSON_BAD_FIELD, "traceparent");
+}
+
 static void a_board_of_a_hundred_cards_is_within_the_servers_limits_only(void **state)
 {
     (void)state;
@@ -523,6 +541,7 @@ int main(void)
         cmocka_unit_test(unknown_members_are_ignored),
         cmocka_unit_test(presence_is_kept),
         cmocka_unit_test(the_case_owns_a_name_that_the_wrapper_has_too),
+        cmocka_unit_test(any_message_may_name_a_trace_beside_its_case),
         cmocka_unit_test(a_board_of_a_hundred_cards_is_within_the_servers_limits_only),
         cmocka_unit_test(what_has_no_json_form_is_not_written),
         cmocka_unit_test(a_full_buffer_is_left_as_it_was),
