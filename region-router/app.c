@@ -214,9 +214,18 @@ static void name_process(struct router_app *app)
     snprintf(app->log.region, sizeof app->log.region, "%s", app->conf.region);
 }
 
+/* A router begins no trace of its own. */
+static enum mer_err create_trace(struct router_app *app)
+{
+    struct mer_trace_export_conf tc = {&app->loop, &app->log, &app->metrics, app->rng, app->conf.trace_endpoint, "meridian-router", 0};
+    return app->conf.trace_endpoint[0] == 0 ? MER_OK : mer_trace_open(&app->trace, &tc);
+}
+
 static enum mer_err create_parts(struct router_app *app, struct mer_msg *msg)
 {
     enum mer_err err = read_password(app, msg);
+    if (err == MER_OK && (err = create_trace(app)) != MER_OK)
+        mer_msgf(msg, "trace_endpoint: %s", mer_err_text(err));
     if (err == MER_OK)
         err = create_redis(app, msg);
     if (err == MER_OK)
@@ -310,6 +319,7 @@ void router_app_destroy(struct router_app *app)
     router_edges_deinit(&app->edges);
     mer_loop_hook_remove(&app->match_hook);
     mer_loop_disarm(&app->loop, &app->match_timer);
+    mer_trace_close(app->trace);
     mer_process_deinit(&app->process);
     mer_loop_deinit(&app->loop);
     if (app->redis_password != NULL)

@@ -6,6 +6,7 @@
 #include <meridian/link.h>
 #include <meridian/process.h>
 #include <meridian/redis.h>
+#include <meridian/trace_export.h>
 
 #include "region-router/claims_shell.h"
 #include "region-router/config.h"
@@ -32,6 +33,7 @@ struct router_app {
     char incarnation[64]; /* id.xxxxxxxx, new at every start */
     char *redis_password;
     struct mer_admin *admin;
+    struct mer_trace_export *trace; /* NULL: nothing is traced */
     struct router_control *control; /* NULL: nobody may ask */
     struct mer_redis *redis;
     struct mer_links *links;

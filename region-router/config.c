@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <meridian/id.h>
+#include <meridian/trace.h>
 
 static const char *const durabilities[] = {"all", "one", "primary", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -37,6 +38,7 @@ const struct mer_conf_item router_config_items[] = {
     STR(mesh_tls_key, 0, 4095, "", "PEM key of that certificate"),
     STR(mesh_tls_ca, 0, 4095, "", "PEM authorities of the other regions' certificates"),
     BOOL(mesh_plain, "false", "true: no TLS between regions, anybody who reaches mesh_listen may speak as a region: for tests only"),
+    STR(trace_endpoint, 0, 511, "", "receiver of traces, OTLP over HTTP: http://HOST:PORT, as http://127.0.0.1:4318 for a collector or Jaeger; empty: nothing is traced (R37)"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */
@@ -103,6 +105,9 @@ enum mer_err router_config_validate(const struct router_config *c, struct mer_bu
     if (c->control_listen[0] != 0 && strncmp(c->control_listen, "unix:", 5) != 0 && !is_loopback(c->control_listen) &&
         c->mesh_tls_cert[0] == 0)
         err = complain(errors, "control_listen: beyond this machine only with the mesh_tls files: who reaches it gives orders");
+    struct mer_trace_endpoint endpoint;
+    if (c->trace_endpoint[0] != 0 && !mer_trace_endpoint_parse(&endpoint, c->trace_endpoint))
+        err = complain(errors, "trace_endpoint: http://HOST:PORT, or with a path");
     enum mer_err peers = validate_peers(c, errors), tls = validate_mesh_tls(c, errors);
     return peers != MER_OK ? peers : tls != MER_OK ? tls : err;
 }

@@ -21,6 +21,7 @@ struct router_config {
     char *mesh_tls_cert, *mesh_tls_key, *mesh_tls_ca;
     bool mesh_plain;
     char *control_listen;
+    char *trace_endpoint;
     uint32_t log_level; /* enum mer_level */
 };
 

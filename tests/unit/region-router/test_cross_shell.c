@@ -31,7 +31,17 @@ static struct fix {
     unsigned to_regions, to_edges;
     /* the last one of each, as text */
     char said[256], told[256];
+    uint8_t trace[2 * MER_TRACE_BYTES]; /* that went with it */
+    size_t trace_len;
 } * f;
+
+static void keep_trace(bool has, const ProtobufCBinaryData *trace)
+{
+    f->trace_len = has ? trace->len : 0;
+    assert_true(f->trace_len <= sizeof f->trace);
+    if (f->trace_len > 0)
+        memcpy(f->trace, trace->data, trace->len);
+}
 
 /* ---- the world ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -82,6 +92,7 @@ enum mer_err router_mesh_send(struct router_mesh *m, const char *region, const R
         snprintf(f->said, sizeof f->said, "%s release %s at %s", region, msg->cross_release->ticket_id, msg->cross_release->edge);
         break;
     case BODY(FAR_EDGE):
+        keep_trace(msg->far_edge->has_trace, &msg->far_edge->trace);
         snprintf(f->said, sizeof f->said, "%s far from %s to %s", region, msg->far_edge->from,
                  msg->far_edge->to ? msg->far_edge->to : "any");
         break;
@@ -110,6 +121,7 @@ void router_edges_send(struct router_edges *es, struct mer_link *l, const IM(Rou
         snprintf(f->told, sizeof f->told, "release %s %s", m->seat_release->ticket_id, m->seat_release->match_id);
         break;
     case TO_EDGE(FAR_MESSAGE):
+        keep_trace(m->far_message->has_trace, &m->far_message->trace);
         snprintf(f->told, sizeof f->told, "far from %s/%s", m->far_message->region, m->far_message->edge);
         break;
     case TO_EDGE(FAR_UNSENT):
@@ -442,6 +454,60 @@ static void what_edges_say_passes_through(void **state)
     assert_string_equal(f->told, "far from us/u-1.x");
 }
 
+static const uint8_t traced[MER_TRACE_BYTES] = "trace-of-a-move!its-span\x01";
+
+/* Out, then in: what of a trace goes on. */
+static void pass_on(const void *trace, size_t len, bool out)
+{
+    IM(FarMessage) m = MERIDIAN__INTERNAL__V1__FAR_MESSAGE__INIT;
+    ProtobufCBinaryData bytes = {len, (uint8_t *)trace};
+    m.region = (char *)"us";
+    m.edge = (char *)"u-1.x";
+    m.has_trace = len > 0;
+    m.trace = bytes;
+    if (out)
+        router_far_out(&f->app.crossing, &f->edge, &m);
+    else
+        HEAR("us", FAR_EDGE, far_edge, {.to = (char *)"e-1.me", .from = (char *)"u-1.x", .has_trace = len > 0, .trace = bytes});
+}
+
+static void a_trace_passes_through_a_router_that_does_not_trace(void **state)
+{
+    (void)state;
+    for (int out = 0; out < 2; out++) {
+        pass_on(traced, sizeof traced, out);
+        assert_int_equal(f->trace_len, sizeof traced);
+        assert_memory_equal(f->trace, traced, sizeof traced);
+        pass_on(NULL, 0, out);
+        assert_int_equal(f->trace_len, 0);
+    }
+}
+
+static void a_router_that_traces_puts_itself_into_the_chain(void **state)
+{
+    struct mer_trace_export_conf conf = {&f->app.loop, &f->app.log, NULL, mer_rng_system(), "http://127.0.0.1:1", "meridian-router", 0};
+    (void)state;
+    assert_int_equal(mer_trace_open(&f->app.trace, &conf), MER_OK);
+    const struct mer_tracer *t = mer_trace_tracer(f->app.trace);
+    f->app.loop.turn_started_us = 5;
+    for (int out = 0; out < 2; out++) {
+        pass_on(traced, sizeof traced, out);
+        assert_int_equal(f->trace_len, sizeof traced);
+        assert_memory_equal(f->trace, traced, 16);
+        assert_memory_not_equal(f->trace + 16, traced + 16, 8);
+        assert_int_equal(t->spans, out + 1);
+        pass_on(NULL, 0, out);
+        pass_on("what is this", 12, out); /* not ours to judge: the next one sees that it is none */
+        assert_int_equal(f->trace_len, 12);
+        assert_int_equal(t->spans, out + 1);
+    }
+    f->send_result = MER_EBUSY;
+    pass_on(traced, sizeof traced, true);
+    assert_int_equal(t->spans, 3);
+    assert_non_null(memmem(t->pending.data, t->pending.len, "\"status\":{\"code\":2", 18));
+    mer_trace_close(f->app.trace);
+}
+
 static void what_finds_no_way_is_said_to_who_sent_it(void **state)
 {
     static const struct {
@@ -485,6 +551,8 @@ int main(void)
         T(tickets_out_of_range_are_not_taken),
         T(who_does_not_lead_does_nothing),
         T(what_edges_say_passes_through),
+        T(a_trace_passes_through_a_router_that_does_not_trace),
+        T(a_router_that_traces_puts_itself_into_the_chain),
         T(what_finds_no_way_is_said_to_who_sent_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

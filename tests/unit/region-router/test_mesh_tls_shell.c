@@ -351,7 +351,7 @@ static void between_regions_there_is_tls_unless_plain_is_said(void **state)
         c.mesh_tls_key = rows[i].key;
         c.mesh_tls_ca = rows[i].ca;
         c.mesh_plain = rows[i].plain;
-        c.control_listen = none;
+        c.control_listen = c.trace_endpoint = none;
         if ((router_config_validate(&c, &errors) == MER_OK) != rows[i].good)
             fail_msg("row %zu: %.*s", i, (int)errors.len, (const char *)errors.data);
         mer_buf_deinit(&errors);
