@@ -128,9 +128,9 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     struct mer_admin *a = ((struct admin_handler *)self)->a;
     char allow[64] = "";
 
-    /* a page in a browser on this machine could send POST /drain here; browsers always say where it comes from. Pages of ours only GET,
-     * which browsers do without it */
-    if (h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1) != -1) {
+    /* a page in a browser on this machine could send POST /drain here; browsers always say where that comes from. Pages of ours only read
+     */
+    if (!mer__admin_origin_allowed(req)) {
         mer__admin_error(a, req, 403, "not for pages in browsers");
         return 0;
     }

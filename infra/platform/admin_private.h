@@ -51,6 +51,8 @@ void mer__admin_error(struct mer_admin *a, h2o_req_t *req, int status, const cha
 /* admin_web.c */
 /* The request's Host is a name of this machine; else it was answered. */
 bool mer__admin_is_here(struct mer_admin *a, h2o_req_t *req);
+/* No page asks, or one of ours does, and only reads. */
+bool mer__admin_origin_allowed(const h2o_req_t *req);
 bool mer__admin_has_file(const struct mer__admin_route *r, const h2o_req_t *req);
 void mer__admin_file(struct mer_admin *a, h2o_req_t *req, const struct mer__admin_route *r);
 

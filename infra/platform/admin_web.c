@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * admin_web.c - pages on the admin port: compiled-in files, for browsers on this machine.
  *
- * The port is on loopback, and so is every page that some site's script opens in a browser here. Two things keep such sites out: what
- * changes something is refused to whoever says an Origin (admin.c), and what a browser may read is answered only when it was asked for by a
- * name of this machine, so that a site whose own name was made to point at 127.0.0.1 is not the same origin as we are. */
+ * The port is on loopback, and a browser here reaches it for whatever site is open in it. Two things keep sites out: who says an Origin may
+ * only read, and only when it is ours; and a page is answered only when it was asked for by a name of this machine, so that a site whose
+ * name was made to point at 127.0.0.1 is not the same origin as we are. */
 #include "admin_private.h"
 
 #include <string.h>
@@ -38,6 +38,21 @@ bool mer__admin_is_here(struct mer_admin *a, h2o_req_t *req)
     }
     mer__admin_error(a, req, 421, "asked for by a name that is not this machine's");
     return false;
+}
+
+bool mer__admin_origin_allowed(const h2o_req_t *req)
+{
+    static const char scheme[] = "http://";
+    size_t n = sizeof scheme - 1;
+    ssize_t at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), -1);
+    if (at == -1)
+        return true;
+    h2o_iovec_t origin = req->headers.entries[at].value;
+    bool reads =
+        h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) || h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+    return reads && origin.len > n && memcmp(origin.base, scheme, n) == 0 &&
+           h2o_memis(origin.base + n, origin.len - n, req->authority.base, req->authority.len) &&
+           h2o_find_header_by_str(&req->headers, H2O_STRLIT("origin"), at) == -1;
 }
 
 /* NULL: none. The prefix alone is a file, too: the one that leads to the page. */

@@ -101,6 +101,12 @@ static void pages_are_served_to_this_machine_only(void **state)
         {"GET /wall/ HTTP/1.1\r\n\r\n", " 421 "},
         {"GET /wall/events HTTP/1.1\r\nhost: evil.example\r\n\r\n", " 421 "},
         {"GET /wall/events HTTP/1.1\r\nhost: localhost\r\norigin: http://evil.example\r\n\r\n", " 403 "},
+        {"GET /wall/wall.js HTTP/1.1\r\nhost: localhost:7\r\norigin: http://localhost:7\r\n\r\n", " 200 "}, /* of modules browsers say it */
+        {"GET /wall/wall.js HTTP/1.1\r\nhost: localhost:7\r\norigin: http://localhost:8\r\n\r\n", " 403 "},
+        {"GET /wall/wall.js HTTP/1.1\r\nhost: localhost:7\r\norigin: null\r\n\r\n", " 403 "},
+        {"GET /wall/wall.js HTTP/1.1\r\nhost: localhost:7\r\norigin: http://localhost:7\r\norigin: http://evil.example\r\n\r\n", " 403 "},
+        {"GET /wall/wall.js HTTP/1.1\r\nhost: evil.example\r\norigin: http://evil.example\r\n\r\n", " 421 "},
+        {"POST /drain HTTP/1.1\r\nhost: localhost:7\r\norigin: http://localhost:7\r\ncontent-length: 0\r\n\r\n", " 403 "},
     };
     struct fix *f = *state;
     char request[512];
