@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * player.h - one simulated player: his session (session.c) and what he does in it (play.c).
+ * player.h - one simulated player: his session (session.c) and what he does in it (play.c, say.c, hear.c).
  *
  *   session:  DOWN --connect--> CONNECTING --101, auth--> AUTH --connected--> UP (or RESUMING --connected--> UP)
  *               ^------------ lost: at once, then 1, 2, 5 s -----------------'
@@ -65,7 +65,6 @@ void load_play_up(struct load_player *p, bool fresh);
 void load_play_down(struct load_player *p);
 /* He is in another region now: game and ticket stay behind. */
 void load_play_leave_behind(struct load_player *p);
-void load_play_message(struct load_player *p, const Meridian__Client__V1__ServerMessage *m);
 /* Asks for a game now; by the lanes. */
 void load_play_ask(struct load_player *p);
 /* Makes the move that was due then. False when it is not his to make any more. */
@@ -76,3 +75,6 @@ void load_play_cancel(struct load_player *p);
 void load_play_leave_all(struct load_run *r);
 /* At the end of the run: tells what did not end, and checks what is there. */
 void load_play_finish(struct load_run *r);
+
+/* hear.c */
+void load_play_message(struct load_player *p, const Meridian__Client__V1__ServerMessage *m);
