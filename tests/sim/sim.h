@@ -188,9 +188,10 @@ struct sim_region {
     uint32_t connections;        /* max_connections of an edge */
     struct sim_proc *edge[SIM_EDGES], *router[SIM_ROUTERS], *node[SIM_NODES], *players;
     struct sim_cluster *redis;
-    uint64_t died_ms, back_ms; /* as a whole, the last time */
-    unsigned troubles;         /* faults inside it that its games may feel */
-    uint64_t troubled_ms;      /* when it last had any */
+    uint64_t apart_ms[SIM_REGIONS];  /* since when it and that one cannot see each other; 0: they do */
+    uint64_t joined_ms[SIM_REGIONS]; /* when they did again after long (sim_check_far.c); 0: never */
+    unsigned troubles;               /* faults inside it that its games may feel */
+    uint64_t troubled_ms;            /* when it last had any */
 };
 extern struct sim_region sim_regions[SIM_REGIONS];
 extern unsigned sim_region_count;

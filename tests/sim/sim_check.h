@@ -45,7 +45,7 @@ void sim_check_end(void);
 
 /* Nobody sits in two games that are not over. From time to time. */
 void sim_check_seats(void);
-/* Four times a second: whether something goes wrong inside a region now. */
+/* Four times a second: whether something goes wrong inside a region now, and who sees whom. */
 void sim_check_troubles(void);
 /* A move was acknowledged that had been sent then over a connection that lasted: at home, and while nothing is wrong inside the region, as
  * quickly as ever, whatever becomes of the lines between regions. */

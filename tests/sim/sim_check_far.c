@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sim_check_far.c - what holds among regions at any moment: a ticket becomes one game, so nobody sits in two that are not over, wherever
  * they lie; and games at home do not feel what happens between regions. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "edge/app.h"
 #include "edge/game/abroad.h"
 #include "meridian/state/v1/state.pb-c.h"
 #include "tests/sim/sim_check_private.h"
+#include "tests/sim/sim_player.h"
 #include "tests/sim/sim_redis.h"
 
 enum {
     SITTING = 64,
-    LONG_MS = EDGE_ABROAD_GIVE_UP_MS - 10 * 1000, /* less what it takes to die and to come back */
-    CLAIMED_MS = 90 * 1000,                       /* once it is back, each of its games has an owner again */
+    LONG_MS = EDGE_ABROAD_GIVE_UP_MS - 10 * 1000, /* less what it takes to find each other again */
+    CLAIMED_MS = 90 * 1000,                       /* once they see each other again, each of its games has an owner */
     CALM_MS = 25 * 1000,                          /* after the last trouble everything has found its place */
     PACE_MS = 1500,                               /* a slow turn, two slow lines and a WAIT */
 };
@@ -24,29 +27,53 @@ struct seats {
     unsigned count;
 };
 
-/* Who was given up, or is replaced by a bot until he is back, may play elsewhere. */
-static void sits(struct seats *all, const Meridian__State__V1__SeatRecord *s, const char *game)
+/* --- who sits where ------------------------------------------------------------------------------------------------------------------- */
+
+static bool owner_lives(const struct sim_region *host, const char *incarnation)
 {
-    if (s->kind == MERIDIAN__STATE__V1__SEAT_KIND__SEAT_KIND_BOT || s->phase == MERIDIAN__STATE__V1__SEAT_PHASE__SEAT_PHASE_LEFT ||
-        s->absence == MERIDIAN__STATE__V1__SEAT_ABSENCE__SEAT_ABSENCE_BOT)
-        return;
+    for (unsigned i = 0; i < host->edges; i++) {
+        const struct edge_app *app = sim_edge_app(host->edge[i]);
+        if (app && strcmp(app->incarnation, incarnation) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Since its record was made another edge has claimed it, or will have to. */
+static bool lost_its_owner(const struct sim_region *host, const struct sim_key *game)
+{
+    return strtoull(sim_key_field(game, "e"), NULL, 10) > game->history[0].epoch || !owner_lives(host, sim_key_field(game, "o"));
+}
+
+/* The player's own edge may have given his seat up. Who owns the game all the while has seen to the seat by then. But who claims it
+ * meanwhile or later, when the host is back, begins anew to wait for everybody, as his policy says: nothing of the game leads back to the
+ * edge that gave the seat up, and that edge keeps nothing of it (decision 19). */
+static bool may_be_given_up(const char *user, const struct sim_region *host)
+{
+    const struct sim_region *home = sim_player_home(user);
+    uint64_t now = sim_now_ms(), policy_ms = EDGE_SEAT_ATTACH_MS + host->grace_ms + host->pause_ms;
+    if (!home || home == host)
+        return false;
+    uint64_t apart_ms = home->apart_ms[host->index], joined_ms = home->joined_ms[host->index];
+    return (apart_ms && now - apart_ms > LONG_MS) || (joined_ms && now - joined_ms < CLAIMED_MS + policy_ms);
+}
+
+static void sits(struct seats *all, const char *user, const char *game)
+{
     for (unsigned i = 0; i < all->count; i++)
-        if (strcmp(all->at[i].user, s->user) == 0 && strcmp(all->at[i].game, game) != 0)
-            sim_fail("%s sits in %s and in %s", s->user, all->at[i].game, game);
+        if (strcmp(all->at[i].user, user) == 0 && strcmp(all->at[i].game, game) != 0)
+            sim_fail("%s sits in %s and in %s", user, all->at[i].game, game);
     if (all->count < SITTING) {
-        sim_copy(all->at[all->count].user, sizeof(all->at[0].user), s->user);
+        sim_copy(all->at[all->count].user, sizeof(all->at[0].user), user);
         sim_copy(all->at[all->count++].game, SIM_ID, game);
     }
 }
 
-/* Its records are older than what others have concluded from its silence. Nothing in them names the edge that gave a seat up, and that edge
- * keeps nothing of a game it has given up (decision 19): so once the region is back, who claims the game waits for its player as for
- * anybody, and only then his seat is a bot's, or left. */
-static bool is_given_up(const struct sim_region *r)
+/* Who was given up, or is replaced by a bot until he is back, may play elsewhere. */
+static bool is_taken(const Meridian__State__V1__SeatRecord *s)
 {
-    uint64_t now = sim_now_ms(), brought_up_to_date_ms = CLAIMED_MS + EDGE_SEAT_ATTACH_MS + r->grace_ms + r->pause_ms;
-    bool dead = r->died_ms > r->back_ms, was_dead = r->back_ms > r->died_ms + LONG_MS && now - r->back_ms < brought_up_to_date_ms;
-    return dead ? now - r->died_ms > LONG_MS : was_dead;
+    return s->kind != MERIDIAN__STATE__V1__SEAT_KIND__SEAT_KIND_BOT && s->phase != MERIDIAN__STATE__V1__SEAT_PHASE__SEAT_PHASE_LEFT &&
+           s->absence != MERIDIAN__STATE__V1__SEAT_ABSENCE__SEAT_ABSENCE_BOT;
 }
 
 static void look(void *ctx, const struct sim_key *key)
@@ -55,12 +82,12 @@ static void look(void *ctx, const struct sim_key *key)
         return;
     const char *id = strrchr(key->name->data, ':') + 1;
     const struct sim_region *host = sim_region_named(id, strcspn(id, "."));
-    if (host && is_given_up(host))
-        return;
     const struct sim_str *s = key->history[key->stored - 1].record;
     Meridian__State__V1__GameRecord *r = meridian__state__v1__game_record__unpack(NULL, s->len, (const uint8_t *)s->data);
+    bool lost = host && lost_its_owner(host, key);
     for (size_t i = 0; r && !r->over && i < r->n_seats; i++)
-        sits(ctx, r->seats[i], r->game_id);
+        if (is_taken(r->seats[i]) && !(lost && may_be_given_up(r->seats[i]->user, host)))
+            sits(ctx, r->seats[i]->user, r->game_id);
     if (r)
         meridian__state__v1__game_record__free_unpacked(r, NULL);
 }
@@ -71,11 +98,41 @@ void sim_check_seats(void)
     sim_check_keys(look, &all);
 }
 
+/* --- what goes on between regions, and what is felt within -----------------------------------------------------------------------------
+ */
+
+static bool see_each_other(const struct sim_region *a, const struct sim_region *b)
+{
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        for (unsigned k = 0; k < SIM_ROUTERS; k++)
+            if (a->router[i]->alive && b->router[k]->alive && sim_net_passes(a->router[i], b->router[k]) &&
+                sim_net_passes(b->router[k], a->router[i]))
+                return true;
+    return false;
+}
+
+static void note_apart(struct sim_region *a, const struct sim_region *b)
+{
+    uint64_t now = sim_now_ms(), *since_ms = &a->apart_ms[b->index];
+    if (!see_each_other(a, b)) {
+        *since_ms = *since_ms ? *since_ms : now;
+        return;
+    }
+    if (*since_ms && now - *since_ms > LONG_MS)
+        a->joined_ms[b->index] = now;
+    *since_ms = 0;
+}
+
 void sim_check_troubles(void)
 {
-    for (unsigned k = 0; k < sim_region_count; k++)
-        if (sim_regions[k].troubles > 0 || !sim_cluster_well(sim_regions[k].redis))
-            sim_regions[k].troubled_ms = sim_now_ms();
+    for (unsigned k = 0; k < sim_region_count; k++) {
+        struct sim_region *r = &sim_regions[k];
+        if (r->troubles > 0 || !sim_cluster_well(r->redis))
+            r->troubled_ms = sim_now_ms();
+        for (unsigned o = 0; o < sim_region_count; o++)
+            if (o != k)
+                note_apart(r, &sim_regions[o]);
+    }
 }
 
 void sim_check_pace(struct sim_region *at, const char *game, uint64_t sent_ms)

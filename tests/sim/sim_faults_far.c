@@ -117,7 +117,6 @@ bool sim_begin_leader_dies(struct running *r)
 bool sim_begin_region_dies(struct running *r)
 {
     bool silent = sim_chance(40);
-    r->at->died_ms = sim_now_ms();
     for (unsigned i = 0; i < SIM_NODES; i++)
         sim_proc_kill(r->at->node[i], silent);
     for (unsigned i = 0; i < SIM_ROUTERS; i++)
@@ -140,7 +139,6 @@ static void later(void *ctx, uint64_t arg)
 
 void sim_end_region_dies(struct running *r)
 {
-    r->at->back_ms = sim_now_ms();
     for (unsigned i = 0; i < SIM_NODES; i++)
         sim_at(sim_below(500000), later, r->at->node[i], 0);
     for (unsigned i = 0; i < SIM_ROUTERS; i++)

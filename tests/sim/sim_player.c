@@ -213,6 +213,14 @@ void sim_players_drop(const struct sim_region *at, unsigned percent)
         }
 }
 
+struct sim_region *sim_player_home(const char *user)
+{
+    for (unsigned i = 0; i < sim_everybody.count; i++)
+        if (strcmp(sim_everybody.player[i].user, user) == 0)
+            return sim_everybody.player[i].at;
+    return NULL;
+}
+
 bool sim_player_stays(const char *user, const char *game, const struct sim_proc *edge, uint64_t since_us)
 {
     for (unsigned i = 0; i < sim_everybody.count; i++)

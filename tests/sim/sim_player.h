@@ -22,5 +22,7 @@ bool sim_players_done(void);
 void sim_players_explain(char *out, size_t bytes);
 /* Some connections in a region break, loudly or in silence. */
 void sim_players_drop(const struct sim_region *at, unsigned percent);
+/* NULL: there is none of this name. */
+struct sim_region *sim_player_home(const char *user);
 /* He has a device connected to this edge, and it was told of this game there before then, without a break since. */
 bool sim_player_stays(const char *user, const char *game, const struct sim_proc *edge, uint64_t since_us);
