@@ -6,10 +6,15 @@
 #                          (REDIS_HOST, REDIS_PASSWORD_FILE); CERTIFICATES: where those of links between regions are made, KEYS: those of tokens
 #   unit ID VERB           systemctl VERB for the edge or router of that name: start stop kill reload
 #   setting ID KEY         what its configuration says of KEY
+#   metrics ID             its metrics
+#   leader                 the router of the region that leads
 #   newcomers N [KEYS]     N new players a second connect for a second, with tokens signed by that private file (else the region's): how it went
-#   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill
+#   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill remove
+#   redis_hosts N          N more Redis nodes, empty and known to nobody: their ports
 #   redis_ask COMMAND      of the first Redis of the region that answers
-#   redis_primaries        ports of the region's primaries
+#   redis_each COMMAND     of every Redis of the region, one after another
+#   redis_at PORT COMMAND  of that one
+#   redis_primaries        ports of the region's primaries that carry something
 #   region_dies, region_comes_back
 #   line A B VERB          the line between two regions: cut heal
 #   names NETWORK          where geo-DNS sends a client of that network: the region's name
@@ -58,6 +63,9 @@ unit() {
 
 setting() { sed -n "s/^$2: //p" "$MERIDIAN_LOCAL"/regions/*/config/"$1.yaml" | sed 's/^"\(.*\)"$/\1/'; }
 
+metrics() { curl -sS --noproxy '*' --max-time 5 "http://$(setting "$1" admin_listen)/metrics"; }
+leader() { meridianctl routers 2>/dev/null | awk '$3 == "leads" { sub(/\..*/, "", $1); print $1 }'; }
+
 newcomers() {
     ip netns exec "$(tools_namespace)" meridian-load --mode connect --endpoints "$REGION_STATE/endpoints.json" --keys "${2:-$KEYS/private.jwks}" \
         --rate "$1" --ramp 0 --warmup 0 --seconds 1 --quiet 2>&1 | sed -n 's/^connections: \([0-9]*\) .*), \([0-9]*\) failed.*/\1 connected, \2 failed/p'
@@ -71,9 +79,14 @@ redis_node() {
         ip netns exec "$(tools_namespace)" "$MERIDIAN_ROOT/infra/local/redis-cluster" revive "$REGION_STATE/redis"
         return
     fi
-    [ "$2" = kill ] || tools_fail "redis_node: start or kill, not $2" || return
+    if [ "$2" = remove ]; then
+        "$MERIDIAN_ROOT/infra/local/redis-cluster" remove "$REGION_STATE/redis" "$1"
+        return
+    fi
+    [ "$2" = kill ] || tools_fail "redis_node: start, kill or remove, not $2" || return
     for port in $ports; do kill -KILL "$(tools_pid "$REGION_STATE/redis/$port/redis.pid")" || return; done
 }
+redis_hosts() { ip netns exec "$(tools_namespace)" "$MERIDIAN_ROOT/infra/local/redis-cluster" add "$REGION_STATE/redis" "$1"; }
 redis_ask() {
     local port
     for port in $(redis_ports); do
@@ -81,7 +94,12 @@ redis_ask() {
     done
     tools_fail "no Redis of $REGION answers"
 }
-redis_primaries() { redis_ask cluster nodes | awk '$3 ~ /master/ && $3 !~ /fail/ { split($2, at, /[:@]/); print at[2] }' | sort -n; }
+redis_at() { redis-cli -h "$REDIS_HOST" -p "$1" "${@:2}" 2>/dev/null | tr -d '\r'; }
+redis_each() {
+    local port
+    for port in $(redis_ports); do redis_at "$port" "$@"; done
+}
+redis_primaries() { redis_ask cluster nodes | awk '$3 ~ /master/ && $3 !~ /fail/ && NF > 8 { split($2, at, /[:@]/); print at[2] }' | sort -n; }
 
 region_dies() { ip netns pids "$(tools_namespace)" | xargs -r kill -KILL; }
 region_comes_back() { redis_node all start && tools_up; }

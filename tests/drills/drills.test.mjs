@@ -131,7 +131,7 @@ describe("runbooks", { skip: namespaces ? false : "network namespaces need root:
         local("down");
         rmSync(state, { recursive: true, force: true });
     });
-    for (const page of wanted) test(page, { timeout: 300_000 }, () => drill(page));
+    for (const page of wanted) test(page, { timeout: 600_000 }, () => drill(page));
 });
 
 describe("every procedure", () => {
