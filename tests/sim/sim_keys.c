@@ -8,66 +8,9 @@
 
 #include <meridian/mem.h>
 
-struct sim_str *sim_str_new(const char *data, size_t len)
-{
-    struct sim_str *s = mer_xmalloc(sizeof(*s) + len + 1);
-    s->refs = 1;
-    s->len = len;
-    memcpy(s->data, data, len);
-    s->data[len] = 0;
-    return s;
-}
-
-struct sim_str *sim_str_ref(struct sim_str *s)
-{
-    if (s)
-        s->refs++;
-    return s;
-}
-
-void sim_str_unref(struct sim_str *s)
-{
-    if (s && --s->refs == 0)
-        free(s);
-}
-
-bool sim_str_is(const struct sim_str *s, const char *text)
-{
-    return s && strcmp(s->data, text) == 0;
-}
-
 static bool same(const struct sim_str *a, const struct sim_str *b)
 {
     return a == b || (a->len == b->len && memcmp(a->data, b->data, a->len) == 0);
-}
-
-static struct sim_effect *effect_new(int argc, struct sim_str *const *argv)
-{
-    struct sim_effect *e = mer_xmalloc(sizeof(*e) + (size_t)argc * sizeof(argv[0]));
-    e->refs = 1;
-    e->argc = argc;
-    for (int i = 0; i < argc; i++)
-        e->argv[i] = sim_str_ref(argv[i]);
-    return e;
-}
-
-void sim_effect_unref(struct sim_effect *e)
-{
-    if (--e->refs > 0)
-        return;
-    for (int i = 0; i < e->argc; i++)
-        sim_str_unref(e->argv[i]);
-    free(e);
-}
-
-void sim_reply_clear(struct sim_reply *r)
-{
-    sim_str_unref(r->str);
-    for (size_t i = 0; i < r->count; i++)
-        sim_str_unref(r->item[i]);
-    r->kind = SIM_NIL;
-    r->str = NULL;
-    r->count = 0;
 }
 
 /* --- keys ---------------------------------------------------------------------------------------------------------------------------- */
@@ -256,7 +199,7 @@ struct exec {
 static void changed(struct exec *x)
 {
     if (!*x->effect)
-        *x->effect = effect_new(x->argc, x->argv);
+        *x->effect = sim_effect_new(x->argc, x->argv);
 }
 
 static void integer(struct exec *x, long long n)
@@ -319,7 +262,7 @@ static void do_set(struct exec *x)
     char text[32];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)k->expires_ms);
     struct sim_str *argv[5] = {x->argv[0], x->argv[1], x->argv[2], sim_str_new("PXAT", 4), sim_str_new(text, strlen(text))};
-    *x->effect = effect_new(5, argv);
+    *x->effect = sim_effect_new(5, argv);
     sim_str_unref(argv[3]);
     sim_str_unref(argv[4]);
 }
@@ -427,7 +370,7 @@ static void do_pexpire(struct exec *x)
     char text[32];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)k->expires_ms);
     struct sim_str *argv[3] = {sim_str_new("PEXPIREAT", 9), x->argv[1], sim_str_new(text, strlen(text))};
-    *x->effect = effect_new(3, argv);
+    *x->effect = sim_effect_new(3, argv);
     sim_str_unref(argv[0]);
     sim_str_unref(argv[2]);
 }

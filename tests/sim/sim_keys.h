@@ -22,6 +22,7 @@ struct sim_effect {
     int argc;
     struct sim_str *argv[];
 };
+struct sim_effect *sim_effect_new(int argc, struct sim_str *const *argv);
 void sim_effect_unref(struct sim_effect *e);
 
 enum sim_reply_kind { SIM_NIL, SIM_INT, SIM_STR, SIM_STATUS, SIM_ERROR, SIM_ARRAY };
