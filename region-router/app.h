@@ -73,5 +73,5 @@ void router__lead_stop(struct router_app *app);
 uint64_t router__lead_epoch(const struct router_app *app);
 /* A message of an edge while we lead; false when edges do not say such things. */
 bool router__lead_message(struct router_app *app, struct router_edge *e, const Meridian__Internal__V1__RouterMessage *m);
-/* The admin port's /status. */
+/* status.c: the admin port's /status. */
 int router__status(void *ctx, const char *query, struct mer_buf *out);

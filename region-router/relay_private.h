@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * relay_private.h - what relay_shell.c (out), relay_in.c (in) and relay_refused.c (back to senders) share. */
+ * relay_private.h - what relay_shell.c (out), relay_in.c (in), relay_refused.c (back to senders) and relay_view.c (for people) share. */
 #pragma once
 
 #include <meridian/event_reply.h>
@@ -89,6 +89,9 @@ MER_MUST_CHECK enum mer_err router__fcall_done(struct router_relays *rs, enum me
 void router__presence_init(struct router_relays *rs);
 
 struct router_relay_peer *router__relay_peer(struct router_relays *rs, const char *region);
+
+/* relay_view.c: its name and metrics. */
+void router__relay_peer_init(struct router_relays *rs, struct router_relay_peer *p, const char *name);
 
 /* relay_in.c: a batch of another region's leader. */
 void router__relay_take(struct router_relay_peer *p, const Meridian__Region__V1__RelayBatch *b);

@@ -5,11 +5,10 @@
  * Only confirmed entries are sent: the read is a durable call, so its WAIT covers whatever it saw. The trim is soft: an entry that comes
  * back with a failover is sent again and recognised there.
  *
- * Timer: `tick`, every 50 ms while leading. Owner: the app. Next: relay.h, relay_in.c, relay_refused.c. */
+ * Timer: `tick`, every 50 ms while leading. Owner: the app. Next: relay.h, relay_in.c, relay_refused.c,
+ * relay_view.c. */
 #include "region-router/relay_shell.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,17 +39,6 @@ static const struct mer_metric_def metrics[ROUTER_RS_COUNT] = {
     [ROUTER_RS_PRESENCE_LOST] = {"meridian_router_presence_lost_total", "... without an answer"},
     [ROUTER_RS_BAD_REPLIES] = {"meridian_router_relay_bad_replies_total", "answers of Redis the function library cannot have given"},
 };
-static const struct mer_metric_def peer_metrics[ROUTER_RP_COUNT] = {
-    [ROUTER_RP_WAITING] = {"meridian_router_relay_waiting", "events in the outbox for that region, as last looked at", MER_GAUGE},
-    [ROUTER_RP_WAITED] = {"meridian_router_relay_waiting_seconds", "for how long there has always been something in it; alarm above 10 s",
-                          MER_GAUGE_US},
-    [ROUTER_RP_COUNTS + ROUTER_R_BATCHES] = {"meridian_router_relay_batches_total", "batches sent"},
-    [ROUTER_RP_COUNTS + ROUTER_R_EVENTS] = {"meridian_router_relay_events_total", "events that the other region has, trimmed here"},
-    [ROUTER_RP_COUNTS + ROUTER_R_LOST] = {"meridian_router_relay_lost_total", "batches without an answer"},
-    [ROUTER_RP_COUNTS + ROUTER_R_FAILED] = {"meridian_router_relay_failed_total", "reads, sends and trims to be tried again"},
-    [ROUTER_RP_COUNTS + ROUTER_R_STRAY] = {"meridian_router_relay_stray_total", "answers to nothing"},
-};
-
 struct bucket_call {             /* about one bucket's outbox */
     struct router_relay_peer *p; /* NULL: of all regions */
     struct router_relays *all;
@@ -381,67 +369,6 @@ void router_relays_stop(struct router_relays *rs)
     }
 }
 
-/* Since this process began, over all its terms. */
-static uint64_t total(const struct router_relay_peer *p, int k)
-{
-    return p->totals[k] + p->relay.counts[k];
-}
-
-static void refresh(struct mer_metric_set *set)
-{
-    struct router_relay_peer *p = MER_CONTAINER_OF(set, struct router_relay_peer, set);
-    p->values[ROUTER_RP_WAITING] = p->relay.waiting;
-    p->values[ROUTER_RP_WAITED] = p->waiting_since_ms != 0 ? (p->all->app->loop.now_ms - p->waiting_since_ms) * 1000 : 0;
-    for (int k = 0; k < ROUTER_R_COUNT; k++)
-        p->values[ROUTER_RP_COUNTS + k] = total(p, k);
-}
-
-uint64_t router_relays_waiting(const struct router_relays *rs, const char *region)
-{
-    const struct router_relay_peer *p = router__relay_peer((struct router_relays *)rs, region);
-    return p != NULL ? p->relay.waiting : 0;
-}
-
-size_t router_relays_outbox(const struct router_relays *rs, size_t i, struct router_relays_outbox *out)
-{
-    if (i >= rs->peer_count)
-        return rs->peer_count;
-    const struct router_relay_peer *p = &rs->peer[i];
-    *out = (struct router_relays_outbox){.region = p->name,
-                                         .relay = &p->relay,
-                                         .waiting_ms = p->waiting_since_ms != 0 ? rs->app->loop.now_ms - p->waiting_since_ms : 0,
-                                         .refused = p->refused,
-                                         .settled = total(p, ROUTER_R_EVENTS),
-                                         .failed = total(p, ROUTER_R_FAILED) + total(p, ROUTER_R_LOST)};
-    return rs->peer_count;
-}
-
-enum mer_err router_relays_status(const struct router_relays *rs, struct mer_buf *out)
-{
-    enum mer_err err = mer_buf_appends(out, "[");
-    for (size_t i = 0; i < rs->peer_count && err == MER_OK; i++) {
-        const struct router_relay_peer *p = &rs->peer[i];
-        err = mer_buf_appendf(
-            out, "%s{\"region\":\"%s\",\"up\":%s,\"waiting\":%" PRIu64 ",\"onTheWay\":%u,\"incoming\":%u,\"events\":%" PRIu64 "}",
-            i > 0 ? "," : "", p->name, p->relay.up ? "true" : "false", p->relay.waiting, p->relay.busy, p->incoming,
-            total(p, ROUTER_R_EVENTS));
-    }
-    return err == MER_OK ? mer_buf_appends(out, "]") : err;
-}
-
-static void peer_init(struct router_relays *rs, struct router_relay_peer *p, const char *name)
-{
-    p->all = rs;
-    snprintf(p->name, sizeof p->name, "%s", name);
-    snprintf(p->label, sizeof p->label, "peer=\"%s\"", name);
-    for (int k = 0; k < ROUTER_RP_COUNT; k++) {
-        p->defs[k] = peer_metrics[k];
-        p->defs[k].labels = p->label;
-    }
-    mer_metrics_add(&rs->app->metrics, &p->set, p->defs, ROUTER_RP_COUNT, p->values);
-    p->set.refresh = refresh;
-}
-
 enum mer_err router_relays_create(struct router_relays **out, struct router_app *app)
 {
     struct router_relays *rs = mer_xcalloc(1, sizeof *rs);
@@ -457,7 +384,7 @@ enum mer_err router_relays_create(struct router_relays **out, struct router_app 
     mer_timer_init(&rs->tick, on_tick);
     mer_metrics_add(&app->metrics, &rs->set, metrics, ROUTER_RS_COUNT, rs->values);
     for (size_t i = 0; i < n; i++)
-        peer_init(rs, &rs->peer[i], regions[i].name);
+        router__relay_peer_init(rs, &rs->peer[i], regions[i].name);
     router_mesh_on(app->mesh, KIND(RELAY_BATCH), on_batch, rs);
     router_mesh_on(app->mesh, KIND(RELAY_ACK), on_ack, rs);
     router_mesh_on_region(app->mesh, on_region, rs);
