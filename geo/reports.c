@@ -35,8 +35,8 @@ static void on_up(void *ctx, struct mer_link *l, const struct mer_link_peer *pee
     const struct router *router = mer_link_user(l);
     const char *wanted = r->conf.footprint->region[router->region].name;
     if (strcmp(peer->region, wanted) != 0)
-        MER_LOG(r->conf.log, MER_ERROR, "router.wrong_region", KV_STR("router", peer->incarnation), KV_STR("region", peer->region),
-                KV_STR("wanted", wanted));
+        MER_LOG(r->conf.log, MER_ERROR, "router.wrong_region", KV_STR("router", peer->incarnation), KV_STR("of", peer->region),
+                KV_STR("expected", wanted));
 }
 
 /* A text that could not be journalled is left out: the drain holds all the same. */

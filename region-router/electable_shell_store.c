@@ -47,7 +47,7 @@ static void count_end(struct count_job *j)
     k->values[j->failed ? M_COUNTS_FAILED : M_COUNTS]++;
     if (j->term == k->term && k->leading) {
         MER_LOG(k->conf.log, MER_INFO, "electable.count", KV_STR("primary", j->primary), KV_U64("count", j->count),
-                KV_BOOL("stored", !j->failed));
+                KV_BOOL("done", !j->failed));
         router_electable_stored(&k->set, j->primary, j->count, !j->failed, k->conf.loop->now_ms);
         router__keeper_soon(k, SETTLE_MS);
     }

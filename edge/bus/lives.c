@@ -103,7 +103,7 @@ void edge__lives_drop(struct bus_peer *p, bool idle)
 
 static void lose(struct bus_peer *p, const struct edge_pair *before, enum edge_pair_event event)
 {
-    MER_LOG(p->bus->conf.log, MER_INFO, "bus.life_lost", KV_STR("peer", p->incarnation), KV_STR("event", edge_pair_event_name(event)),
+    MER_LOG(p->bus->conf.log, MER_INFO, "bus.life_lost", KV_STR("peer", p->incarnation), KV_STR("cause", edge_pair_event_name(event)),
             KV_U64("life", before->mine), KV_U64("sent", before->seq_out), KV_U64("received", before->seq_in));
     say_bye(p, before, false);
     forget(p);

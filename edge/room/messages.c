@@ -245,7 +245,7 @@ static void tell_router(const struct sending *q)
     m.body_case = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_OUTBOX_FILLED;
     m.outbox_filled = &f;
     if (edge_routers_send(q->ms->app->routers, &m) != MER_OK) /* the next leader looks for itself */
-        MER_LOG_RATE(&q->ms->app->log, MER_DEBUG, "message.hint_lost", KV_STR("region", q->region));
+        MER_LOG_RATE(&q->ms->app->log, MER_DEBUG, "message.hint_lost", KV_STR("of", q->region));
 }
 
 static void on_stored(void *ctx, enum edge_store_result result, const struct mer_event_reply *r)

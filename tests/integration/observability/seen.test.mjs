@@ -6,12 +6,13 @@
 //   DRILLS_RECORD=1 writes day and duration into the pages
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { stamped } from "../../drills/page.mjs";
+import { table, unfit } from "./logs.mjs";
 import { expressions, groups, reads, root } from "./rules.mjs";
 import { walk } from "./walk.mjs";
 
@@ -155,6 +156,15 @@ describe("a footprint that is observed", { skip }, () => {
             console.log(`${name}: ${told}`);
             if (process.env.DRILLS_RECORD) writeFileSync(page.file, stamped(readFileSync(page.file, "utf8"), `${new Date().toISOString().slice(0, 10)}; ${told}.`));
         });
+
+    // At last, so that in the long form it is about all that was said meanwhile.
+    test("every line that the servers logged is one that Elasticsearch takes", () => {
+        const { head, body } = table();
+        const files = readdirSync(path.join(state, "log"), { recursive: true }).filter((file) => /(^|\/)(meridian-geo|[a-z-]+-r?\d+)\.log$/.test(file));
+        const lines = files.flatMap((file) => readFileSync(path.join(state, "log", file), "utf8").split("\n").filter(Boolean));
+        assert.ok(files.length >= 5 && lines.length > 30, `${lines.length} lines in ${files}`);
+        assert.deepEqual(lines.map((line) => unfit(line, { ...head, ...body })).filter(Boolean), []);
+    });
 
     test("down ends them and leaves nothing", () => {
         down = local("down");
