@@ -282,6 +282,7 @@ enum mer_err router_app_create(struct router_app **out, struct router_config *co
     }
     mer_admin_route(app->admin, "GET", "/status", router__status, app);
     mer_admin_route(app->admin, "POST", "/claims", router_claimer_allow, &app->claimer);
+    router_console_init(&app->console, app);
     mer_redis_on_ready(app->redis, on_redis_ready, app);
     MER_LOG(&app->log, MER_INFO, "router.start", KV_U64("descriptors", descriptors));
     *out = app;
@@ -307,6 +308,7 @@ void router_app_destroy(struct router_app *app)
     router_region_report_deinit(&app->region_report);
     router_region_life_deinit(&app->region_life);
     router_newsroom_deinit(&app->newsroom);
+    router_console_deinit(&app->console);
     router_edges_close(&app->edges);
     router_control_destroy(app->control);
     mer_links_destroy(app->links);

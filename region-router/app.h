@@ -10,6 +10,8 @@
 
 #include "region-router/claims_shell.h"
 #include "region-router/config.h"
+#include "region-router/console/console.h"
+#include "region-router/console/pace.h"
 #include "region-router/control.h"
 #include "region-router/cross_shell.h"
 #include "region-router/edges.h"
@@ -46,6 +48,8 @@ struct router_app {
     struct router_region_report region_report;
     struct router_region_life region_life;
     struct router_newsroom newsroom;
+    struct router_console console;
+    struct router_pace pace;    /* of games */
     struct mer_link *to_leader; /* dialled to the holder of the lease; NULL: none, or we are it */
     char leader[ROUTER_HOLDER_BYTES];
     bool leading; /* the matcher is alive */
@@ -63,6 +67,12 @@ MER_MUST_CHECK enum mer_err router_app_create(struct router_app **out, struct ro
 /* Runs until the process is stopped; returns the exit code. */
 int router_app_run(struct router_app *app);
 void router_app_destroy(struct router_app *app);
+
+/* Games begun by matches of ours, since this process began. */
+static inline uint64_t router_app_games(const struct router_app *app)
+{
+    return app->matcher_totals[ROUTER_M_CREATED] + app->matcher.counts[ROUTER_M_CREATED];
+}
 
 /* lead.c: what the leader does. */
 void router__lead_init(struct router_app *app);

@@ -3,6 +3,7 @@
  * where the leader is. */
 #include "region-router/config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <meridian/id.h>
@@ -39,6 +40,7 @@ const struct mer_conf_item router_config_items[] = {
     STR(mesh_tls_ca, 0, 4095, "", "PEM authorities of the other regions' certificates"),
     BOOL(mesh_plain, "false", "true: no TLS between regions, anybody who reaches mesh_listen may speak as a region: for tests only"),
     STR(trace_endpoint, 0, 511, "", "receiver of traces, OTLP over HTTP: http://HOST:PORT, as http://127.0.0.1:4318 for a collector or Jaeger; empty: nothing is traced (R37)"),
+    STRS(region_places, 0, 16, "", "where regions are on the wall's map, as \"region latitude longitude\" in degrees; the others stand beside it"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */
@@ -61,6 +63,33 @@ const char *router_config_peer(const char *peer, char region[ROUTER_REGION_BYTES
     return address;
 }
 
+/* "-77.49": no more than strtod needs to be right about. */
+static bool is_degrees(const char *text, size_t len, double most, double *out)
+{
+    char number[16], *end;
+    if (len == 0 || len >= sizeof number || strspn(text, "-.0123456789") < len)
+        return false;
+    memcpy(number, text, len);
+    number[len] = 0;
+    *out = strtod(number, &end);
+    return *end == 0 && *out >= -most && *out <= most;
+}
+
+bool router_config_place(const char *place, char region[ROUTER_REGION_BYTES], double *latitude, double *longitude)
+{
+    size_t n = strcspn(place, " ");
+    const char *first = place + n + strspn(place + n, " ");
+    const char *second = first + strcspn(first, " ");
+    size_t first_len = (size_t)(second - first);
+    second += strspn(second, " ");
+    if (!mer_id_is_plain(place, n, ROUTER_REGION_BYTES - 1) || !is_degrees(first, first_len, 90, latitude) ||
+        !is_degrees(second, strlen(second), 180, longitude))
+        return false;
+    memcpy(region, place, n);
+    region[n] = 0;
+    return true;
+}
+
 static bool is_loopback(const char *address)
 {
     return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "localhost:", 10) == 0;
@@ -76,6 +105,17 @@ static enum mer_err validate_peers(const struct router_config *c, struct mer_buf
         else if (strcmp(region, c->region) == 0)
             err = complain(errors, "mesh_peers: one is of our own region; routers of a region find each other by the lease");
     }
+    return err;
+}
+
+static enum mer_err validate_places(const struct router_config *c, struct mer_buf *errors)
+{
+    enum mer_err err = MER_OK;
+    char region[ROUTER_REGION_BYTES];
+    double latitude, longitude;
+    for (size_t i = 0; i < c->region_places.count; i++)
+        if (!router_config_place(c->region_places.item[i], region, &latitude, &longitude))
+            err = complain(errors, "region_places: each is \"region latitude longitude\", in degrees");
     return err;
 }
 
@@ -108,6 +148,7 @@ enum mer_err router_config_validate(const struct router_config *c, struct mer_bu
     struct mer_trace_endpoint endpoint;
     if (c->trace_endpoint[0] != 0 && !mer_trace_endpoint_parse(&endpoint, c->trace_endpoint))
         err = complain(errors, "trace_endpoint: http://HOST:PORT, or with a path");
-    enum mer_err peers = validate_peers(c, errors), tls = validate_mesh_tls(c, errors);
+    enum mer_err peers = validate_peers(c, errors), tls = validate_mesh_tls(c, errors), places = validate_places(c, errors);
+    err = err != MER_OK ? err : places;
     return peers != MER_OK ? peers : tls != MER_OK ? tls : err;
 }

@@ -22,6 +22,7 @@ struct router_config {
     bool mesh_plain;
     char *control_listen;
     char *trace_endpoint;
+    struct mer_strs region_places;
     uint32_t log_level; /* enum mer_level */
 };
 
@@ -30,6 +31,9 @@ extern const size_t router_config_item_count;
 
 /* The region of one of mesh_peers into `region`; returns the address behind it, or NULL when that is no peer. Pure. */
 const char *router_config_peer(const char *peer, char region[ROUTER_REGION_BYTES]);
+
+/* One of region_places: the region, and where it is in degrees. False when it is none. Pure. */
+bool router_config_place(const char *place, char region[ROUTER_REGION_BYTES], double *latitude, double *longitude);
 
 /* Cross-field rules; every breach is one line in `errors`. Pure. */
 MER_MUST_CHECK enum mer_err router_config_validate(const struct router_config *c, struct mer_buf *errors);

@@ -7,6 +7,7 @@
 #include <meridian/list.h>
 
 #include "region-router/app.h"
+#include "region-router/region_view.h"
 
 #define CV1(x) Meridian__Control__V1__##x
 #define ASK(x) MERIDIAN__CONTROL__V1__ASK__BODY_##x
@@ -36,6 +37,8 @@ void router__control_say(struct router_control *c, struct mer_link *l, uint64_t 
 void router__control_tell_router(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
 void router__control_tell_ticket(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
 void router__control_tell_regions(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
+/* One region's row; `d` is where its drain goes. Borrows from the view. */
+void router__control_tell_region(const struct router_region_view *v, bool leading, CV1(RegionState) * r, CV1(DrainState) * d);
 void router__control_tell_outbox(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);
 
 /* control_store.c: answered later, unless the link is gone by then. */

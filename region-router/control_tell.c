@@ -105,7 +105,7 @@ void router__control_tell_ticket(struct router_control *c, struct mer_link *l, c
 
 /* ---- regions and what waits for them ------------------------------------------------------------------------------------------------- */
 
-static void tell_region(const struct router_region_view *v, bool leading, CV1(RegionState) * r, CV1(DrainState) * d)
+void router__control_tell_region(const struct router_region_view *v, bool leading, CV1(RegionState) * r, CV1(DrainState) * d)
 {
     *r = (CV1(RegionState))MERIDIAN__CONTROL__V1__REGION_STATE__INIT;
     r->name = (char *)v->name;
@@ -149,7 +149,7 @@ void router__control_tell_regions(struct router_control *c, struct mer_link *l, 
     }
     r.n_regions = router_region_views(c->app, view);
     for (size_t i = 0; i < r.n_regions; i++) {
-        tell_region(&view[i], c->app->leading, &row[i], &drain[i]);
+        router__control_tell_region(&view[i], c->app->leading, &row[i], &drain[i]);
         rows[i] = &row[i];
     }
     r.regions = rows;

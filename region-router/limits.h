@@ -94,6 +94,15 @@ enum {
     ROUTER_NEWS_EDGES = 16,           /* of a region: a player tries a few, the shared address is behind them */
     ROUTER_NEWS_REGIONS = 16,         /* as many as the footprint may have */
 
+    /* The wall */
+    ROUTER_WALL_MS = 1000,            /* people do not read faster */
+    ROUTER_WALL_STALL_MS = 10 * 1000, /* a page that takes nothing for so long is asleep */
+    ROUTER_WALL_LISTENERS = 16,       /* a quarter of what may connect: scrapers and probes come first */
+    ROUTER_WALL_EDGES = 16,           /* that drain: a screen has an end */
+    ROUTER_WALL_QUEUED = 512 * 1024,  /* bytes; as the alert on links says */
+    ROUTER_WALL_WAITING = 1000,       /* events; no special reason */
+    ROUTER_PACE_STEP_MS = 5 * 1000,   /* twelve make the minute */
+
     /* Mesh of regions */
     ROUTER_MESH_FORGET_MS = 30 * 1000, /* another region's epochs may begin anew after three leases without a leader */
     ROUTER_MESH_ACCEPTED_MAX = 256,    /* connections at a time, most of them of strangers: some 100 KB each until TLS ends them */

@@ -38,6 +38,11 @@ static bool is_incarnation(const char *text)
 static bool is_good_state(const RV1(NewsState) * s)
 {
     const RV1(NewsDrain) *d = s->drain;
+    if (s->n_links > ROUTER_REGIONS_MAX)
+        return false;
+    for (size_t i = 0; i < s->n_links; i++)
+        if (!mer_id_is_plain(s->links[i]->region, strlen(s->links[i]->region), ROUTER_REGION_BYTES - 1))
+            return false;
     return is_incarnation(s->leader) && (d == NULL || (is_text(d->by, ROUTER_BY_BYTES - 1) && d->over_ms <= ROUTER_DRAIN_OVER_MAX_MS &&
                                                        is_text(d->reason, ROUTER_REASON_TEXT_BYTES - 1)));
 }
@@ -68,6 +73,15 @@ static bool is_same(const struct router_news_region *r, const RV1(RegionNews) * 
     return same;
 }
 
+static void take_link(struct router_news_link *to, const RV1(NewsLink) * l)
+{
+    snprintf(to->region, sizeof to->region, "%s", l->region);
+    to->up = l->up;
+    to->rtt_us = l->rtt_us;
+    to->queued = l->queued;
+    to->outbox = l->outbox;
+}
+
 static void take_state(struct router_news_state *to, const RV1(NewsState) * s)
 {
     *to = (struct router_news_state){.players = s->players,
@@ -76,8 +90,13 @@ static void take_state(struct router_news_state *to, const RV1(NewsState) * s)
                                      .edges_ready = s->edges_ready,
                                      .edges_draining = s->edges_draining,
                                      .load_permille = s->load_permille,
-                                     .draining = s->drain != NULL};
+                                     .draining = s->drain != NULL,
+                                     .counted = s->has_matches_minute,
+                                     .matches_minute = s->matches_minute,
+                                     .link_count = (uint32_t)s->n_links};
     snprintf(to->leader, sizeof to->leader, "%s", s->leader);
+    for (size_t i = 0; i < s->n_links; i++)
+        take_link(&to->link[i], s->links[i]);
     if (s->drain == NULL)
         return;
     to->drain_began_ms = s->drain->began_ms;

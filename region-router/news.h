@@ -14,6 +14,14 @@
 
 enum { ROUTER_NEWS_ID_BYTES = 48, ROUTER_NEWS_URL_BYTES = 256 };
 
+/* A region's own word on its link to another one. */
+struct router_news_link {
+    char region[ROUTER_REGION_BYTES];
+    bool up;
+    uint32_t rtt_us; /* 0: not known */
+    uint64_t queued, outbox;
+};
+
 struct router_news_state {
     char leader[ROUTER_NAME_BYTES];
     uint64_t players, capacity, games;
@@ -21,6 +29,10 @@ struct router_news_state {
     bool draining;
     uint64_t drain_began_ms, drain_over_ms; /* ago, when it was said */
     char by[ROUTER_BY_BYTES], reason[ROUTER_REASON_TEXT_BYTES];
+    bool counted; /* the next is known */
+    uint32_t matches_minute;
+    uint32_t link_count;
+    struct router_news_link link[ROUTER_REGIONS_MAX];
 };
 
 struct router_news_region {

@@ -19,8 +19,27 @@ struct telling {
     RV1(RegionNews) news;
     RV1(NewsState) state;
     RV1(NewsDrain) drain;
+    RV1(NewsLink) link[ROUTER_REGIONS_MAX], *links[ROUTER_REGIONS_MAX];
     RV1(NewsEdge) edge[ROUTER_NEWS_EDGES], *edges[ROUTER_NEWS_EDGES];
 };
+
+static void compose_links(struct router_app *app, struct telling *t)
+{
+    static const RV1(NewsLink) no_link = MERIDIAN__REGION__V1__NEWS_LINK__INIT;
+    size_t count;
+    const struct router_mesh_region *regions = router_mesh_regions(app->mesh, &count);
+    t->state.links = t->links;
+    for (; t->state.n_links < count && t->state.n_links < ROUTER_REGIONS_MAX; t->state.n_links++) {
+        const struct router_mesh_region *r = &regions[t->state.n_links];
+        RV1(NewsLink) *l = t->links[t->state.n_links] = &t->link[t->state.n_links];
+        *l = no_link;
+        l->region = (char *)r->name;
+        l->up = r->up;
+        l->rtt_us = r->rtt_us;
+        l->queued = r->queued;
+        l->outbox = router_relays_waiting(app->relays, r->name);
+    }
+}
 
 static void compose_state(struct router_app *app, struct telling *t)
 {
@@ -34,6 +53,9 @@ static void compose_state(struct router_app *app, struct telling *t)
     t->state.edges_ready = sum.ready;
     t->state.edges_draining = sum.draining;
     t->state.load_permille = sum.load_permille;
+    t->state.has_matches_minute = router_pace_known(&app->pace);
+    t->state.matches_minute = router_pace_minute(&app->pace, router_app_games(app));
+    compose_links(app, t);
     t->news.state = &t->state;
     t->news.open = sum.ready > 0 && !d->on;
     if (!d->on)

@@ -264,6 +264,16 @@ void mer_admin_route(struct mer_admin *a, const char *method, const char *path, 
     (void)a, (void)method, (void)path, (void)cb, (void)ctx;
 }
 
+void mer_admin_files(struct mer_admin *a, const char *prefix, const struct mer_web_file *files)
+{
+    (void)a, (void)prefix, (void)files;
+}
+
+void mer_admin_stream(struct mer_admin *a, const struct mer_admin_stream_conf *conf)
+{
+    (void)a, (void)conf;
+}
+
 int mer_admin_port(const struct mer_admin *a)
 {
     (void)a;

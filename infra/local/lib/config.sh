@@ -61,6 +61,7 @@ router_config() { # ID
         printf 'mesh_tls_ca: "%s"\n' "$state/tls/mesh/ca.crt"
         printf 'mesh_tls_cert: "%s"\nmesh_tls_key: "%s"\n' "$state/tls/mesh/router-$region".{crt,key}
     fi
+    [ ${#region_places[@]} = 0 ] || yaml_list region_places "${region_places[@]}"
     config_redis
 }
 

@@ -29,6 +29,7 @@ region_words() { # REGION
     printf '%s\n' --region "$1" --address "$(region_address "$1")"
     for other in $(regions_from "$1"); do
         printf '%s\n' --region-at "$other $(scheme)://$(region_address "$other"):$(port_play)"
+        printf '%s\n' --region-place "$other ${footprint["$other latitude"]} ${footprint["$other longitude"]}"
         [ "$other" != "$1" ] || continue
         for id in $(region=$other router_ids); do printf '%s\n' --mesh-peer "$other $(region_address "$other"):$(port_router_mesh "$id")"; done
     done

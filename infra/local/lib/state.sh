@@ -25,6 +25,7 @@ edge_sets=()
 router_sets=()
 mesh_peers=() # "REGION HOST:PORT"
 regions_at=() # "REGION URL", nearest first
+region_places=() # "REGION LATITUDE LONGITUDE"
 # Of several regions only:
 regions=()
 way= # namespaces | loopback
@@ -44,7 +45,7 @@ state_lock() {
 state_unlock() { exec 9<&-; }
 
 options_save() {
-    declare -p region address base_port edge_count router_count replica_count tls binaries edge_sets router_sets mesh_peers regions_at | sed 's/^declare /declare -g /' >"$state/run/options"
+    declare -p region address base_port edge_count router_count replica_count tls binaries edge_sets router_sets mesh_peers regions_at region_places | sed 's/^declare /declare -g /' >"$state/run/options"
 }
 options_load() {
     # shellcheck disable=SC1091

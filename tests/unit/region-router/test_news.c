@@ -193,6 +193,46 @@ static void what_a_region_says_of_its_state_is_kept(void **state)
     assert_false(router_news_of(&f->news, "eu")->stated);
 }
 
+static void what_a_region_says_of_its_links_is_kept_within_bounds(void **state)
+{
+    struct fix *f = *state;
+    RV1(NewsState) s = MERIDIAN__REGION__V1__NEWS_STATE__INIT;
+    RV1(NewsLink) link[ROUTER_REGIONS_MAX + 1], *links[ROUTER_REGIONS_MAX + 1];
+    const char *const bad[] = {"", "a b", "a\"", "\xc3\xa9", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    bool changed;
+    for (size_t i = 0; i < MER_COUNT(link); i++) {
+        link[i] = (RV1(NewsLink))MERIDIAN__REGION__V1__NEWS_LINK__INIT;
+        link[i].region = (char *)"us";
+        links[i] = &link[i];
+    }
+    link[0] = (RV1(NewsLink)){.base = link[0].base, .region = link[0].region, .up = 1, .rtt_us = 80, .queued = 2, .outbox = 3};
+    s.leader = (char *)"eu-r1.aaaaa";
+    s.links = links;
+    s.n_links = ROUTER_REGIONS_MAX;
+    s.has_matches_minute = true;
+    s.matches_minute = 9;
+    f->message.state = &s;
+    take(f, "eu", 0, 0);
+    const struct router_news_state *kept = &router_news_of(&f->news, "eu")->state;
+    assert_int_equal(kept->link_count, ROUTER_REGIONS_MAX);
+    assert_string_equal(kept->link[0].region, "us");
+    assert_true(kept->link[0].up && kept->link[0].rtt_us == 80 && kept->link[0].queued == 2 && kept->link[0].outbox == 3);
+    assert_true(kept->counted && kept->matches_minute == 9);
+    s.n_links = ROUTER_REGIONS_MAX + 1;
+    assert_int_equal(router_news_take(&f->news, "eu", &f->message, 0, &changed), MER_EINVALID);
+    s.n_links = 2;
+    for (size_t i = 0; i < MER_COUNT(bad); i++) {
+        link[1].region = (char *)bad[i];
+        assert_int_equal(router_news_take(&f->news, "eu", &f->message, 0, &changed), MER_EINVALID);
+    }
+    assert_int_equal(kept->link_count, ROUTER_REGIONS_MAX);
+    s.n_links = 0; /* of a router that does not say */
+    s.has_matches_minute = false;
+    take(f, "eu", 0, 0);
+    assert_int_equal(kept->link_count, 0);
+    assert_false(kept->counted);
+}
+
 static void a_state_that_would_harm_who_reads_it_is_refused(void **state)
 {
     static char long_text[300];
@@ -234,9 +274,10 @@ static void a_state_that_would_harm_who_reads_it_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_is_said_is_listed_and_only_what_is_new_is_a_change), CASE(who_is_silent_or_gone_is_forgotten),
-        CASE(what_could_not_be_given_to_players_is_refused_whole),     CASE(what_a_region_says_of_its_state_is_kept),
-        CASE(a_state_that_would_harm_who_reads_it_is_refused),         CASE(the_longest_that_fits_is_taken_and_a_region_too_many_is_not),
+        CASE(what_is_said_is_listed_and_only_what_is_new_is_a_change),     CASE(who_is_silent_or_gone_is_forgotten),
+        CASE(what_could_not_be_given_to_players_is_refused_whole),         CASE(what_a_region_says_of_its_state_is_kept),
+        CASE(what_a_region_says_of_its_links_is_kept_within_bounds),       CASE(a_state_that_would_harm_who_reads_it_is_refused),
+        CASE(the_longest_that_fits_is_taken_and_a_region_too_many_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

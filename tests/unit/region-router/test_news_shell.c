@@ -21,6 +21,7 @@ static struct fix {
     struct router_edge edge;
     unsigned sent, lists, looks;
     char said[128]; /* the last one */
+    char links[128];
 } * f;
 
 /* ---- the world ----------------------------------------------------------------------------------------------------------------------- */
@@ -56,7 +57,21 @@ enum mer_err router_mesh_send(struct router_mesh *m, const char *region, const R
     assert_non_null(n->state);
     snprintf(f->said, sizeof f->said, "%s: %s, %zu edges, %u ready, drained by %s", region, n->open ? "open" : "closed", n->n_edges,
              n->state->edges_ready, n->state->drain != NULL ? n->state->drain->by : "nobody");
+    f->links[0] = 0;
+    for (size_t i = 0; i < n->state->n_links; i++) {
+        const RM(NewsLink) *l = n->state->links[i];
+        size_t used = strlen(f->links);
+        snprintf(f->links + used, sizeof f->links - used, "%s %s %u us %u B %u events; ", l->region, l->up ? "up" : "down", l->rtt_us,
+                 (unsigned)l->queued, (unsigned)l->outbox);
+    }
+    if (n->state->has_matches_minute)
+        snprintf(f->links + strlen(f->links), sizeof f->links - strlen(f->links), "%u matches", n->state->matches_minute);
     return MER_OK;
+}
+uint64_t router_relays_waiting(const struct router_relays *rs, const char *region)
+{
+    (void)rs;
+    return strcmp(region, "us") == 0 ? 33 : 0;
 }
 void router_edges_list_changed(struct router_edges *es)
 {
@@ -140,6 +155,21 @@ static void a_region_that_comes_up_is_told_and_everybody_again_now_and_then(void
     assert_string_equal(f->said, "asia: closed, 0 edges, 0 ready, drained by nobody");
 }
 
+static void a_leader_tells_its_links_and_the_pace_of_games(void **state)
+{
+    (void)state;
+    is_drained(NULL);
+    f->region[0].rtt_us = 155000;
+    f->region[0].queued = 7;
+    router_newsroom_tell(&f->app.newsroom);
+    assert_string_equal(f->links, "asia up 155000 us 7 B 0 events; us down 0 us 0 B 33 events; ");
+    f->app.matcher_totals[ROUTER_M_CREATED] = 100; /* before it led the last time */
+    router_pace_step(&f->app.pace, router_app_games(&f->app));
+    f->app.matcher.counts[ROUTER_M_CREATED] = 9;
+    router_newsroom_tell(&f->app.newsroom);
+    assert_string_equal(f->links, "asia up 155000 us 7 B 0 events; us down 0 us 0 B 33 events; 9 matches");
+}
+
 static void who_does_not_lead_says_nothing(void **state)
 {
     (void)state;
@@ -177,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_leader_who_does_not_know_yet_whether_it_is_drained_says_nothing),
         TEST(a_region_that_comes_up_is_told_and_everybody_again_now_and_then),
+        TEST(a_leader_tells_its_links_and_the_pace_of_games),
         TEST(who_does_not_lead_says_nothing),
         TEST(what_others_say_changes_our_list_once_and_goes_with_them),
     };
