@@ -15,6 +15,8 @@
 #   redis_each COMMAND     of every Redis of the region, one after another
 #   redis_at PORT COMMAND  of that one
 #   redis_primaries        ports of the region's primaries that carry something
+#   redis_disks_die        every Redis of the region ends, and its files are gone
+#   redis_cluster_anew     makes an empty cluster of the region's hosts: three primaries, the rest their replicas
 #   region_dies, region_comes_back
 #   line A B VERB          the line between two regions: cut heal
 #   names NETWORK          where geo-DNS sends a client of that network: the region's name
@@ -52,7 +54,10 @@ unit() {
     [ -n "$file" ] || tools_fail "no edge or router is called $1" || return
     pid=$(tools_pid "$file")
     case $2 in
-    start) tools_up && return ;;
+    start)
+        [ -n "$pid" ] || tools_up
+        return
+        ;;
     reload) kill -HUP "$pid" ;;
     kill) kill -KILL "$pid" ;;
     stop) kill -TERM "$pid" ;;
@@ -85,6 +90,18 @@ redis_node() {
     fi
     [ "$2" = kill ] || tools_fail "redis_node: start, kill or remove, not $2" || return
     for port in $ports; do kill -KILL "$(tools_pid "$REGION_STATE/redis/$port/redis.pid")" || return; done
+}
+redis_disks_die() {
+    local port
+    redis_node all kill
+    for port in $(redis_ports); do rm -rf "$REGION_STATE/redis/$port"/*; done
+    rm "$REGION_STATE/redis/nodes"
+}
+redis_cluster_anew() {
+    local ports
+    mapfile -t ports < <(redis_ports)
+    MERIDIAN_REDIS_ADDRESS=$REDIS_HOST ip netns exec "$(tools_namespace)" \
+        "$MERIDIAN_ROOT/infra/local/redis-cluster" start "$REGION_STATE/redis" "${ports[0]}" 3 $((${#ports[@]} / 3 - 1))
 }
 redis_hosts() { ip netns exec "$(tools_namespace)" "$MERIDIAN_ROOT/infra/local/redis-cluster" add "$REGION_STATE/redis" "$1"; }
 redis_ask() {
