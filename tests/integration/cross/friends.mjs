@@ -30,8 +30,8 @@ export function friends(pair, { connect, toTheEnd }) {
         assert.equal(new Set(people.map(({ view }) => view.gameId)).size, 1);
         return people;
     }
-    async function refused(one, pattern, ms = 12_000) {
-        const ticket = await one.client.next("ticket", ({ state }) => state === "expired", ms);
+    async function refused(one, pattern) {
+        const ticket = await one.client.next("ticket", ({ state }) => state === "expired");
         assert.match(ticket.reason, pattern);
         await one.client.close();
     }
@@ -134,7 +134,7 @@ export function friends(pair, { connect, toTheEnd }) {
         await pair.seen();
         const pid = pair.regions[0].edges[0].pid;
         process.kill(pid, "SIGKILL");
-        await until("its end", () => !lives(pid), 5000);
+        await until("its end", () => !lives(pid));
         ann.client = await connect(0, ann.who, { edge: 1 });
         await until("her edge counts as dead, and the code is hers again", async () => { // until then her ticket is there, for all one knows
             ann.client.send("find_match", { ...wish, players: 3, invite: true, code: ann.code });

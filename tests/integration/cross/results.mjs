@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a game ended reaches who was not there: his inbox has it when he comes back, at home, wherever the game was. Run by cross.test.mjs.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { player, sleep } from "../outside/footprint.mjs";
+import { player, sleep, someUser } from "../outside/footprint.mjs";
 
 export function results(pair, { connect }) {
     // ann at home in region 0 and bea in region `at`, in one game; the first's measurements choose where it is.
@@ -20,14 +21,14 @@ export function results(pair, { connect }) {
     }
     async function away({ ann, bea, view }) {
         await bea.drop();
-        await ann.next("player_dropped", undefined, 15_000);
+        await ann.next("player_dropped");
         ann.send("leave_game", { gameId: view.gameId });
         await ann.next("game_over");
         await ann.close();
     }
     async function heard(at, who, gameId) {
         const back = await connect(at, who);
-        const result = await back.next("game_result", undefined, 12_000);
+        const result = await back.next("game_result");
         assert.equal(result.gameId, gameId);
         assert.equal(result.players[result.seat].user, who.user);
         assert.deepEqual([result.reason, result.scores, result.winners], ["resigned", [0, 0], [0, 1]]);
@@ -37,12 +38,20 @@ export function results(pair, { connect }) {
         back.send("cancel_match", { ticketId });
         await back.next("ticket", ({ state }) => state === "cancelled");
         back.send("ack_messages", { seq: result.seq });
-        await sleep(300);
         await back.close();
-        const again = await connect(at, who);
-        await again.settle();
-        assert.equal(again.unread.filter(({ type }) => type === "game_result").length, 0, "told once");
-        await again.close();
+        assert.deepEqual(await resultsFor(at, who), [], "told once");
+    }
+    // What else is in his inbox: all that comes before something that is written to him now.
+    async function resultsFor(at, who) {
+        const other = await connect(at, player(someUser(), { dir: pair.prints[at].state }));
+        other.send("send_message", { to: who.user, text: "and now?", messageId: randomUUID() });
+        await other.next("message_ok");
+        await other.close();
+        const back = await connect(at, who);
+        await back.next("message");
+        const found = back.unread.filter(({ type }) => type === "game_result");
+        await back.close();
+        return found;
     }
 
     for (const [what, at, near] of [
@@ -53,7 +62,6 @@ export function results(pair, { connect }) {
             const host = at === 0 ? /^g-/ : new RegExp(`^${near}\\.g-`);
             assert.match(game.view.gameId, host);
             await away(game);
-            await sleep(500);
             await heard(at, game.who[1], game.view.gameId);
         });
     }
@@ -63,12 +71,6 @@ export function results(pair, { connect }) {
         ann.send("leave_game", { gameId: view.gameId });
         await Promise.all([ann, bea].map((client) => client.next("game_over")));
         await Promise.all([ann, bea].map((client) => client.close()));
-        await sleep(300);
-        for (const [at, one] of who.entries()) {
-            const back = await connect(at, one);
-            await back.settle();
-            assert.equal(back.unread.filter(({ type }) => type === "game_result").length, 0);
-            await back.close();
-        }
+        for (const [at, one] of who.entries()) assert.deepEqual(await resultsFor(at, one), []);
     });
 }

@@ -114,6 +114,6 @@ export class Footprint {
 
 export const lives = (pid) => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
 
-export async function until(what, condition, ms = 20_000) {
+export async function until(what, condition, ms = 30_000) {
     for (const deadline = Date.now() + ms; !(await condition()); await sleep(50)) assert.ok(Date.now() < deadline, `not in time: ${what}`);
 }

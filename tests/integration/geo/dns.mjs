@@ -129,7 +129,7 @@ export class Dns {
     }
 }
 
-export async function until(what, condition, ms = 15_000) {
+export async function until(what, condition, ms = 30_000) {
     for (const deadline = Date.now() + ms; ; await sleep(20)) {
         if (await condition()) return;
         assert.ok(Date.now() < deadline, `not in time: ${what}`);

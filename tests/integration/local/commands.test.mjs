@@ -26,7 +26,7 @@ const status = () => JSON.parse(local("status", "--json").out);
 const lives = (pid) => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
 const lines = (text) => text.trim().split("\n");
 
-async function until(what, condition, ms = 15_000) {
+async function until(what, condition, ms = 30_000) {
     const deadline = Date.now() + ms;
     while (!(await condition())) {
         assert.ok(Date.now() < deadline, `not in time: ${what}`);

@@ -97,7 +97,7 @@ export class Client {
     }
 
     // The next message of these types (one or a list) that fits; older unread ones count. Each message is given out once.
-    next(types, fits = () => true, ms = 15_000) {
+    next(types, fits = () => true, ms = 30_000) {
         const wanted = [types].flat();
         const good = (message) => wanted.includes(message.type) && fits(message);
         const at = this.unread.findIndex(good);

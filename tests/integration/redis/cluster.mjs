@@ -14,7 +14,7 @@ const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const shell = process.env.MERIDIAN_STORE_SHELL ?? path.join(build, "tests/integration/redis/store_shell");
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export async function until(what, condition, ms = 15_000) {
+export async function until(what, condition, ms = 30_000) {
     const deadline = Date.now() + ms;
     for (;;) {
         const value = await condition();

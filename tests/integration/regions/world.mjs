@@ -11,7 +11,7 @@ const root = path.resolve(import.meta.dirname, "../../..");
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export async function until(what, condition, ms = 15_000) {
+export async function until(what, condition, ms = 30_000) {
     for (const deadline = Date.now() + ms; ; await sleep(20)) {
         if (await condition()) return;
         assert.ok(Date.now() < deadline, `not in time: ${what}`);

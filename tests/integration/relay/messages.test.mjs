@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 
-import { Footprint } from "../faults/own.mjs";
+import { Footprint, until } from "../faults/own.mjs";
 import { Client } from "../outside/client.mjs";
 import { player, readEndpoints, sleep, someUser } from "../outside/footprint.mjs";
 
@@ -27,18 +27,39 @@ async function send(from, to, text, { messageId = randomUUID(), ...more } = {}) 
     return from.next(["message_ok", "error"], (m) => (m.messageId ?? m.re) === messageId);
 }
 
+async function presence(who, user) {
+    for (;;) {
+        who.send("get_presence", { user });
+        const said = await who.next(["presence", "error"], (m) => (m.user ?? m.re) === user);
+        if (said.code !== "try_again") return said;
+        await sleep(300);
+    }
+}
+// In the registry: from now on he is told at once what is written to him, and once.
+const registered = (who, user) => until(`${user} is there`, async () => (await presence(who, user)).online);
+// Back until the first thing he is told is this one: what is acknowledged may take a moment to be so.
+async function hearsFirst(ws, user, text) {
+    let back;
+    await until(`"${text}" comes first`, async () => {
+        await back?.close();
+        back = await connect(ws, user);
+        return (await back.next("message")).text === text;
+    });
+    return back;
+}
+
 test("a message reaches every device wherever it is connected, and is answered when it is stored", async () => {
     const [ann, bob] = [someUser("ann"), someUser("bob")];
     const a = await connect(one, ann);
     const b1 = await connect(one, bob, "phone");
     const b2 = await connect(two, bob, "tablet");
-    await Promise.all([b1.settle(), b2.settle(), sleep(300)]);
+    await Promise.all([b1.settle(), b2.settle()]);
     const messageId = randomUUID();
     assert.deepEqual(await send(a, bob, "hello \u{1f44b}", { messageId }), { type: "message_ok", messageId, to: bob });
     for (const b of [b1, b2]) {
         const m = await b.next("message");
         assert.deepEqual([m.from, m.text, m.messageId, m.fromRegion], [ann, "hello \u{1f44b}", messageId, "us-east"]);
-        assert.ok(Math.abs(m.sentAtMs - Date.now()) < 5000);
+        assert.ok(Math.abs(m.sentAtMs - Date.now()) < 30_000);
     }
     await Promise.all([a, b1, b2].map((c) => c.close()));
 });
@@ -64,26 +85,19 @@ test("who was away gets what waits for him, in order, with each connection until
     const b = await connect(one, bob);
     await b.next("message", (m) => m.seq === last.seq);
     b.send("ack_messages", { seq: last.seq - 1 });
-    await b.settle();
-    await sleep(200);
     await b.close();
-    const again = await connect(two, bob);
-    assert.equal((await again.next("message")).text, "text 99");
+    const again = await hearsFirst(two, bob, "text 99");
     again.send("ack_messages", { seq: last.seq });
-    await again.settle();
-    await sleep(200);
     await again.close();
-    const empty = await connect(one, bob);
-    await sleep(300);
-    await empty.settle();
-    assert.deepEqual(empty.unread.filter((m) => m.type === "message"), []);
+    assert.equal((await send(a, bob, "the next one")).type, "message_ok");
+    const empty = await hearsFirst(one, bob, "the next one");
     await Promise.all([a, empty].map((c) => c.close()));
 });
 
 test("a skipped one is asked for", async () => {
     const [ann, bob] = [someUser("ann"), someUser("bob")];
     const [a, b] = [await connect(one, ann), await connect(one, bob)];
-    await sleep(200);
+    await registered(a, bob);
     for (let i = 0; i < 5; i++) await send(a, bob, `text ${i}`);
     const { seq } = await b.next("message", (m) => m.text === "text 1");
     await b.next("message", (m) => m.text === "text 4"); // as if the rest had been lost
@@ -96,7 +110,7 @@ test("a skipped one is asked for", async () => {
 test("the same message again is answered again and delivered once", async () => {
     const [ann, bob] = [someUser("ann"), someUser("bob")];
     const [a, b] = [await connect(one, ann), await connect(two, bob)];
-    await sleep(200);
+    await registered(a, bob);
     const messageId = randomUUID();
     for (let i = 0; i < 3; i++) assert.equal((await send(a, bob, "once", { messageId })).type, "message_ok");
     await send(a, bob, "last");
@@ -121,9 +135,7 @@ test("a full inbox refuses the new, keeps the old, and takes again when it is re
     let last;
     for (let i = 0; i < stored; i++) last = await b.next("message");
     b.send("ack_messages", { seq: last.seq });
-    await b.settle();
-    await sleep(200);
-    assert.equal((await send(a, bob, "now")).type, "message_ok");
+    await until("there is room again", async () => (await send(a, bob, "now")).type === "message_ok" || sleep(300));
     assert.equal((await b.next("message")).text, "now");
     await Promise.all([a.close(), b.close()]);
 });
@@ -156,11 +168,9 @@ test("what is no message is refused and changes nothing", async () => {
 test("a user is online at whichever edge he is, and nobody else is", async () => {
     const [ann, bob] = [someUser("ann"), someUser("bob")];
     const [a, b] = [await connect(one, ann), await connect(two, bob)];
-    await sleep(200);
-    for (const [user, online] of [[bob, true], [ann, true], ["nobody", false]]) {
-        a.send("get_presence", { user });
-        assert.deepEqual(await a.next("presence"), { type: "presence", user, region: "us-east", online });
-    }
+    for (const user of [ann, bob]) await registered(a, user);
+    for (const [user, online] of [[bob, true], [ann, true], ["nobody", false]])
+        assert.deepEqual(await presence(a, user), { type: "presence", user, region: "us-east", online });
     for (const user of ["", "x".repeat(129), "tab\there"]) {
         a.send("get_presence", { user });
         await a.error("bad_field");
