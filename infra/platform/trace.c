@@ -2,8 +2,9 @@
  * trace.c - trace.h. A finished span is written at once as what will be sent, so that nothing of it has to be kept: the buffer of spans is
  * the half of the next request (OTLP 1.x, JSON form: opentelemetry.io/docs/specs/otlp; ids are hex, 64-bit numbers strings).
  *
- * Time: OTLP wants the wall clock in nanoseconds, the injected one knows milliseconds. What has to be added to the monotonic clock is the
- * greatest difference seen, because the wall clock is cut and never too high; when it is off by more than two milliseconds it was set.
+ * Time: OTLP wants the wall clock in nanoseconds, the injected one knows milliseconds. What has to be added to the monotonic clock is
+ * measured once, at the moment a millisecond begins, and stays the same, so that spans of a process lie within each other as they did;
+ * unless the wall clock was set.
  *
  * Next: trace_export.c. */
 #include "meridian/trace.h"
@@ -13,7 +14,12 @@
 
 #include <meridian/json.h>
 
-enum { SAMPLED = 1, WALL_SLACK_US = 2000 };
+enum {
+    SAMPLED = 1,
+    QUICK_US = 500,        /* two readings of clocks without an interruption between */
+    WALL_SLACK_US = 2000,  /* more than a cut millisecond and that */
+    CALIBRATIONS = 100000, /* at most; two milliseconds are far fewer */
+};
 
 /* ---- contexts ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -133,10 +139,32 @@ void mer__span_continue(struct mer_tracer *t, const struct mer_trace_context *pa
 
 /* ---- as JSON ------------------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t wall_offset_us(struct mer_tracer *t, uint64_t now_us)
+/* false: interrupted, so that it says nothing. */
+static bool measure(const struct mer_tracer *t, uint64_t *wall_ms, uint64_t *offset_us)
 {
-    uint64_t seen = t->clock.wall_ms(t->clock.ctx) * 1000 - now_us;
-    if (seen > t->wall_us || t->wall_us - seen > WALL_SLACK_US)
+    uint64_t before_us = t->clock.mono_us(t->clock.ctx);
+    *wall_ms = t->clock.wall_ms(t->clock.ctx);
+    *offset_us = *wall_ms * 1000 - before_us;
+    return t->clock.mono_us(t->clock.ctx) - before_us < QUICK_US;
+}
+
+/* The wall clock is cut: the greatest difference within two of its milliseconds is the right one. */
+static void calibrate(struct mer_tracer *t)
+{
+    uint64_t first_ms = t->clock.wall_ms(t->clock.ctx), wall_ms, offset_us;
+    for (unsigned i = 0; i < CALIBRATIONS; i++) {
+        bool quick = measure(t, &wall_ms, &offset_us);
+        if (quick && offset_us > t->wall_us)
+            t->wall_us = offset_us;
+        if (quick && wall_ms - first_ms >= 2)
+            return;
+    }
+}
+
+static uint64_t wall_offset_us(struct mer_tracer *t)
+{
+    uint64_t wall_ms, seen;
+    if (measure(t, &wall_ms, &seen) && (seen > t->wall_us + WALL_SLACK_US || seen + WALL_SLACK_US < t->wall_us))
         t->wall_us = seen;
     return t->wall_us;
 }
@@ -178,7 +206,7 @@ static enum mer_err put_span(struct mer_tracer *t, const struct mer_span *s, con
 {
     struct mer_buf *b = &t->pending;
     char trace[33], span[17], parent[17];
-    uint64_t now_us = t->clock.mono_us(t->clock.ctx), wall_us = wall_offset_us(t, now_us);
+    uint64_t now_us = t->clock.mono_us(t->clock.ctx), wall_us = wall_offset_us(t);
     to_hex(s->me.trace, sizeof s->me.trace, trace);
     to_hex(s->me.span, sizeof s->me.span, span);
     to_hex(s->parent, sizeof s->parent, parent);
@@ -241,6 +269,7 @@ void mer_tracer_init(struct mer_tracer *t, struct mer_clock clock, struct mer_rn
 {
     *t = (struct mer_tracer){.clock = clock, .rng = rng, .per_million = per_million};
     mer_buf_init(&t->pending, MER_TRACE_BUFFER);
+    calibrate(t);
 }
 
 void mer_tracer_deinit(struct mer_tracer *t)

@@ -58,12 +58,13 @@ struct mer_tracer {
     uint32_t per_million;
     struct mer_buf pending;      /* finished spans, comma separated */
     uint32_t spans;              /* in pending */
-    uint64_t wall_us;            /* what to add to the monotonic clock; 0: not known yet */
+    uint64_t wall_us;            /* what to add to the monotonic clock */
     void (*recorded)(void *ctx); /* after each span that was added; NULL: nobody cares */
     void *ctx;
     uint64_t values[MER_TRACE_METRICS];
 };
 
+/* Reads the clocks for two milliseconds: at start only. */
 void mer_tracer_init(struct mer_tracer *t, struct mer_clock clock, struct mer_rng rng, uint32_t per_million);
 void mer_tracer_deinit(struct mer_tracer *t);
 /* Moves what is pending to the end of `out` as one whole ExportTraceServiceRequest; `resource`: attributes of this process. Returns how

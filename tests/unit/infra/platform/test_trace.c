@@ -378,8 +378,8 @@ static void the_wall_clock_is_followed(void **state)
     } steps[] = {
         {5000000, 1700000000000, "1700000000000000000"},
         {5000900, 1700000000000, "1700000000000900000"}, /* the wall is cut to milliseconds */
-        {5001000, 1700000000002, "1700000000002000000"}, /* it was later than it said */
-        {5001500, 1700000000002, "1700000000002500000"},
+        {5001000, 1700000000002, "1700000000001000000"}, /* a little off is no reason to jump */
+        {5001500, 1700000000002, "1700000000001500000"},
         {5002000, 1600000000000, "1600000000000000000"}, /* it was set */
         {5003000, 1800000000000, "1800000000000000000"},
     };
@@ -392,6 +392,29 @@ static void the_wall_clock_is_followed(void **state)
         assert_string_equal(text(json_array_get(list, 0), "endTimeUnixNano"), steps[i].end);
         json_decref(all);
     }
+}
+
+/* Time goes on with every look. */
+static uint64_t moving_mono_us(void *ctx)
+{
+    return ++((struct fake_clock *)ctx)->mono_us;
+}
+static uint64_t moving_wall_ms(void *ctx)
+{
+    struct fake_clock *c = ctx;
+    c->mono_us++;
+    return (c->mono_us + 1000000777) / 1000;
+}
+
+static void what_a_millisecond_cuts_off_is_found_out_at_the_start(void **state)
+{
+    struct fake_clock fake = {.mono_us = 5000000};
+    struct mer_rng_seeded seeded;
+    struct mer_tracer t;
+    (void)state;
+    mer_tracer_init(&t, (struct mer_clock){moving_mono_us, moving_wall_ms, &fake}, mer_rng_seed(&seeded, 1), 0);
+    assert_in_range(t.wall_us, 1000000770, 1000000780);
+    mer_tracer_deinit(&t);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -414,6 +437,7 @@ int main(void)
         TEST(what_finds_no_room_is_dropped_whole_and_counted),
         TEST(a_text_that_is_none_costs_its_span_only),
         TEST(the_wall_clock_is_followed),
+        TEST(what_a_millisecond_cuts_off_is_found_out_at_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
