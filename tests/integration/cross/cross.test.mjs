@@ -8,6 +8,8 @@ import { metrics, player, sleep } from "../outside/footprint.mjs";
 import { assertMovesStored, play } from "../outside/play.mjs";
 import { sameOrder } from "../outside/view.mjs";
 import { lives, until } from "../faults/own.mjs";
+import { traces } from "../traces/far.mjs";
+import { Receiver } from "../traces/receiver.mjs";
 import { friends } from "./friends.mjs";
 import { Pair } from "./pair.mjs";
 import { results } from "./results.mjs";
@@ -15,10 +17,16 @@ import { results } from "./results.mjs";
 const pair = new Pair(Number(process.env.MERIDIAN_SPARE_PORT ?? 15000), { routers: 2, edges: 2 });
 const PATIENCE_MS = 6000;
 
-before(() => pair.up(), { timeout: 240_000 });
-after(() => {
+const receiver = new Receiver(); // of traces: whatever is broken here, servers that trace go through it
+
+before(async () => {
+    await receiver.listen();
+    await pair.up();
+}, { timeout: 240_000 });
+after(async () => {
     Client.dropAll();
     pair.down();
+    await receiver.close();
 });
 
 const connect = (at, who = player(undefined, { dir: pair.prints[at].state }), { edge = 0, ...more } = {}) =>
@@ -234,6 +242,7 @@ describe("two regions", { timeout: 400_000 }, () => {
 
     friends(pair, { connect, toTheEnd });
     results(pair, { connect });
+    traces(pair, receiver, { connect });
 
     test("what the routers forward is counted", async () => {
         const total = {};
