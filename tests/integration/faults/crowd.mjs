@@ -127,6 +127,7 @@ export class Crowd {
             games: tables.size, moves: this.acked(), reconnects: sum("reconnects"), tryAgain: sum("tryAgain"),
             refused: told.flatMap((one) => one.refused), slowestMs: Math.max(...told.map((one) => one.slowest)),
             pauses: this.players.reduce((total, one) => total + one.view.pauses.length, 0),
+            slowStore: this.players.reduce((total, one) => total + one.view.pauses.filter((reason) => reason === "storage").length, 0),
         };
     }
     assertKept({ card, version }, seat, views) {

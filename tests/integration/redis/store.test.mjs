@@ -221,7 +221,7 @@ describe("a whole cluster", () => {
         });
         assert.equal(said.value, "unix:/tmp/bus");
         await one.ask("unlive");
-        await until("the key is gone", async () => (await two.ask("alive", "edge-1.a")).result === "ABSENT", 1000);
+        await until("the key is gone", async () => (await two.ask("alive", "edge-1.a")).result === "ABSENT", 5000); // it would last for ten seconds
     });
 
     test("odd ids are refused before they reach Redis", async () => {
@@ -232,8 +232,9 @@ describe("a whole cluster", () => {
 
     test("Redis' clock is followed within 50 ms", async () => {
         await one.insist("get", gid());
+        const before = Date.now();
         const { nowMs } = await one.ask("now");
-        assert.ok(Math.abs(nowMs - Date.now()) < 50, `${nowMs - Date.now()} ms off`);
+        assert.ok(nowMs > before - 50 && nowMs < Date.now() + 50, `${nowMs - before} ms off`);
     });
 
     test("calls of a turn share a WAIT", async () => {
@@ -265,9 +266,10 @@ describe("a cluster that changes", () => {
         }
         await sleep(50);
         for (const port of [to.port, from.port]) cluster.cli(port, "cluster", "setslot", String(slot), "node", to.id);
-        await sleep(200);
+        const moved = writing.seen.acked;
+        await until("it goes on", () => writing.seen.acked > moved + 20);
         const seen = await writing.finish();
-        assert.ok(seen.acked > 20 && seen.unknown === 0, JSON.stringify(seen));
+        assert.equal(seen.unknown, 0, JSON.stringify(seen));
         assert.ok((await one.metric("meridian_redis_redirects_total")) > 0);
         assert.equal((await two.insist("get", id)).version, seen.acked);
         assert.ok(one.changes.some((change) => change.first <= slot && slot <= change.last), "the owner was told");
@@ -293,9 +295,9 @@ describe("a cluster that changes", () => {
         await until("another primary", () => cluster.primaryOf(slot)?.id !== old.id);
         await until("the owner is told", () => one.changes.some((change) => change.first <= slot && slot <= change.last));
         await cluster.whole();
-        await sleep(300);
+        const moved = writing.seen.acked;
+        await until("it goes on", () => writing.seen.acked > moved + 20);
         const seen = await writing.finish();
-        assert.ok(seen.acked > 20, JSON.stringify(seen));
         assert.ok(seen.longestMs < 4000, JSON.stringify(seen));
         assert.equal((await two.insist("get", id)).version, seen.acked);
     });
@@ -333,14 +335,14 @@ describe("a cluster that changes", () => {
         await until("a replica is elected", () => {
             const now = cluster.primaryOf(slot);
             return now && now.id !== primary.id;
-        }, 20_000);
+        });
         await until("the owner is told", () => one.changes.some((change) => change.first <= slot && slot <= change.last));
         const short = await one.ask("get", games[0]);
         assert.ok(["UNKNOWN", "AGAIN"].includes(short.result), `one replica of two is not enough: ${short.result}`);
         cluster.restart(primary.port);
         await cluster.whole();
         const before = writing.map((w) => w.seen.acked);
-        await until("every game goes on", () => writing.every((w, i) => w.seen.acked > before[i] + 5), 10_000);
+        await until("every game goes on", () => writing.every((w, i) => w.seen.acked > before[i] + 5));
         for (const [i, w] of writing.entries()) {
             const seen = await w.finish();
             assert.equal((await two.insist("get", games[i])).version, seen.acked);
@@ -361,13 +363,13 @@ describe("a cluster that changes", () => {
                 const now = cluster.nodes(cluster.ports.find((port) => port !== primary.port && cluster.cli(port, "ping") === "PONG"))
                     .find((node) => !node.primary && !node.failed && node.slots.join() === primary.slots.join());
                 return now && now.id !== primary.id;
-            }, 20_000);
+            });
         } finally {
             cluster.signal(primary.port, "SIGCONT");
         }
         await cluster.whole();
         const before = writing.seen.acked;
-        await until("the game goes on", () => writing.seen.acked > before + 5, 10_000);
+        await until("the game goes on", () => writing.seen.acked > before + 5);
         const seen = await writing.finish();
         assert.equal((await two.insist("get", id)).version, seen.acked);
     });
