@@ -59,8 +59,8 @@ void edge__ask_error(struct edge_seats *s, const struct edge_proxy_ask *ask, con
 {
     struct edge_game_answer a;
     edge_game_error(&a, code, subject(ask, game), code == CODE(TRY_AGAIN) || code == CODE(RATE_LIMITED) ? EDGE_SEATS_RETRY_MAX_MS : 0);
-    s->c.cbs->to_session(s->c.ctx, ask->session, &a.m);
     edge__ask_answered(s, ask, game, &a.m);
+    s->c.cbs->to_session(s->c.ctx, ask->session, &a.m);
 }
 
 static void take(struct edge_proxy *p, struct edge_proxy_ask *ask)
@@ -153,10 +153,10 @@ bool edge__proxy_reply(struct edge_proxy *p, const IM(Reply) * r)
         if (!answers(p, ask, r))
             continue;
         take(p, ask);
-        edge__proxy_shown(p, r->message);
-        p->seats->c.cbs->to_session(p->seats->c.ctx, r->session, r->message);
         edge__ask_answered(p->seats, ask, p->game, r->message);
         mer_free(&ask);
+        edge__proxy_shown(p, r->message);
+        p->seats->c.cbs->to_session(p->seats->c.ctx, r->session, r->message);
         return true;
     }
     return false;

@@ -32,8 +32,8 @@ static void fail(struct lookup *l, Meridian__Client__V1__ErrorCode code)
 static void answer(struct lookup *l, const Meridian__Client__V1__ServerMessage *m)
 {
     struct edge_seats *s = l->seats;
-    s->c.cbs->to_session(s->c.ctx, l->ask.session, m);
     edge__ask_answered(s, &l->ask, l->game, m);
+    s->c.cbs->to_session(s->c.ctx, l->ask.session, m);
 }
 
 static void answer_over(struct lookup *l, const struct edge_game *g, unsigned seat)

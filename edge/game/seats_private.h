@@ -143,7 +143,7 @@ void edge__seats_adopted(void *ctx, const char *game_id, enum mer_err err);
 /* The request as a proxy keeps it; returns its game's id, borrowed from m. */
 const char *edge__ask_make(const struct edge_seats *s, const char *session, const Meridian__Client__V1__ClientMessage *m,
                            struct edge_proxy_ask *out);
-/* To whom it was sent; what was traced of it ends here. */
+/* What is traced of it ends here: just before it is told, because who is told may end the session, and the proxy with it. */
 void edge__ask_answered(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game,
                         const Meridian__Client__V1__ServerMessage *answer);
 void edge__ask_error(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game, Meridian__Client__V1__ErrorCode code);
