@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { World, cannot } from "../integration/regions/world.mjs";
 import { assertAccessible, edgeOf, gameBegins, launch, play, readBoard, readResult, shoot, takenAtLeast, visit } from "./browser.mjs";
 import { friends } from "./friends.mjs";
+import { wall } from "./wall.mjs";
 
 const REST_MS = 700; /* until cards have come to rest, for the picture */
 const port = Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 300;
@@ -57,3 +58,4 @@ test("two people in us-east and asia find each other and play to the same result
 });
 
 friends(() => ({ browser, world }), { skip });
+wall(() => ({ browser, world }), { skip });

@@ -32,7 +32,8 @@ function ofRegion({ state }, index) {
         const over = drain.overMs > 0 ? `, over ${span(drain.overMs)}` : "";
         return { mode, sign, what: `${name} drains`, more: `for ${span(drain.beganMs)}${over} · ${drain.by}: ${drain.reason}`, left };
     }
-    if (mode === "unreachable") return { mode, sign, what: `${name} is lost`, more: "its leader cannot be reached from here" };
+    if (mode === "unseen") return { mode, sign, what: `${name} is ${word}`, more: `not reached from here, but from ${state.reachedBy.join(" and ")}` };
+    if (mode === "unreachable") return { mode, sign, what: `${name} is lost`, more: "nobody reaches its leader" };
     if (mode === "full") return { mode, sign, what: `${name} is full`, more: "no edge takes new players" };
     if (mode === "unknown") return { mode, sign, what: `${name} is silent`, more: "reached, but it says nothing of itself" };
     if (mode !== "active") return { mode, sign, what: `${name}: ${word}`, left };
@@ -102,7 +103,7 @@ function card({ state, matchesMinute }, all) {
     const known = state.players !== undefined;
     const edges = known ? `${state.edgesReady}${state.edgesDraining > 0 ? ` + ${state.edgesDraining} drain` : ""}` : "–";
     const foot = state.drain ? `drained by ${state.drain.by}: ${state.drain.reason}` : state.leader ? `led by ${state.leader}` : "no leader is heard";
-    return html("li", { class: "card", "data-region": state.name, "data-mode": state.mode },
+    return html("li", { class: "site", "data-region": state.name, "data-mode": state.mode },
         html("h2", {}, state.name, html("span", { class: "state" }, html("span", { "aria-hidden": "true" }, `${sign} `), word)),
         html("p", { class: "players" }, html("strong", {}, count(state.players)), ` of ${count(state.capacity)} players`,
             html("em", {}, known ? percent(state.players, state.capacity) : "")),

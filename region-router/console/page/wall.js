@@ -16,7 +16,18 @@ const $ = (id) => document.getElementById(id);
 const drawMap = map($("map"));
 let heard; /* when the last state came */
 
+/** The router tells what it reaches itself; who is reached by others is not lost. */
+function tellLostFromUnseen({ regions, links }) {
+    for (const { state } of regions) {
+        const by = links.filter((link) => (link.from === state.name || link.to === state.name) && (link.mode === "up" || link.mode === "behind"));
+        if (state.mode !== "unreachable" || by.length === 0) continue;
+        state.mode = "unseen";
+        state.reachedBy = by.map((link) => (link.from === state.name ? link.to : link.from));
+    }
+}
+
 function draw(state) {
+    tellLostFromUnseen(state);
     const open = state.regions.filter((region) => region.state.mode === "active").length;
     document.title = `${open} of ${state.regions.length} open · Meridian`;
     $("line-from").textContent = `as ${state.router} sees it`;

@@ -7,6 +7,7 @@ export const MODES = {
     full: { word: "full", sign: "■" },
     draining: { word: "draining", sign: "◐" },
     unreachable: { word: "lost", sign: "✕" },
+    unseen: { word: "out of sight", sign: "◌" }, /* from here; somebody reaches it */
     unknown: { word: "silent", sign: "?" },
 };
 export const LINKS = {
