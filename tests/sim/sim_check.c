@@ -8,12 +8,13 @@
 #include <meridian/buf.h>
 #include <meridian/mem.h>
 
+#include "edge/game/abroad.h"
 #include "tests/sim/sim_check_private.h"
 
 #define CM(x) Meridian__Client__V1__##x
 #define FROM(x) MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_##x
 
-enum { TICKET_MAX_MS = 300 * 1000 }; /* 120 s, and as long as a far region may keep a seat of his reserved (decision 19) */
+enum { TICKET_MAX_MS = 150 * 1000 + EDGE_ABROAD_GIVE_UP_MS }; /* 120 s, and as long as a far region may keep a seat of his (decision 19) */
 
 struct sim_counts sim_counts;
 struct sim_log sim_log;
