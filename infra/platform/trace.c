@@ -171,8 +171,12 @@ static uint64_t wall_offset_us(struct mer_tracer *t)
 
 static void to_hex(const uint8_t *id, size_t len, char *out)
 {
-    for (size_t i = 0; i < len; i++)
-        snprintf(out + 2 * i, 3, "%02x", id[i]);
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[id[i] >> 4];
+        out[2 * i + 1] = digits[id[i] & 15];
+    }
+    out[2 * len] = 0;
 }
 
 /* A quoted text, cut between characters. */

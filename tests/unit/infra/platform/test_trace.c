@@ -82,8 +82,8 @@ static void what_is_no_traceparent_is_none(void **state)
         " 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7 01",
         "\xff\xff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        "00-\xc3\xa4\xc3\xa4"
-        "2f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ("00-\xc3\xa4\xc3\xa4"
+         "2f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     };
     struct mer_trace_context before, c;
     (void)state;

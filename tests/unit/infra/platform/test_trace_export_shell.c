@@ -56,7 +56,8 @@ static void server_data(void *ctx, const uint8_t *data, size_t len)
 {
     (void)ctx;
     size_t room = f.got < sizeof f.request - 1 ? sizeof f.request - 1 - f.got : 0;
-    memcpy(f.request + f.got, data, len < room ? len : room);
+    if (room > 0)
+        memcpy(f.request + f.got, data, len < room ? len : room);
     f.got += len;
     if (!whole())
         return;
