@@ -30,7 +30,7 @@ export class Bus {
     }
 
     // The first event after `from` that fits.
-    event(what, fits, { from = 0, ms = 20_000 } = {}) {
+    event(what, fits, { from = 0, ms = 30_000 } = {}) {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => reject(new Error(`not in time at ${this.incarnation}: ${what}\n${this.log.slice(-2000)}`)), ms);
             const look = () => {

@@ -70,7 +70,7 @@ export class Region {
         return {};
     }
 
-    async state(port, state, ms = 20_000) {
+    async state(port, state, ms = 30_000) {
         return until(`${port} is ${state}`, async () => (await this.nodes())[port]?.state === state, ms);
     }
 

@@ -74,7 +74,7 @@ describe("devices", { concurrency: 8, timeout: 120_000 }, () => {
             const me = player();
             const old = await Client.connect(edges[0].ws, { ...me, device: "one" });
             const fresh = await Client.connect(edges[second].ws, { ...me, device: "one" });
-            const end = await Promise.race([old.closed, sleep(5000)]);
+            const end = await Promise.race([old.closed, sleep(30_000)]);
             assert.equal(end?.code, 3502);
             assert.match(end.reason, /^[a-z_]+(;|$)/);
             await fresh.settle();
@@ -325,7 +325,7 @@ describe("tokens", { concurrency: 8, timeout: 120_000 }, () => {
         const end = await client.closed;
         assert.equal(end.code, 3001);
         const after = Date.now() - expires;
-        assert.ok(after > 27_000 && after < 33_000, `closed ${after} ms after the end`);
+        assert.ok(after > 27_000 && after < 40_000, `closed ${after} ms after the end`);
     });
 
     test("a newer token on the live connection keeps it", async () => {
@@ -363,7 +363,7 @@ describe("tokens", { concurrency: 8, timeout: 120_000 }, () => {
         assert.equal((await client.next("error")).code, "not_authenticated");
         assert.equal((await client.closed).code, 3500);
         const after = Date.now() - began;
-        assert.ok(after > 9000 && after < 12_000, `${after} ms`);
+        assert.ok(after > 9000 && after < 20_000, `${after} ms`);
     });
 
     test("a guest's token is renewed for the same user", async () => {
