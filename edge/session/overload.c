@@ -159,11 +159,6 @@ uint32_t edge_overload_retry_ms(struct edge_overload *o, enum edge_work work)
     return edge_admission_retry_ms(&o->admission, work, mer_rng_u32(&o->app->rng));
 }
 
-enum edge_level edge_overload_level(const struct edge_overload *o)
-{
-    return o->admission.level;
-}
-
 static bool known(const struct edge_overload *o, const char *user)
 {
     return edge_sessions_online(o->app->sessions, user) || edge_seats_game(o->app->seats, user) != NULL;

@@ -15,7 +15,6 @@ void edge_overload_destroy(struct edge_overload *o);
 /* May it be done? false: counted; answer it with "overloaded" and edge_overload_retry_ms. */
 bool edge_overload_takes(struct edge_overload *o, enum edge_work work);
 uint32_t edge_overload_retry_ms(struct edge_overload *o, enum edge_work work);
-enum edge_level edge_overload_level(const struct edge_overload *o);
 /* A token was good: is this user let in? He is, when he sits in a game or has a session here, or came to go on with one (returning);
  * a stranger only while newcomers are. */
 bool edge_overload_lets_in(struct edge_overload *o, const char *user, bool returning);
