@@ -3,17 +3,22 @@
 # are on real hosts says README.md, "Words".
 #
 #   region NAME            what follows is about that region: meridianctl asks its routers (and the geo agent), redis-cli its Redis
-#                          (REDIS_HOST, REDIS_PASSWORD_FILE); CERTIFICATES: where those of links between regions are made, KEYS: those of tokens
+#                          (REDIS_HOST, REDIS_PASSWORD_FILE); GEO: an agent's admin port; CERTIFICATES: where those of links between regions
+#                          are made, KEYS: those of tokens
 #   unit ID VERB           systemctl VERB for the edge or router of that name: start stop kill reload
 #   setting ID KEY         what its configuration says of KEY
 #   metrics ID             its metrics
+#   rising ID METRIC       which of its counters of that name grow within 5 s
+#   mean ID TIMES LIMIT    the mean of what a histogram of it counts in 5 s, in milliseconds, and whether that is above the limit
 #   leader                 the router of the region that leads
 #   newcomers N [KEYS]     N new players a second connect for a second, with tokens signed by that private file (else the region's): how it went
+#   storm N SECONDS        N a second come from everywhere, for so long; flood: all from one address. They go on beside what follows
 #   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill remove
 #   redis_hosts N          N more Redis nodes, empty and known to nobody: their ports
 #   redis_ask COMMAND      of the first Redis of the region that answers
 #   redis_each COMMAND     of every Redis of the region, one after another
 #   redis_at PORT COMMAND  of that one
+#   redis_ports            ports of every Redis of the region
 #   redis_primaries        ports of the region's primaries that carry something
 #   redis_disks_die        every Redis of the region ends, and its files are gone
 #   redis_cluster_anew     makes an empty cluster of the region's hosts: three primaries, the rest their replicas
@@ -43,9 +48,10 @@ region() {
     REDISCLI_AUTH=$(<"$REDIS_PASSWORD_FILE")
     REDIS_HOST=$(<"$REGION_STATE/redis/address")
     MERIDIANCTL_AGENTS=unix:$MERIDIAN_LOCAL/run/geo.ctl
+    GEO=$(sed -n 's/.*"dns".*"admin": "\([^"]*\)".*/\1/p' "$MERIDIAN_LOCAL/endpoints.json")
     CERTIFICATES=$REGION_STATE/tls/mesh
     KEYS=$REGION_STATE/keys
-    export REGION MERIDIANCTL_ROUTERS MERIDIANCTL_AGENTS REDISCLI_AUTH REDIS_HOST REDIS_PASSWORD_FILE CERTIFICATES KEYS
+    export REGION MERIDIANCTL_ROUTERS MERIDIANCTL_AGENTS REDISCLI_AUTH REDIS_HOST REDIS_PASSWORD_FILE GEO CERTIFICATES KEYS
 }
 
 unit() {
@@ -69,11 +75,34 @@ unit() {
 setting() { sed -n "s/^$2: //p" "$MERIDIAN_LOCAL"/regions/*/config/"$1.yaml" | sed 's/^"\(.*\)"$/\1/'; }
 
 metrics() { curl -sS --noproxy '*' --max-time 5 "http://$(setting "$1" admin_listen)/metrics"; }
+tools_twice() { metrics "$1" | grep "^$2" || true; echo "then"; sleep 5; metrics "$1" | grep "^$2" || true; }
+rising() {
+    tools_twice "$1" "$2" | awk '
+        $0 == "then" { later = 1; next }
+        { value = $NF; sub(/ [^ ]*$/, "") }
+        !later { before[$0] = value }
+        later && value > before[$0] { print $0, "+" value - before[$0]; any = 1 }
+        END { if (!any) print "nothing rises" }'
+}
+mean() {
+    tools_twice "$1" "$2" | awk -v limit="$3" '
+        $0 == "then" { later = 1; sum = -sum; count = -count }
+        /_sum[ {]/ { sum += $NF }
+        /_count[ {]/ { count += $NF }
+        END {
+            if (!count) { print "nothing was counted"; exit }
+            printf "%.1f ms, %s %s\n", 1000 * sum / count, (1000 * sum / count > limit) ? "ABOVE" : "below", limit
+        }'
+}
 leader() { meridianctl routers 2>/dev/null | awk '$3 == "leads" { sub(/\..*/, "", $1); print $1 }'; }
 
-newcomers() {
-    ip netns exec "$(tools_namespace)" meridian-load --mode connect --endpoints "$REGION_STATE/endpoints.json" --keys "${2:-$KEYS/private.jwks}" \
-        --rate "$1" --ramp 0 --warmup 0 --seconds 1 --quiet 2>&1 | sed -n 's/^connections: \([0-9]*\) .*), \([0-9]*\) failed.*/\1 connected, \2 failed/p'
+newcomers() { tools_connect "$1" 1 200 "${2:-$KEYS/private.jwks}"; }
+storm() { tools_connect "$1" "$2" 200 "$KEYS/private.jwks" >/dev/null 2>&1 & }
+flood() { tools_connect "$1" "$2" 1 "$KEYS/private.jwks" >/dev/null 2>&1 & }
+tools_connect() { # RATE SECONDS ADDRESSES KEYS
+    ip netns exec "$(tools_namespace)" meridian-load --mode connect --endpoints "$REGION_STATE/endpoints.json" --keys "$4" \
+        --rate "$1" --seconds "$2" --sources "$3" --ramp 0 --warmup 0 --quiet 2>&1 |
+        sed -n 's/^connections: \([0-9]*\) .*), \([0-9]*\) failed.*/\1 connected, \2 failed/p'
 }
 
 redis_ports() { find "$REGION_STATE/redis" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -n; }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The procedures of runbooks/ done as they are written, on a footprint of four regions under players: what is to be seen must be seen, and nobody
-// loses what the page promises.
+// The procedures and diagnoses of runbooks/ done as they are written, on a footprint of four regions under players: what is to be seen must be
+// seen, and nobody loses what the page promises.
 //
 //   DRILLS=all tests/run drills       every page; without it those that are done within seconds
-//   DRILLS=name,name                  these pages
+//   DRILLS=name,name                  these pages: edge-drain, diagnosis/games-freeze
 //   DRILLS_AT=DIR                     on the footprint in that state folder, which runs already and is left running
 //   DRILLS_RECORD=1                   writes day and duration into the pages
 import assert from "node:assert/strict";
@@ -12,12 +12,11 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { namesSet, notSeen, parsePage, stamped } from "./page.mjs";
+import { namesSet, notSeen, parsePage, stamped, tabled } from "./page.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 23350) + 600;
-const folder = path.join(root, "runbooks/procedures");
 const QUICK = ["edge-drain", "router-leader-lost", "certificate-rotation"];
 const SPARE_S = 120; // a step that is not asked again
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -28,7 +27,10 @@ function useState(dir) {
     env = { ...process.env, MERIDIAN_LOCAL: state, PATH: [...programs, path.join(root, "infra/host"), process.env.PATH].join(":") };
 }
 
-const all = readdirSync(folder).filter((file) => file.endsWith(".md")).map((file) => file.slice(0, -3)).sort();
+const readme = path.join(root, "runbooks/README.md");
+const fileOf = (page) => path.join(root, "runbooks", page.includes("/") ? "" : "procedures", `${page}.md`);
+const pagesIn = (folder) => readdirSync(path.join(root, "runbooks", folder)).map((file) => file.slice(0, -3)).sort();
+const all = [...pagesIn("procedures"), ...pagesIn("diagnosis").map((page) => `diagnosis/${page}`)];
 const wanted = process.env.DRILLS === "all" ? all : (process.env.DRILLS?.split(",") ?? QUICK);
 const namespaces = process.getuid() === 0 && existsSync("/dev/net/tun") && spawnSync("ip", ["netns", "list"]).status === 0;
 
@@ -95,7 +97,7 @@ async function step(page, { kind, line, code, within, see }, given) {
     }
 }
 async function drill(page) {
-    const file = path.join(folder, `${page}.md`);
+    const file = fileOf(page);
     const text = readFileSync(file, "utf8");
     const { players, steps } = parsePage(text, `${page}.md`);
     const crowd = players.map((region) => new Players(region));
@@ -112,9 +114,12 @@ async function drill(page) {
         counts = await Promise.all(crowd.map((one) => one.stop()));
         const moves = counts.reduce((sum, one) => sum + one.moves_ok, 0);
         const games = counts.reduce((sum, one) => sum + one.games_ended, 0);
-        const told = `${seconds} s; meanwhile ${games} games and ${moves} moves, none lost`;
+        const told = `${seconds} s` + (crowd.length > 0 ? `; meanwhile ${games} games and ${moves} moves, none lost` : "");
         console.log(`${page}: ${told}`);
-        if (process.env.DRILLS_RECORD) writeFileSync(file, stamped(text, `${new Date().toISOString().slice(0, 10)}, ${told}.`));
+        if (process.env.DRILLS_RECORD) {
+            writeFileSync(file, stamped(text, `${new Date().toISOString().slice(0, 10)}, ${told}.`));
+            writeFileSync(readme, tabled(readFileSync(readme, "utf8"), page, seconds));
+        }
     } finally {
         for (const one of crowd) one.child.kill("SIGKILL");
     }
@@ -134,9 +139,9 @@ describe("runbooks", { skip: namespaces ? false : "network namespaces need root:
     for (const page of wanted) test(page, { timeout: 600_000 }, () => drill(page));
 });
 
-describe("every procedure", () => {
+describe("every page", () => {
     for (const page of all) test(`${page} is written as a drill reads it`, () => {
-        const text = readFileSync(path.join(folder, `${page}.md`), "utf8");
+        const text = readFileSync(fileOf(page), "utf8");
         parsePage(text, `${page}.md`);
         assert.ok(stamped(text, "") !== undefined, "no line for the last drill");
     });

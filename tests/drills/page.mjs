@@ -68,3 +68,5 @@ export function notSeen(see, output) {
 
 const STAMP = /^Last drill: .*$/m;
 export const stamped = (text, words) => (STAMP.test(text) ? text.replace(STAMP, `Last drill: ${words}`) : undefined);
+// How long a procedure took, in the README's table.
+export const tabled = (readme, page, seconds) => readme.replace(new RegExp(`^(\\| \\[${page}\\]\\(procedures/.* \\| )[0-9.]+ s \\|$`, "m"), `$1${seconds} s |`);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { namesSet, notSeen, parsePage, stamped } from "./page.mjs";
+import { namesSet, notSeen, parsePage, stamped, tabled } from "./page.mjs";
 
 const page = (...lines) => ["# A page", "<!-- drill players=eu -->", ...lines].join("\n");
 const run = ["```sh run within=5", "date", "```"];
@@ -50,5 +50,8 @@ describe("what is seen", () => {
     test("the day is written where there is a place for it", () => {
         assert.equal(stamped("# A\nLast drill: never\n", "today"), "# A\nLast drill: today\n");
         assert.equal(stamped("# A\n", "today"), undefined);
+        const table = (seconds) => `| [b](procedures/b.md) | when | 2.0 s |\n| [a](procedures/a.md) | when | ${seconds} s |\n`;
+        assert.equal(tabled(table("1.5"), "a", "17.3"), table("17.3"));
+        assert.equal(tabled(table("1.5"), "diagnosis/a", "17.3"), table("1.5"));
     });
 });
