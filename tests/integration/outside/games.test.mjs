@@ -126,9 +126,12 @@ describe("whole games", { concurrency: 12, timeout: 400_000 }, () => {
         // One card is turned and left open: it goes down with the turn.
         const moveId = clients[idle].flip(views[idle].gameId, 3);
         assert.equal((await clients[idle].answer(moveId)).type, "move_ok");
-        const deadline = views[busy].deadlineAtMs;
-        const passed = await clients[busy].next("turn_changed", (message) => message.seat === busy || message.seat === views[busy].seat, 30_000);
-        assert.ok(Math.abs(Date.now() - deadline) < 2000, `${Date.now() - deadline} ms after the deadline`);
+        const first = views[busy].deadlineAtMs;
+        const passed = await clients[busy].next("turn_changed", (message) => message.seat === views[busy].seat, 60_000);
+        // What a slow store took of the turn was given back.
+        const deadline = [...views[busy].byVersion.values()].flat().findLast(({ type }) => type === "game_resumed")?.deadlineAtMs ?? first;
+        const late = Date.now() - deadline;
+        assert.ok(late > -2000 && late < 10_000, `${late} ms after the deadline`);
         assert.ok(passed.deadlineAtMs > deadline + 15_000);
         assert.equal(views[busy].cards[3], "down");
         // From now on one plays on purpose so that the turn passes; the other never moves.
@@ -202,7 +205,8 @@ describe("moves", { concurrency: 4, timeout: 120_000 }, () => {
         assert.equal((await mover.answer(wrong)).type, "move_ok");
         await mover.until(() => table.revealing || table.scores.some((score) => score > 0), "the second card");
         if (table.revealing) {
-            await refused(mover, 11, "illegal_move");
+            const third = await mover.answer(mover.flip(gameId, 11));
+            assert.ok(third.code === "illegal_move" || (third.code === "not_your_turn" && !table.revealing), third.code); // the latter: so slow that they are shown no more
             await mover.until(() => !table.revealing, "turn_changed");
             await refused(mover, 11, "not_your_turn");
         }
