@@ -84,6 +84,7 @@ module "host" {
     "/etc/meridian/edge-@N@.yaml.in"                  = yamlencode(local.edge)
     "/etc/meridian/router.yaml.in"                    = yamlencode(local.router)
     "/etc/meridian/redis-1.conf.in"                   = local.redis
+    "/etc/sysctl.d/60-meridian-redis.conf"            = file("${path.root}/../modules/redis/files/sysctl.conf")
     "/usr/local/lib/meridian/prepare"                 = file("${path.root}/../modules/redis/files/prepare")
     "/usr/local/lib/meridian/form"                    = file("${path.root}/files/form")
     "/etc/systemd/system/meridian-redis-form.service" = local.form_service

@@ -13,6 +13,7 @@ import { each, Report } from './lib/report.mjs';
 import { Resources } from './lib/resources.mjs';
 import { Stubs } from './lib/stubs.mjs';
 import { created, Terraform } from './lib/terraform.mjs';
+import { figuresReachTheMonitor, singlePrepares, watchersTakeTheirConfiguration } from './lib/watch.mjs';
 import { globalChecks, treeChecks } from './policy/footprint.mjs';
 import { regionChecks } from './policy/region.mjs';
 
@@ -66,11 +67,14 @@ async function roots(env, tree) {
         const region = await stateOf(of(dir), { name, footprint, entry: footprint.regions.find((r) => r.name === name) });
         for (const [check, what] of Object.entries(regionChecks)) await report.test(`policy ${name}: ${check}`, () => what(region));
         await report.test(`programs ${name}: binaries-take-their-configuration`, () => programs.binariesTakeTheirConfiguration(region, folder(name)));
+        await report.test(`programs ${name}: watchers-take-their-configuration`, () => watchersTakeTheirConfiguration(region, folder('watch')));
         if (dir === applied[0]) await withRegion(region);
     }
     for (const dir of applied.filter((d) => d === 'terraform/single')) {
         const single = await stateOf(of(dir), { name: 'single' });
         await report.test('programs single: binaries-take-their-configuration', () => programs.binariesTakeTheirConfiguration(single, folder('single')));
+        await report.test('programs single: its Redis is prepared', () => singlePrepares(single, folder('prepare')));
+        await report.test('policy single: redis-may-fork-after-a-reboot', () => regionChecks['redis-may-fork-after-a-reboot'](single));
         await report.test('programs single: bash reads every script', () => programs.bashReadsTheScripts([single]));
     }
     for (const dir of applied.filter((d) => d.endsWith('/global'))) {
@@ -78,6 +82,7 @@ async function roots(env, tree) {
         const global = await stateOf(of(dir), { footprint, addresses });
         for (const [check, what] of Object.entries(globalChecks)) await report.test(`policy global: ${check}`, () => what(global));
         await report.test('programs global: geo plans what Terraform makes', () => programs.geoTakesTheFootprint(global, folder('geo')));
+        await report.test('programs global: watchers-take-their-configuration', () => watchersTakeTheirConfiguration(global, folder('watch')));
         await report.test('programs global: bash reads every script', () => programs.bashReadsTheScripts([global]));
     }
     return { counts, of };
@@ -86,6 +91,7 @@ async function roots(env, tree) {
 async function withRegion(region) {
     await report.test('programs: bash reads every script of a region', () => programs.bashReadsTheScripts([region]));
     await report.test('programs: nine Redis of three hosts form a cluster, over TLS alone', () => aGroupOfHostsFormsACluster(region, folder('redis'), 16450));
+    await report.test('programs: the figures of a Redis behind TLS reach the monitor', () => figuresReachTheMonitor(region, folder('figures'), 16480));
     await report.test('programs: a host answers for its edges', () => programs.hostAnswersForItsEdges(region, folder('host')));
 }
 

@@ -83,6 +83,11 @@ module "host" {
   admin_port   = var.ports.admin
   bus_port     = var.ports.bus
   secrets      = { for file in local.secret_files : file => var.secrets[file].name }
+  watch = {
+    url     = var.watch.url
+    region  = var.watch.region
+    targets = { "edge-@N@" = { address = "127.0.0.1:@ADMIN_PORT@", labels = { instance = "@HOST@-@N@" } } }
+  }
   environment = {
     GROUP         = local.group
     HOOK          = local.hook

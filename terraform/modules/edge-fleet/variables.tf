@@ -179,3 +179,8 @@ variable "alarm_topics" {
   description = "Where alarms go."
   type        = list(string)
 }
+
+variable "watch" {
+  description = "Where metrics go, and of which region they are."
+  type        = object({ url = string, region = string })
+}

@@ -20,12 +20,11 @@ locals {
 }
 
 module "access" {
-  for_each    = local.own
-  source      = "../access"
-  name        = "${var.name}-${each.key}-geo"
-  bucket_arn  = each.value.host.bucket_arn
-  secret_arns = [for s in each.value.host.link_secrets : s.arn]
-  key_arn     = each.value.host.key_arn
+  for_each   = local.own
+  source     = "../access"
+  name       = "${var.name}-${each.key}-geo"
+  bucket_arn = each.value.host.bucket_arn
+  key_arn    = each.value.host.key_arn
 }
 
 module "host" {
@@ -38,17 +37,22 @@ module "host" {
   tools        = ["gdnsd"]
   units        = ["gdnsd.service", "meridian-geo.service"]
   environment  = { REGION = each.key, ROUTERS = join(",", each.value.host.routers), NAME_SERVERS = join(" ", values(local.servers)) }
-  secrets      = { for file, s in each.value.host.link_secrets : file => s.name }
+  watch = {
+    url     = each.value.host.metrics_url
+    region  = each.key
+    targets = { geo = { address = "127.0.0.1:@ADMIN_PORT@", labels = { instance = "geo-${each.key}" } } }
+  }
   files = {
     "/etc/meridian/footprint.yaml"    = yamlencode(local.footprint)
     "/etc/meridian/measured.yaml"     = file("${path.module}/../../../geo/measured.yaml")
     "/usr/local/lib/meridian/prepare" = file("${path.module}/files/prepare")
     "/etc/meridian/geo.yaml.in" = yamlencode({
-      footprint    = "/etc/meridian/footprint.yaml"
-      id           = "@HOST@"
-      admin_listen = "127.0.0.1:@ADMIN_PORT@"
-      routers      = [for link in each.value.host.routers : "${each.key}=${link}"]
-      probe_tls_ca = "/etc/ssl/certs/ca-certificates.crt"
+      footprint      = "/etc/meridian/footprint.yaml"
+      id             = "@HOST@"
+      admin_listen   = "127.0.0.1:@ADMIN_PORT@"
+      control_listen = "unix:/run/meridian/geo.ctl"
+      routers        = [for link in each.value.host.routers : "${each.key}=${link}"]
+      probe_tls_ca   = "/etc/ssl/certs/ca-certificates.crt"
     })
   }
 }

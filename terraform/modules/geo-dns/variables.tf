@@ -37,14 +37,14 @@ variable "regions" {
     ipv6         = list(string)
     balancer     = object({ dns_name = string, zone_id = string, arn_suffix = string })
     host = object({
-      subnet_id    = string
-      group        = string
-      bucket       = string
-      bucket_arn   = string
-      key_arn      = string
-      link_secrets = map(object({ name = string, arn = string }))
-      routers      = list(string)
-      image_id     = string
+      subnet_id   = string
+      group       = string
+      bucket      = string
+      bucket_arn  = string
+      key_arn     = string
+      routers     = list(string)
+      image_id    = string
+      metrics_url = string
     })
   }))
 }

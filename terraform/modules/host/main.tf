@@ -9,8 +9,8 @@ locals {
     BUCKET             = var.bucket
     RELEASE            = var.release
     PACKAGES           = join(" ", var.packages)
-    TOOLS              = join(" ", var.tools)
-    UNITS              = join(" ", concat(var.units, ["meridian-secrets.timer"]))
+    TOOLS              = join(" ", concat(var.tools, local.watch.tools))
+    UNITS              = join(" ", concat(var.units, local.watch.units, ["meridian-secrets.timer"]))
     OWNER              = var.owner
     PROCESSES          = tostring(var.processes)
     ADMIN_PORT         = tostring(var.admin_port)
@@ -41,7 +41,7 @@ locals {
       [Install]
       WantedBy=timers.target
     UNIT
-  }, var.files)
+  }, local.watch.files, var.files)
 
   document = {
     write_files = [for path, content in local.files : {

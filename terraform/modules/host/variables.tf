@@ -92,6 +92,21 @@ variable "files" {
   default     = {}
 }
 
+variable "watch" {
+  description = "Where this host's metrics go (Prometheus' write interface), of which region they are, and what is asked for them: file of targets, which begins with its job and may have @N@ in it -> address, and labels beyond region and host. Null: nobody watches."
+  type = object({
+    url     = string
+    region  = string
+    targets = map(object({ address = string, labels = optional(map(string), {}) }))
+  })
+  default = null
+
+  validation {
+    condition     = alltrue([for name in flatten([for w in var.watch[*] : keys(w.targets)]) : can(regex("^(edge|router|geo|redis)(-@N@)?$", name))])
+    error_message = "watch.targets: edge, router, geo or redis, with -@N@ where a host runs many."
+  }
+}
+
 variable "reloads" {
   description = "Units that are told (SIGHUP) when a secret has a new value; empty: none."
   type        = string

@@ -13,6 +13,11 @@ output "secrets" {
   value       = { for file, s in aws_secretsmanager_secret.this : file => { name = s.name, arn = s.arn } }
 }
 
+output "topic_address" {
+  description = "The same, known before it is made: what hosts are told must not wait for AWS."
+  value       = "arn:aws:sns:${var.cloud_region}:${var.account_id}:${var.name}-alarms"
+}
+
 output "topic" {
   description = "Where alarms go."
   value       = aws_sns_topic.alarms.arn

@@ -11,6 +11,7 @@ locals {
     router   = "region routers"
     redis    = "Redis Cluster"
     geo      = "name servers and the agent that steers them"
+    monitor  = "Prometheus and Alertmanager"
   }
 
   # from -> to, ports
@@ -24,6 +25,10 @@ locals {
     "redis-to-redis"          = { from = "redis", to = "redis", first = local.ports.redis, last = local.redis_last, why = "replication" }
     "redis-to-redis-bus"      = { from = "redis", to = "redis", first = local.ports.redis + 10000, last = local.redis_last + 10000, why = "cluster bus" }
     "geo-to-router"           = { from = "geo", to = "router", first = local.ports.router_link, last = local.ports.router_link, why = "reports of the regions" }
+    "edge-to-monitor"         = { from = "edge", to = "monitor", first = local.ports.metrics, last = local.ports.metrics, why = "metrics" }
+    "router-to-monitor"       = { from = "router", to = "monitor", first = local.ports.metrics, last = local.ports.metrics, why = "metrics" }
+    "redis-to-monitor"        = { from = "redis", to = "monitor", first = local.ports.metrics, last = local.ports.metrics, why = "metrics" }
+    "geo-to-monitor"          = { from = "geo", to = "monitor", first = local.ports.metrics, last = local.ports.metrics, why = "metrics" }
   }
 
   # What the world may reach, and where.
@@ -35,7 +40,7 @@ locals {
   )
 
   # Packages and AWS' interfaces, over NAT or the outward gateway.
-  outward = { for pair in setproduct(["edge", "router", "redis", "geo"], keys(local.world), [80, 443]) : "${pair[0]}-${pair[1]}-${pair[2]}" => {
+  outward = { for pair in setproduct(["edge", "router", "redis", "geo", "monitor"], keys(local.world), [80, 443]) : "${pair[0]}-${pair[1]}-${pair[2]}" => {
     from = pair[0], net = local.world[pair[1]], port = tonumber(pair[2])
   } }
 }

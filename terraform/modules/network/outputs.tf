@@ -14,7 +14,7 @@ output "subnets_ipv6" {
 }
 
 output "groups" {
-  description = "Security groups: balancer, edge, router, redis, geo."
+  description = "Security groups: balancer, edge, router, redis, geo, monitor."
   value       = { for name, g in aws_security_group.this : name => g.id }
 }
 

@@ -63,6 +63,7 @@ variable "ports" {
     router_peer = number
     admin       = number
     bus         = number
+    metrics     = number
     redis       = number
     dns         = number
   })

@@ -24,6 +24,7 @@ module "own" {
   secrets         = var.secrets
   key_arn         = var.key_arn
   size            = var.size
+  watch           = var.watch
   instance_type   = each.value.instance_type
   memory_mib      = each.value.memory_mib
   volume_gib      = each.value.volume_gib

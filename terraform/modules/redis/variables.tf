@@ -95,3 +95,8 @@ variable "managed" {
   type        = object({ node_type = string })
   default     = { node_type = "cache.r7g.large" }
 }
+
+variable "watch" {
+  description = "Where metrics go, and of which region they are."
+  type        = object({ url = string, region = string })
+}

@@ -5,6 +5,10 @@ locals {
   me   = var.footprint.regions[var.region]
   name = "${var.footprint.name}-${var.region}"
 
+  # Their routers by address: names of a private zone end at its network.
+  peer_links = flatten([for name, p in local.peers : [for z in ["a", "b"] : "${name} ${cidrhost(p.subnets["router-${z}"].ipv4, 10)}:${module.sizing.ports.router_peer}"]])
+
+  watch     = { url = module.monitor.metrics_url, region = var.region }
   peers     = { for name, r in var.footprint.regions : name => r if name != var.region }
   hostnames = [var.footprint.dns.zone, local.me.hostname]
 
@@ -50,6 +54,7 @@ module "sizing" {
   seconds_between_moves  = var.settings.seconds_between_moves
   moves_per_shard_second = var.settings.moves_per_shard_second
   redis_shards_per_group = var.settings.redis_shards_per_group
+  metrics_days           = var.settings.metrics_days
 }
 
 module "keeping" {
@@ -93,6 +98,7 @@ module "redis" {
   secrets         = module.keeping.secrets
   key_arn         = module.keeping.key_arn
   size            = module.sizing.redis
+  watch           = local.watch
   own             = var.settings.redis_own
   managed         = var.settings.redis_managed
 }
@@ -115,6 +121,8 @@ module "router" {
   secrets         = module.keeping.secrets
   key_arn         = module.keeping.key_arn
   redis           = module.redis.client
+  peers           = local.peer_links
+  watch           = local.watch
   settings        = var.settings.router
 }
 
@@ -147,10 +155,33 @@ module "edge_fleet" {
   token               = var.settings.token
   hostnames           = local.hostnames
   regions             = [for name in local.me.nearest : "${name} https://${var.footprint.regions[name].hostname}"]
+  watch               = local.watch
   settings            = var.settings.edge
   sticky              = var.settings.sticky
   deletion_protection = var.settings.deletion_protection
   alarm_topics        = [module.keeping.topic]
+}
+
+module "monitor" {
+  source          = "../monitor"
+  name            = local.name
+  region          = var.region
+  cloud_region    = local.me.cloud_region
+  subnet          = { id = module.network.subnets["edge-a"], zone = local.zone["a"] }
+  group           = module.network.groups.monitor
+  port            = module.sizing.ports.metrics
+  private_zone    = local.me.private_zone
+  private_zone_id = module.network.private_zone_id
+  instance_type   = var.settings.monitor.instance_type
+  memory_mib      = var.settings.monitor.memory_mib
+  size            = module.sizing.monitor
+  image_id        = local.image_id
+  release         = var.settings.release
+  bucket          = module.keeping.bucket.name
+  bucket_arn      = module.keeping.bucket.arn
+  key_arn         = module.keeping.key_arn
+  topic           = module.keeping.topic_address
+  watchdog_url    = var.settings.watchdog_url
 }
 
 module "observability" {
@@ -162,5 +193,5 @@ module "observability" {
   group               = module.edge_fleet.group
   min_hosts           = module.sizing.fleet.min_hosts
   max_hosts           = module.sizing.fleet.max_hosts
-  instances           = merge({ for z, id in module.router.instances : "router-${z}" => id }, { for n, id in module.redis.instances : "redis-${n}" => id })
+  instances           = merge({ for z, id in module.router.instances : "router-${z}" => id }, { for n, id in module.redis.instances : "redis-${n}" => id }, { monitor = module.monitor.instance })
 }

@@ -18,14 +18,14 @@ output "players" {
 output "name_server" {
   description = "Where this region's name server stands, if the environment has any."
   value = {
-    subnet_id    = module.network.subnets["public-a"]
-    group        = module.network.groups.geo
-    bucket       = module.keeping.bucket.name
-    bucket_arn   = module.keeping.bucket.arn
-    key_arn      = module.keeping.key_arn
-    link_secrets = { for file in ["link-ca", "link-certificate", "link-key"] : file => module.keeping.secrets[file] }
-    routers      = module.router.links
-    image_id     = local.image_id
+    subnet_id   = module.network.subnets["public-a"]
+    group       = module.network.groups.geo
+    bucket      = module.keeping.bucket.name
+    bucket_arn  = module.keeping.bucket.arn
+    key_arn     = module.keeping.key_arn
+    metrics_url = module.monitor.metrics_url
+    routers     = module.router.links
+    image_id    = local.image_id
   }
 }
 

@@ -6,12 +6,21 @@ locals {
   hostname = { for zone in keys(var.subnets) : zone => "router-${zone}.${var.private_zone}" }
   address  = { for zone, s in var.subnets : zone => cidrhost(s.ipv4, 10) }
 
+  mesh = {
+    mesh_listen   = "@ADDRESS@:${var.ports.router_peer}"
+    mesh_peers    = var.peers
+    mesh_tls_ca   = "${local.secrets}/link-ca"
+    mesh_tls_cert = "${local.secrets}/link-certificate"
+    mesh_tls_key  = "${local.secrets}/link-key"
+  }
+
   config = {
     for zone in keys(var.subnets) : zone => merge({
       region              = var.region
       id                  = "${var.region}-router-${zone}"
       link_listen         = "@ADDRESS@:${var.ports.router_link}"
       admin_listen        = "127.0.0.1:${var.ports.admin}"
+      control_listen      = "unix:/run/meridian/router.ctl"
       redis_nodes         = var.redis.nodes
       redis_user          = var.redis.user
       redis_password_file = "${local.secrets}/redis-password"
@@ -19,7 +28,7 @@ locals {
       redis_durability    = var.redis.durability
       redis_replicas      = var.redis.replicas
       electable_set       = var.redis.durability == "all"
-    }, var.settings)
+    }, { for key, value in local.mesh : key => value if length(var.peers) > 0 }, var.settings)
   }
 }
 
@@ -40,8 +49,14 @@ module "host" {
   packages     = ["meridian-router", "meridian-ctl"]
   units        = ["meridian-router.service"]
   admin_port   = var.ports.admin
-  secrets      = { for file in ["redis-password", "redis-ca", "link-ca", "link-certificate", "link-key"] : file => var.secrets[file].name }
-  files        = { "/etc/meridian/router.yaml.in" = yamlencode(local.config[each.key]) }
+  reloads      = "meridian-router.service"
+  watch = {
+    url     = var.watch.url
+    region  = var.watch.region
+    targets = { router = { address = "127.0.0.1:@ADMIN_PORT@", labels = { instance = "router-${each.key}" } } }
+  }
+  secrets = { for file in ["redis-password", "redis-ca", "link-ca", "link-certificate", "link-key"] : file => var.secrets[file].name }
+  files   = { "/etc/meridian/router.yaml.in" = yamlencode(local.config[each.key]) }
 }
 
 resource "aws_instance" "this" {

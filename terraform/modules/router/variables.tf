@@ -83,8 +83,19 @@ variable "redis" {
   type        = object({ nodes = list(string), user = string, durability = string, replicas = number })
 }
 
+variable "peers" {
+  description = "Routers of the other regions: \"REGION ADDRESS:PORT\" each. None: a region alone."
+  type        = list(string)
+  default     = []
+}
+
 variable "settings" {
   description = "More keys of the routers' configuration, or other values."
   type        = any
   default     = {}
+}
+
+variable "watch" {
+  description = "Where metrics go, and of which region they are."
+  type        = object({ url = string, region = string })
 }

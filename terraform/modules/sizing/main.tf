@@ -34,6 +34,12 @@ locals {
     track_connections        = 65 # target tracking adds hosts before the alarms have to
   }
 
+  # What a process shows, counted on running ones. Of Prometheus: 2 bytes a sample on disk, as its documentation reckons; 8 KiB a series in memory and
+  # 512 MiB beside (one with 9,555 series took 100 MB in all).
+  series_of       = { edge = 450, router = 280, redis = 450, geo = 80 }
+  redis_processes = 3 * local.redis_groups * var.redis_shards_per_group
+  series          = ceil(local.hosts_full * 12 / 10) * var.host_cores * local.series_of.edge + 2 * local.series_of.router + local.redis_processes * local.series_of.redis + local.series_of.geo
+
   drain_seconds = local.scaling.grace_minutes * 60
 }
 
@@ -47,6 +53,7 @@ locals {
     router_peer = 7301 # routers of other regions
     admin       = 7400 # loopback; + number of the edge, + 0 for a router
     bus         = 7500 # + number of the edge
+    metrics     = 9090 # of the monitor: hosts write there what they scraped of themselves
     redis       = 6400 # + number of the shard in its group; its cluster bus is 10000 above
     dns         = 53
   }

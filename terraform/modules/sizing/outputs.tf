@@ -31,6 +31,16 @@ output "redis" {
   }
 }
 
+output "monitor" {
+  description = "Prometheus of the region: series at its fullest, what they take in memory and, for the days they are kept, on disk (half of it left free)."
+  value = {
+    series         = local.series
+    retention_days = var.metrics_days
+    memory_mib     = ceil(local.series * 8 / 1024) + 512
+    volume_gib     = max(10, ceil(local.series / 15 * 86400 * var.metrics_days * 2 * 2 / pow(1024, 3)))
+  }
+}
+
 output "scaling" {
   description = "R33's figures."
   value       = local.scaling

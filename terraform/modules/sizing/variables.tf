@@ -95,3 +95,14 @@ variable "redis_shards_per_group" {
     error_message = "redis_shards_per_group: a multiple of 3."
   }
 }
+
+variable "metrics_days" {
+  description = "Days for which Prometheus keeps what it knows."
+  type        = number
+  default     = 15
+
+  validation {
+    condition     = var.metrics_days >= 1 && var.metrics_days <= 90
+    error_message = "metrics_days: 1 to 90."
+  }
+}

@@ -68,7 +68,7 @@ function mirror(work, schema) {
 
 /* The tree under `into`, every root with a state file instead of a bucket. */
 export function copyTree(into) {
-    for (const part of ['terraform', 'geo/footprint.yaml', 'geo/measured.yaml', 'infra/redis']) fs.cpSync(path.join(root, part), path.join(into, part), { recursive: true, filter: (f) => !/\.terraform($|\/|\.lock)/.test(f) });
+    for (const part of ['terraform', 'geo/footprint.yaml', 'geo/measured.yaml', 'infra/redis', 'infra/observability']) fs.cpSync(path.join(root, part), path.join(into, part), { recursive: true, filter: (f) => !/\.terraform($|\/|\.lock)/.test(f) });
     for (const dir of rootsIn(into)) fs.writeFileSync(path.join(into, dir, 'rehearsal_override.tf'), 'terraform {\n  backend "local" {\n    path = "terraform.tfstate"\n  }\n}\n');
     return into;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hosts are told, given to the real programs: our binaries check the configurations, geo plans DNS from the rendered footprint, bash reads
-// the scripts, and the balancer's health answer and the agent's figures come from a stand-in edge. (Redis: redis.mjs.)
+// the scripts, and the balancer's health answer and the agent's figures come from a stand-in edge. (Redis: redis.mjs, who watches: watch.mjs.)
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';

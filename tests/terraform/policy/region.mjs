@@ -29,6 +29,42 @@ export const regionChecks = {
         ...r.of('aws_vpc_security_group_ingress_rule').filter((i) => i.values.from_port <= 22 && i.values.to_port >= 22).map((i) => `${i.address} opens port 22`),
         ...[...r.of('aws_instance'), ...r.of('aws_launch_template')].filter((i) => i.values.key_name).map((i) => `${i.address} has a key`),
     ],
+    // Admin ports drain and override: on loopback everywhere, and what is there leaves the host by its agent alone.
+    'admin-ports-stay-on-the-host': (r) => [
+        ...[edgeConfig(r), ...hosts(r, 'router').map((h) => flat(filesOf(h.values)['/etc/meridian/router.yaml.in']))].flatMap((c) =>
+            unless(/^127\.0\.0\.1:/.test(c.admin_listen) && /^(unix:|$)/.test(c.control_listen ?? ''), `${c.id}: ${c.admin_listen}, ${c.control_listen}`)),
+        ...r.of('aws_vpc_security_group_ingress_rule').flatMap(({ address, values: v }) => unless(v.to_port < 7400 || v.from_port > 7500 || v.from_port === 7443, `${address} opens admin ports`)),
+    ],
+    'every-host-is-watched': (r) => {
+        const [monitor] = hosts(r, 'monitor');
+        const record = r.of('aws_route53_record').find((d) => d.address.includes('module.monitor'));
+        if (!monitor || !record) return ['no monitor'];
+        const writes = r.of('aws_vpc_security_group_ingress_rule').filter((rule) => r.group(rule) === 'monitor');
+        return [
+            ...[...r.of('aws_launch_template'), ...r.of('aws_instance')].filter((h) => h !== monitor).flatMap((h) => {
+                const files = filesOf(h.values);
+                const targets = Object.keys(files).filter((f) => f.startsWith('/etc/meridian-watch/targets/'));
+                const there = files['/etc/meridian-watch/agent.yml']?.includes(`http://${record.values.name}:9090/api/v1/write`);
+                return unless(there && targets.length && /\bprometheus\.service\b/.test(environmentOf(files).UNITS), `${h.address}: nobody sees it`);
+            }),
+            ...unless(writes.length === 4 && writes.every((w) => w.values.from_port === 9090 && w.values.to_port === 9090 && !w.values.cidr_ipv4 && !w.values.cidr_ipv6), `${writes.length} ways to the monitor`),
+            ...unless(!monitor.values.associate_public_ip_address && r.of('aws_cloudwatch_metric_alarm').some((a) => a.index === 'monitor'), 'the monitor is public, or nobody watches it'),
+        ];
+    },
+    'routers-know-every-region': (r) =>
+        hosts(r, 'router').flatMap((h) => {
+            const c = flat(filesOf(h.values)['/etc/meridian/router.yaml.in']);
+            const want = r.footprint.regions.filter((o) => o.name !== r.name).flatMap((o) => ['136', '137'].map((net) => `${o.name} ${o.network_ipv4.replace(/\.0\.0\/16$/, `.${net}.10:7301`)}`));
+            return [
+                ...unless([...(c.mesh_peers ?? [])].sort().join() === want.sort().join(), `${h.address}: ${c.mesh_peers}`),
+                ...unless(/:7301$/.test(c.mesh_listen) && c.mesh_tls_ca && c.mesh_tls_cert && c.mesh_tls_key, `${h.address}: links to other regions without TLS`),
+            ];
+        }),
+    'redis-may-fork-after-a-reboot': (r) => [...hosts(r, 'redis'), ...hosts(r, 'single')].flatMap((h) => {
+        const files = filesOf(h.values);
+        const [file, text] = Object.entries(files).find(([f]) => /^\/etc\/sysctl\.d\/.*redis/.test(f)) ?? [];
+        return unless(/^vm\.overcommit_memory = 1$/m.test(text) && files['/usr/local/lib/meridian/prepare'].includes(`sysctl -q -p ${file}`), `${h.address}: vm.overcommit_memory`);
+    }),
     'groups-closed-by-default': (r) => [
         ...unless(r.of('aws_default_security_group').length === 1, 'the default security group is not taken over'),
         ...r.of('aws_default_security_group').flatMap((g) => unless(!g.values.ingress?.length && !g.values.egress?.length, `${g.address} has rules`)),

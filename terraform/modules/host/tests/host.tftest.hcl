@@ -26,3 +26,34 @@ run "packages_of_somebody_else_are_refused" {
   }
   expect_failures = [var.packages, var.release]
 }
+
+run "who_is_watched_writes_to_the_monitor" {
+  command = plan
+  variables {
+    watch = { url = "http://prometheus.north.kit.internal:9090/api/v1/write", region = "north", targets = { "edge-@N@" = { address = "127.0.0.1:@ADMIN_PORT@" } } }
+  }
+  assert {
+    condition     = strcontains(output.files["/etc/meridian-watch/agent.yml"], "url: http://prometheus.north.kit.internal:9090/api/v1/write\n") && strcontains(output.files["/etc/meridian/host.env"], "prometheus.service")
+    error_message = output.files["/etc/meridian-watch/agent.yml"]
+  }
+  assert {
+    condition     = jsondecode(output.files["/etc/meridian-watch/targets/edge-@N@.yaml.in"]) == [{ labels = { host = "@HOST@", region = "north" }, targets = ["127.0.0.1:@ADMIN_PORT@"] }]
+    error_message = output.files["/etc/meridian-watch/targets/edge-@N@.yaml.in"]
+  }
+}
+
+run "and_nobody_else_has_an_agent" {
+  command = plan
+  assert {
+    condition     = length([for path in keys(output.files) : path if strcontains(path, "watch") || strcontains(path, "prometheus")]) == 0 && !strcontains(output.files["/etc/meridian/host.env"], "prometheus")
+    error_message = jsonencode(keys(output.files))
+  }
+}
+
+run "targets_of_no_known_job_are_refused" {
+  command = plan
+  variables {
+    watch = { url = "http://p:9090/", region = "north", targets = { "egde" = { address = "127.0.0.1:1" } } }
+  }
+  expect_failures = [var.watch]
+}

@@ -7,6 +7,10 @@ run "secrets_are_made_and_left_empty" {
     condition     = output.bucket.name == "kit-north-artefacts-123456789012"
     error_message = output.bucket.name
   }
+  assert {
+    condition     = endswith(output.topic_address, ":123456789012:${aws_sns_topic.alarms.name}")
+    error_message = "${output.topic_address} is not ${aws_sns_topic.alarms.name}"
+  }
 }
 
 run "mail_is_an_address" {

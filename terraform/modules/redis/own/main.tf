@@ -38,6 +38,26 @@ locals {
     ""
   ]))
 
+  # As the user who may read the secrets; the password is of the file that `prepare` writes. Under Debian's name: see modules/host/watch.tf.
+  exporter_service = <<-UNIT
+    [Unit]
+    Description=Metrics of this host's Redis
+    After=network-online.target
+    StartLimitIntervalSec=0
+    [Service]
+    User=redis
+    ExecStart=/usr/bin/prometheus-redis-exporter --web.listen-address 127.0.0.1:9121 --redis.addr= --redis.password-file /etc/meridian/redis-passwords.json --tls-ca-cert-file /etc/meridian/secrets/redis-ca
+    Restart=always
+    RestartSec=15
+    NoNewPrivileges=yes
+    CapabilityBoundingSet=
+    ProtectSystem=strict
+    ProtectHome=yes
+    PrivateTmp=yes
+    [Install]
+    WantedBy=multi-user.target
+  UNIT
+
   form_service = <<-UNIT
     [Unit]
     Description=Forms the region's Redis Cluster and loads the function library
@@ -66,23 +86,31 @@ module "host" {
   bucket       = var.bucket
   release      = var.release
   packages     = ["meridian-ctl"]
-  tools        = ["redis-server", "redis-tools"]
-  units        = concat(["redis-server@@N@.service"], each.key == local.first ? ["meridian-redis-form.service"] : [])
+  tools        = ["redis-server", "redis-tools", "prometheus-redis-exporter"]
+  units        = concat(["redis-server@@N@.service", "prometheus-redis-exporter.service"], each.key == local.first ? ["meridian-redis-form.service"] : [])
   processes    = var.size.shards_per_group
   bus_port     = var.ports.redis - 1 # process 1 listens on the first port
   data_dir     = "/var/lib/redis"
   owner        = "redis"
   secrets      = { for file in ["redis-password", "redis-ca", "redis-certificate", "redis-key"] : file => var.secrets[file].name }
+  watch = {
+    url     = var.watch.url
+    region  = var.watch.region
+    targets = { "redis-@N@" = { address = "redis-${each.key}.${var.private_zone}:@BUS_PORT@", labels = { exporter = "127.0.0.1:9121", tls = "true" } } }
+  }
   environment = {
+    NAME            = each.key
     HOSTS           = join(" ", local.host_list)
     PRIVATE_ZONE    = var.private_zone
     REDIS_PORT      = tostring(var.ports.redis - 1)
     REDIS_PROCESSES = tostring(var.size.shards_per_group)
   }
   files = merge({
-    "/etc/meridian/redis-@N@.conf.in"       = replace(local.config, "@NAME@", each.key)
-    "/usr/local/lib/meridian/prepare"       = file("${path.module}/../files/prepare")
-    "/usr/local/lib/meridian/bin/redis-cli" = file("${path.module}/../files/redis-cli")
+    "/etc/meridian/redis-@N@.conf.in"                       = replace(local.config, "@NAME@", each.key)
+    "/etc/sysctl.d/60-meridian-redis.conf"                  = file("${path.module}/../files/sysctl.conf")
+    "/etc/systemd/system/prometheus-redis-exporter.service" = local.exporter_service
+    "/usr/local/lib/meridian/prepare"                       = file("${path.module}/../files/prepare")
+    "/usr/local/lib/meridian/bin/redis-cli"                 = file("${path.module}/../files/redis-cli")
     }, each.key == local.first ? {
     "/usr/local/lib/meridian/form"                    = file("${path.module}/../files/form")
     "/etc/systemd/system/meridian-redis-form.service" = local.form_service

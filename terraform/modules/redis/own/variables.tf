@@ -87,3 +87,8 @@ variable "volume_gib" {
   description = "Disk of a host."
   type        = number
 }
+
+variable "watch" {
+  description = "Where metrics go, and of which region they are."
+  type        = object({ url = string, region = string })
+}

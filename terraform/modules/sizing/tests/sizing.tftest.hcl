@@ -18,6 +18,14 @@ run "ten_million_players_need_the_reference_s_order_of_hosts" {
   }
 }
 
+run "prometheus_grows_with_the_region" {
+  command = plan
+  assert {
+    condition     = output.monitor.series == 36 * 16 * 450 + 2 * 280 + 180 * 450 + 80 && output.monitor.memory_mib < 16 * 1024 && output.monitor.volume_gib == 110
+    error_message = jsonencode(output.monitor)
+  }
+}
+
 run "a_small_region_still_stands_in_three_zones" {
   command = plan
   variables {

@@ -1,0 +1,98 @@
+# The host that watches a region: Prometheus takes what every host's agent writes, holds the rules of infra/observability against it, and its
+# Alertmanager tells the region's alarm topic. Beside the edges and not public; operators reach its pages through Session Manager.
+#
+# One, not a pair: agents keep what they could not deliver and bring it later, so a lost monitor loses no figures, only the time in which nobody
+# was told; AWS' own alarms (modules/observability) hold that time, and one of them is about this host.
+
+locals {
+  hostname = "prometheus.${var.private_zone}"
+}
+
+module "access" {
+  source     = "../access"
+  name       = "${var.name}-monitor"
+  bucket_arn = var.bucket_arn
+  key_arn    = var.key_arn
+  statements = {
+    TellThePager   = { actions = ["sns:Publish"], resources = [var.topic] }
+    EncryptForThat = { actions = ["kms:GenerateDataKey", "kms:Decrypt"], resources = [var.key_arn] }
+  }
+}
+
+module "host" {
+  source       = "../host"
+  cloud_region = var.cloud_region
+  bucket       = var.bucket
+  release      = var.release
+  packages     = []
+  tools        = ["prometheus", "prometheus-alertmanager"]
+  units        = ["prometheus.service", "prometheus-alertmanager.service"]
+  data_dir     = local.data
+  files        = local.files
+}
+
+resource "aws_instance" "this" {
+  region                 = var.cloud_region
+  ami                    = var.image_id
+  instance_type          = var.instance_type
+  subnet_id              = var.subnet.id
+  vpc_security_group_ids = [var.group]
+  iam_instance_profile   = module.access.profile
+  user_data_base64       = module.host.user_data
+  monitoring             = true
+  tags                   = { Name = "${var.name}-monitor", role = "monitor" }
+
+  # New rules come with a new host; what it knows is on the disk below.
+  user_data_replace_on_change = true
+
+  maintenance_options {
+    auto_recovery = "default"
+  }
+  metadata_options {
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+  }
+  root_block_device {
+    volume_size = 20
+    volume_type = "gp3"
+    encrypted   = true
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.size.memory_mib <= var.memory_mib * 0.8
+      error_message = "The region shows ${var.size.series} series, which want ${var.size.memory_mib} MiB: a larger monitor."
+    }
+    precondition {
+      condition     = length(local.parts) == 2
+      error_message = "infra/observability/alertmanager.yml has no one line \"receivers:\" any more, after which ours are put."
+    }
+  }
+}
+
+resource "aws_ebs_volume" "data" {
+  region            = var.cloud_region
+  availability_zone = var.subnet.zone
+  size              = var.size.volume_gib
+  type              = "gp3"
+  encrypted         = true
+  kms_key_id        = var.key_arn
+  tags              = { Name = "${var.name}-monitor" }
+}
+
+resource "aws_volume_attachment" "data" {
+  region                         = var.cloud_region
+  device_name                    = "/dev/sdf"
+  volume_id                      = aws_ebs_volume.data.id
+  instance_id                    = aws_instance.this.id
+  stop_instance_before_detaching = true
+}
+
+resource "aws_route53_record" "this" {
+  zone_id = var.private_zone_id
+  name    = local.hostname
+  type    = "A"
+  ttl     = 60
+  records = [aws_instance.this.private_ip]
+}
