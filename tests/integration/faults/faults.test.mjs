@@ -54,7 +54,7 @@ describe("while ten games run", { timeout: 800_000 }, () => {
 
     test("the leading router is killed: the next match is made within 3 s, games do not notice", async (t) => {
         const all = await crowd();
-        const leader = print.leader();
+        const leader = await print.leader();
         const standby = print.region.routers.find((router) => router.id !== leader.id);
         const leads = async (router) => (await metrics(router.admin)).meridian_router_leader;
         assert.deepEqual([await leads(leader), await leads(standby)], [1, 0]);

@@ -30,8 +30,17 @@ export class Footprint {
         this.local("down", "--clean");
         rmSync(this.state, { recursive: true, force: true });
     }
-    leader() {
-        return readEndpoints(this.state).regions[0].routers.find((router) => router.role === "leader");
+    // As it says itself: endpoints.json tells what was when it was written.
+    async leader() {
+        let found;
+        await until("a router leads", async () => {
+            for (const router of this.region.routers) {
+                const status = await fetch(`${router.admin}/status`).then((answer) => answer.json(), () => ({}));
+                if (status.role === "leader") found = router;
+            }
+            return found;
+        });
+        return found;
     }
 
     // ---- Redis ----
