@@ -10,7 +10,7 @@ import { LINKS, count, delay, modeOf, several } from "./words.js";
 
 const SCALE = 0.8; /* units a degree of longitude; one a degree of latitude */
 const WIDTH = 360 * SCALE;
-const SHELF = 129; /* where regions stand whose place nobody told */
+const SHELF = 121; /* where regions stand whose place nobody told */
 const NEAR = 10; /* an arc so near to a region that is none of its ends bows away from it */
 const LABELS_MAX = 15; /* with more links only those that are not well have words */
 
@@ -39,7 +39,7 @@ function dots() {
 }
 
 function place(region, index) {
-    if (region.latitude === undefined) return { x: WIDTH - 20 - 32 * (index % 8), y: SHELF };
+    if (region.latitude === undefined) return { x: 20 + 32 * (index % 9), y: SHELF };
     const { x, y } = at(region.latitude, region.longitude);
     return { x, y: Math.min(Math.max(y, 0), SHELF) };
 }

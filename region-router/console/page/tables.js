@@ -70,6 +70,7 @@ export function now(root, state) {
 /* ---- links ---------------------------------------------------------------------------------------------------------------------------- */
 
 export function links(body, list) {
+    body.closest("section").hidden = list.length === 0;
     const rows = [...list].sort((a, b) => WORST_FIRST.indexOf(a.mode) - WORST_FIRST.indexOf(b.mode));
     body.replaceChildren(...rows.map(({ from, to, mode, rttUs, queued, waiting }) => {
         const { word, sign } = LINKS[mode];
