@@ -94,6 +94,23 @@ export async function bashReadsTheScripts(all) {
     return [...unless(scripts.size > 0, 'no host runs any script'), ...(await Promise.all(complaints)).flat()];
 }
 
+/* Every unit that a host is given, read by systemd; that programs of other machines are not here is no fault. */
+export async function systemdReadsTheUnits(all, dir) {
+    if (await run('systemd-analyze', ['--version']).then(() => false, () => true)) return console.log('SKIPPED: systemd-analyze missing'), [];
+    const units = new Map();
+    for (const h of all.flatMap((r) => [...r.of('aws_instance'), ...r.of('aws_launch_template')]))
+        for (const [file, text] of Object.entries(filesOf(h.values))) if (/^\/etc\/systemd\/system\/[^/]+\.(service|socket|timer)$/.test(file)) units.set(`${path.basename(file)} ${text}`, [path.basename(file), text]);
+    const complaints = [];
+    for (const [at, [name, text]] of [...units.values()].entries()) {
+        const folder = path.join(dir, String(at));
+        fs.mkdirSync(folder);
+        fs.writeFileSync(path.join(folder, name), text);
+        const said = await run('systemd-analyze', ['verify', '--man=no', path.join(folder, name)]).then((a) => a.stderr, (error) => error.stderr);
+        complaints.push(...said.split('\n').filter((line) => line.includes(name) && !/is not executable|not loaded/.test(line)).map((line) => `${name}: ${line}`));
+    }
+    return [...unless(units.size > 0, 'no host has a unit'), ...complaints];
+}
+
 const METRICS = 'meridian_edge_connections 400\nmeridian_edge_move_stored_seconds_sum 0.5\nmeridian_edge_move_stored_seconds_count 100\n';
 
 /* The balancer's answer and the agent's figures: two processes, of which one is a stand-in that is ready or not. */
