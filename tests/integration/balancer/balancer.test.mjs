@@ -45,7 +45,7 @@ async function connect(from, ...parts) {
 }
 // The status of the first answer; "closed" when there is none.
 async function status(wire) {
-    const line = await wire.look(() => /^HTTP\/1\.1 (\d{3}) [^]*\r\n\r\n/.exec(wire.in.toString("latin1"))?.[1], 3000);
+    const line = await wire.look(() => /^HTTP\/1\.1 (\d{3}) [^]*\r\n\r\n/.exec(wire.in.toString("latin1"))?.[1], 30_000);
     return line ?? (wire.over ? "closed" : "nothing");
 }
 const ping = requestHead("GET /v1/ping HTTP/1.1");

@@ -64,7 +64,7 @@ describe("a region", () => {
             for (; flapping; await sleep(50)) {
                 const [address] = (await resolver.ask("play.test", "23.240.0.0/24")) ?? [];
                 const name = Object.keys(regions).find((one) => addressesOf(one).includes(address));
-                if (seen.at(-1) !== name) seen.push(name);
+                if (name !== undefined && seen.at(-1) !== name) seen.push(name); // a question may get lost
             }
         })();
         for (let i = 0; i < 3; i++) {

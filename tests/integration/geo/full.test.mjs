@@ -35,7 +35,7 @@ describe("four small regions", { skip: why && `not here: ${why}` }, () => {
         process.kill(parseInt(readFileSync(path.join(world.state, "run/meridian-geo.pid"), "utf8"), 10), "SIGKILL");
         agent = spawn(path.join(build, "geo/meridian-geo"), ["--config", path.join(world.state, "config/meridian-geo.yaml")], { stdio: ["ignore", "ignore", "ignore"] });
         ended = once(agent, "exit");
-        await until("the agent hears of all regions", async () => (await regions()).length === 4 && (await regions()).every(({ reported }) => reported), 20_000);
+        await until("the agent hears of all regions", async () => (await regions()).length === 4 && (await regions()).every(({ reported }) => reported));
     });
     after(async () => {
         for (const crowd of crowds) await leave(crowd);
@@ -79,7 +79,7 @@ describe("four small regions", { skip: why && `not here: ${why}` }, () => {
     test("a region that fills sends its neighbour the share that is set, step by step", { timeout: 240_000 }, async (t) => {
         assert.deepEqual(await share(GERMAN), { eu: 100 });
         arrive("eu", 190);
-        await until("eu is full", async () => (await of("eu")).loadPermille >= 900, 20_000);
+        await until("eu is full", async () => (await of("eu")).loadPermille >= 900);
         for (const percent of [10, 20, 30]) {
             const { to, loadPermille } = await told("eu", percent, DWELL_MS + 10_000);
             const counts = await share(GERMAN);
@@ -122,7 +122,7 @@ describe("four small regions", { skip: why && `not here: ${why}` }, () => {
             const watching = (async () => {
                 for (; flapping; await sleep(50)) {
                     const name = nameOf((await resolver.ask("play.test", JAPANESE))?.[0]);
-                    if (seen.at(-1) !== name) seen.push(name);
+                    if (name !== "none" && seen.at(-1) !== name) seen.push(name); // a question may get lost
                 }
             })();
             for (const end = Date.now() + 60_000; Date.now() < end;) {

@@ -96,18 +96,18 @@ const acts = [
         socket.send(closeFrame(1000), times(20, frame(text, '{"type":"ping"}')));
         const outcome = await socket.outcome();
         const rest = await socket.frame(500);
-        return `${outcome}, ${rest ? "more" : (await socket.ended(4000)) ? "ended" : "open"}`;
+        return `${outcome}, ${rest ? "more" : (await socket.ended()) ? "ended" : "open"}`;
     }],
     ["a close that is not answered", "1002, ended", async (ctx) => {
         const socket = await enter(ctx);
         socket.send(frame(3));
-        return `${await socket.outcome()}, ${(await socket.ended(4000)) ? "ended" : "open"}`;
+        return `${await socket.outcome()}, ${(await socket.ended()) ? "ended" : "open"}`;
     }],
     ["a close of ours that is not answered, data instead", "3500, ended", async (ctx) => {
         const socket = await RawSocket.open(ctx.port, "/v1/ws?token=bad");
         const outcome = await socket.outcome();
         const sender = setInterval(() => socket.send(frame(text, "{}")), 100);
-        const ended = await socket.ended(5000);
+        const ended = await socket.ended();
         clearInterval(sender);
         return `${outcome}, ${ended ? "ended" : "open"}`;
     }],
@@ -116,13 +116,13 @@ const acts = [
         socket.send(frame(text, '{"type":"ping"}').subarray(0, 7));
         await sleep(50);
         socket.socket.resetAndDestroy();
-        await socket.ended(1000);
+        await socket.ended();
         return "closed";
     }],
     ["a frame of a byte a second", "1008", async (ctx) => {
         const socket = await enter(ctx);
         const sending = slowly(socket, frame(text, "x".repeat(40)), 1000);
-        const outcome = await socket.outcome(15_000);
+        const outcome = await socket.outcome();
         socket.end();
         await sending;
         return outcome;
@@ -130,7 +130,7 @@ const acts = [
     ["a message whose parts never end", "1008", async (ctx) => {
         const socket = await enter(ctx);
         socket.send(frame(text, "{", part));
-        return socket.outcome(15_000);
+        return socket.outcome();
     }],
     ["who never reads", "3004", async (ctx) => {
         const slow = async () => (await metrics(ctx.admin)).meridian_edge_connections_slow_total;
@@ -144,7 +144,7 @@ const acts = [
         }
         if ((await slow()) === before) return "nothing was noticed";
         socket.socket.resume();
-        return socket.outcome(8000);
+        return socket.outcome();
     }],
     ["200 connections opened and dropped", "no connection is left", async (ctx) => {
         for (let i = 0; i < 40; i++) {
@@ -163,7 +163,7 @@ export function frameRows(ctx) {
             const socket = await enter(ctx);
             socket.send(...[what].flat());
             const outcome = await socket.outcome();
-            const ended = await socket.ended(4000);
+            const ended = await socket.ended();
             socket.end();
             return ended ? outcome : `${outcome}, still open`;
         },

@@ -83,7 +83,7 @@ function answerIn(buffer, bodyless = false) {
 
 // Sends it and says what came: "400 bad_key", "101", "closed" (without an answer), "nothing" (still open). What refuses an upgrade must
 // also close, and say nothing else, whatever else was sent along.
-export async function ask(port, bytes, { ms = 3000, closes = false, echoes = null } = {}) {
+export async function ask(port, bytes, { ms = 30_000, closes = false, echoes = null } = {}) {
     const wire = new Wire({ host: "127.0.0.1", port });
     await wire.ready;
     for (const part of [bytes].flat()) {
@@ -108,7 +108,7 @@ export async function ask(port, bytes, { ms = 3000, closes = false, echoes = nul
     if (answer.status === "405" && !answer.headers.allow) result += ", no Allow";
     if (echoes !== null && answer.body.includes(echoes)) result += ", echoes the request";
     if (closes) {
-        await wire.look(() => undefined, 1500);
+        await wire.look(() => undefined, ms);
         if (!wire.over) result += ", still open";
         if (wire.in.length > answer.size) result += `, and ${wire.in.length - answer.size} bytes more`;
     }
@@ -146,13 +146,13 @@ export class RawSocket extends Wire {
         const socket = new RawSocket({ host: "127.0.0.1", port });
         await socket.ready;
         socket.send(Buffer.concat([Buffer.from(upgradeHead({ line: `GET ${target} HTTP/1.1`, more })), Buffer.from(early)]));
-        socket.answer = await socket.look(() => answerIn(socket.in), 3000);
+        socket.answer = await socket.look(() => answerIn(socket.in), 30_000);
         if (socket.answer?.status !== "101") throw new Error(`no upgrade: ${socket.in}`);
         socket.in = socket.in.subarray(socket.answer.size);
         return socket;
     }
     // The next frame {opcode, payload}, taken out of what came.
-    async frame(ms = 3000) {
+    async frame(ms = 30_000) {
         return this.look(() => this.cut(), ms);
     }
     cut() {
@@ -167,7 +167,7 @@ export class RawSocket extends Wire {
         return found;
     }
     // Reads on until the end: "1002" (the close frame's code), "closed" (none came), "open".
-    async outcome(ms = 3000) {
+    async outcome(ms = 30_000) {
         const deadline = Date.now() + ms;
         for (;;) {
             const next = await this.frame(deadline - Date.now());
@@ -176,7 +176,7 @@ export class RawSocket extends Wire {
         }
     }
     // The TCP connection's end within ms, reading whatever comes.
-    async ended(ms) {
+    async ended(ms = 30_000) {
         await this.look(() => undefined, ms);
         return this.over === true;
     }

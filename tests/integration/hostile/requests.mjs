@@ -106,7 +106,7 @@ const heads = () => [
     ["a negative length", requestHead("POST /v1/guest HTTP/1.1", ["Content-Length: -2"], "{}"), closed],
     ["a length in hexadecimal", requestHead("POST /v1/guest HTTP/1.1", ["Content-Length: 0x2"], "{}"), closed],
     ["a length beyond 64 bits", requestHead("POST /v1/guest HTTP/1.1", ["Content-Length: 99999999999999999999"], "{}"), [...closed, "413 too_large"]],
-    ["a chunk of 2^64-1", chunked("FFFFFFFFFFFFFFFF\r\n{}"), [...closed, "413 too_large"], { ms: 12_000 }],
+    ["a chunk of 2^64-1", chunked("FFFFFFFFFFFFFFFF\r\n{}"), [...closed, "413 too_large"]],
     ["a chunk of nonsense", chunked("zz\r\n{}\r\n"), closed],
     ["33 headers", get("/v1/ping", Array.from({ length: 32 }, (_, i) => `X-${i}: 1`)), "431 headers_too_large"],
     ["101 headers", get("/v1/ping", Array.from({ length: 100 }, (_, i) => `X-${i}: 1`)), ["431 headers_too_large", ...closed]],
@@ -117,11 +117,11 @@ const heads = () => [
     ["a PROXY header of somebody who is no balancer", proxyV2, closed],
     ["a PROXY header in text", `PROXY TCP4 1.2.3.4 127.0.0.1 1 2\r\n${get("/v1/ping")}`, closed],
     ["an SSH banner", "SSH-2.0-OpenSSH_9.2\r\n\r\n", closed],
-    ["the first words of TLS", tlsHello, closed, { ms: 7000 }],
-    ["bytes of nothing", Buffer.from(Array.from({ length: 512 }, (_, i) => (i * 197 + 31) & 255)), closed, { ms: 7000 }],
-    ["nothing at all", "", "closed", { ms: 7000 }],
-    ["half a head", "GET /v1/ping HTTP/1.1\r\nHost: 12", ["closed", "408 timeout"], { ms: 7000 }],
-    ["a body that does not come", requestHead("POST /v1/guest HTTP/1.1", ["Content-Length: 20"], "{"), ["closed", "408 timeout"], { ms: 12_000 }],
+    ["the first words of TLS", tlsHello, closed],
+    ["bytes of nothing", Buffer.from(Array.from({ length: 512 }, (_, i) => (i * 197 + 31) & 255)), closed],
+    ["nothing at all", "", "closed"],
+    ["half a head", "GET /v1/ping HTTP/1.1\r\nHost: 12", ["closed", "408 timeout"]],
+    ["a body that does not come", requestHead("POST /v1/guest HTTP/1.1", ["Content-Length: 20"], "{"), ["closed", "408 timeout"]],
 ];
 
 const paths = () => [

@@ -150,8 +150,8 @@ const beforeAuth = ["find_match", "cancel_match", "explain_match", "move", "leav
         resume: of(type, { session: "s", epoch: 1, offset: 0 }) }[type],
 ]);
 
-const unread = async (client, ms = 4000) => {
-    const message = await client.next(["error", "ticket", "matched", "pong", "game_state"], undefined, ms);
+const unread = async (client) => {
+    const message = await client.next(["error", "ticket", "matched", "pong", "game_state"]);
     return message.type === "error" ? message.code : message.type;
 };
 
