@@ -82,7 +82,7 @@ export async function edgeOf(page) {
 }
 
 /** Waits until `condition` holds. */
-export async function until(what, condition, ms = 20000) {
+export async function until(what, condition, ms = 30000) {
     for (const deadline = Date.now() + ms; !(await condition()); ) {
         assert.ok(Date.now() < deadline, `not in time: ${what}`);
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

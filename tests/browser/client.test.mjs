@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-const line = (page, state) => page.waitForSelector(`#line[data-state="${state}"]`, { timeout: 20000 });
+const line = (page, state) => page.waitForSelector(`#line[data-state="${state}"]`, { timeout: 30000 });
 
 test("a page where nothing happens for five minutes disconnects, and the next wish connects it again", { timeout: 120000 }, async () => {
     const page = await visit(browser, edges[0].url, { prepare: (made) => made.clock.install() });
@@ -48,7 +48,7 @@ test("a page where nothing happens for five minutes disconnects, and the next wi
     await page.context().close();
 });
 
-test("the library alone, on a page of nobody: it rests after the time given and comes back with the next request", { timeout: 60000 }, async () => {
+test("the library alone, on a page of nobody: it rests after the time given and comes back with the next request", { timeout: 120000 }, async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(`${edges[0].url}/favicon.svg`);
@@ -105,7 +105,7 @@ test("a server too busy for a new game is a wait with a clock, and the game come
     await page.context().close();
 });
 
-test("guests refused with a time to wait are not a dead end", { timeout: 60000 }, async () => {
+test("guests refused with a time to wait are not a dead end", { timeout: 120000 }, async () => {
     const asked = [];
     const prepare = (page) =>
         page.route("**/v1/guest", (route) => {
@@ -149,7 +149,7 @@ async function fullFor(refusals, edge) {
     return { url: `http://127.0.0.1:${gate.address().port}`, knocks, close };
 }
 
-test("refused upgrades are answered by longer and longer pauses, and what was asked meanwhile is done in the end", { timeout: 60000 }, async () => {
+test("refused upgrades are answered by longer and longer pauses, and what was asked meanwhile is done in the end", { timeout: 120000 }, async () => {
     const gate = await fullFor(3, edges[0]);
     const context = await browser.newContext();
     const page = await context.newPage();
@@ -174,7 +174,7 @@ test("refused upgrades are answered by longer and longer pauses, and what was as
     gate.close();
 });
 
-test("an edge wished for in the address is tried first, and one that is not there is passed over", { timeout: 60000 }, async () => {
+test("an edge wished for in the address is tried first, and one that is not there is passed over", { timeout: 120000 }, async () => {
     const page = await visit(browser, `${region.play.url}/?edge=${edges[1].url}`);
     await page.fill("#name", "Eda");
     await page.click("#bot");

@@ -10,7 +10,7 @@ import {
     assertAccessible, edgeOf, gameBegins, launch, play, readBoard, readEndpoints, readResult, restart, shoot, takenAtLeast, until, visit,
 } from "./browser.mjs";
 
-const SLOW_MS = 2500; /* the way to the other edge, so that there is time to see a page without any */
+const SLOW_MS = 8000; /* the way to the other edge may take so long; a client gives up a handshake after ten seconds */
 const SPARES_MS = 9000; /* by then a client has looked up the other edges: 5 s with jitter, and some room */
 const UNNOTICED_S = 0.6; /* only on a machine that is very busy does a planned move take longer */
 const REST_MS = 700; /* until cards and toasts have come to rest, for the picture */
@@ -24,10 +24,10 @@ before(async () => {
 after(() => browser?.close());
 
 /* Two people on two edges in the middle of a game: some pairs are found, and both know the other edges. */
-async function table(board, { slow = false } = {}) {
+async function table(board, { slow } = {}) {
     edges = readEndpoints().regions[0].edges;
     assert.ok(edges.length >= 2, "this needs two edges");
-    const looks = [{ colorScheme: "dark", prepare: slow ? ((page) => slowTo(page, edges[1])) : undefined }, { colorScheme: "light" }];
+    const looks = [{ colorScheme: "dark", prepare: slow ? ((page) => slowTo(page, edges[1], slow)) : undefined }, { colorScheme: "light" }];
     const pages = await Promise.all(looks.map((look, i) => visit(browser, edges[i].url, { ...look, watched: true })));
     const [ann, bea] = pages;
     for (const [page, name] of [[ann, "Ann"], [bea, "Bea"]]) {
@@ -44,10 +44,10 @@ async function table(board, { slow = false } = {}) {
     return { ann, bea, pages };
 }
 
-/* Every new connection to that edge takes a while, as on a train; whoever comes back says so behind a question mark. */
-async function slowTo(page, edge) {
+/* New connections to that edge wait for `seen`: until a page without any was looked at. Whoever comes back says so behind a question mark. */
+async function slowTo(page, edge, seen) {
     await page.routeWebSocket((url) => url.href.startsWith(edge.ws), async (route) => {
-        await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+        await Promise.race([seen, new Promise((resolve) => setTimeout(resolve, SLOW_MS))]);
         route.connectToServer();
     });
 }
@@ -63,13 +63,14 @@ async function toTheEnd({ ann, bea, pages }, pairs) {
 const others = (page) => page.complaints.filter((text) => !/WebSocket connection to|ERR_CONNECTION_REFUSED/.test(text));
 
 test("an edge is killed in the middle of a game: the page says so, comes back elsewhere, the game goes on to its result", { timeout: 240000 }, async (t) => {
-    const place = await table("4x4", { slow: true });
+    let wasSeen;
+    const place = await table("4x4", { slow: new Promise((resolve) => (wasSeen = resolve)) });
     const { ann, bea, pages } = place;
     await shoot(ann, "4-killed-before");
     const before = await readBoard(ann);
     process.kill(edges[0].pid, "SIGKILL");
     try {
-        await ann.waitForSelector("#banner:not([hidden])", { timeout: 10000 });
+        await ann.waitForSelector("#banner:not([hidden])", { timeout: 30000 });
         assert.match(await ann.textContent("#banner"), /Connection lost. Your game is safe.\s+Reconnecting…/);
         assert.match(await ann.textContent("#line-text"), /connecting$/);
         assert.ok(same(await readBoard(ann), before), "the board stays on the screen");
@@ -77,10 +78,11 @@ test("an edge is killed in the middle of a game: the page says so, comes back el
         await shoot(ann, "4-killed-lost");
         await assertAccessible(ann);
         await shoot(bea, "4-killed-lost-seen-by-the-other");
+        wasSeen();
 
-        await ann.waitForSelector('#banner[data-kind="good"]:not([hidden])', { timeout: 20000 });
+        await ann.waitForSelector('#banner[data-kind="good"]:not([hidden])', { timeout: 30000 });
         assert.equal(await edgeOf(ann), edges[1].id, "it is connected to the other edge now");
-        await until("both see the same board", async () => same(await readBoard(ann), await readBoard(bea)), 20000);
+        await until("both see the same board", async () => same(await readBoard(ann), await readBoard(bea)));
         const taken = (cards) => cards.flatMap((card, index) => (card.state === "taken" ? [`${index} ${card.picture}`] : []));
         const kept = taken(await readBoard(ann));
         for (const card of taken(before)) assert.ok(kept.includes(card), `${card} is no longer taken`);
@@ -109,7 +111,7 @@ test("an edge that restarts in order moves its players with no more than a note"
     const before = await readBoard(ann);
     process.kill(edges[0].pid, "SIGTERM");
     try {
-        await ann.waitForSelector('.toast[data-key="move"]', { timeout: 10000 });
+        await ann.waitForSelector('.toast[data-key="move"]', { timeout: 30000 });
         await shoot(ann, "5-drain-note");
         await until("it is on the other edge", async () => (await edgeOf(ann)) === edges[1].id && (await ann.textContent("#line-text")) === "us-east", 60000);
         await until("both see the same board", async () => same(await readBoard(ann), await readBoard(bea)));
