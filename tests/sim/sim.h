@@ -188,7 +188,7 @@ struct sim_region {
     uint32_t connections;        /* max_connections of an edge */
     struct sim_proc *edge[SIM_EDGES], *router[SIM_ROUTERS], *node[SIM_NODES], *players;
     struct sim_cluster *redis;
-    uint64_t apart_ms[SIM_REGIONS];  /* since when it and that one cannot see each other; 0: they do */
+    uint64_t apart_ms[SIM_REGIONS];  /* since when its leader and that one's cannot see each other; 0: they do */
     uint64_t joined_ms[SIM_REGIONS]; /* when they did again after long (sim_check_far.c); 0: never */
     unsigned troubles;               /* faults inside it that its games may feel */
     uint64_t troubled_ms;            /* when it last had any */
@@ -203,6 +203,7 @@ void sim_regions_init(unsigned count, unsigned edges);
 struct sim_region *sim_region_named(const char *name, size_t len); /* NULL: none */
 void sim_region_start(struct sim_proc *p);                         /* an edge, a router or a node: a new life */
 struct edge_app *sim_edge_app(const struct sim_proc *p);           /* NULL when dead */
+bool sim_router_leads(const struct sim_proc *p);                   /* and is awake */
 const char *sim_token(const char *user);
 
 /* --- sim_conn.c ---------------------------------------------------------------------------------------------------------------------- */

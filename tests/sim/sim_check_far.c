@@ -101,11 +101,12 @@ void sim_check_seats(void)
 /* --- what goes on between regions, and what is felt within -----------------------------------------------------------------------------
  */
 
+/* Only leaders talk to other regions: a router in a region whose Redis is dead is no way there. */
 static bool see_each_other(const struct sim_region *a, const struct sim_region *b)
 {
     for (unsigned i = 0; i < SIM_ROUTERS; i++)
         for (unsigned k = 0; k < SIM_ROUTERS; k++)
-            if (a->router[i]->alive && b->router[k]->alive && sim_net_passes(a->router[i], b->router[k]) &&
+            if (sim_router_leads(a->router[i]) && sim_router_leads(b->router[k]) && sim_net_passes(a->router[i], b->router[k]) &&
                 sim_net_passes(b->router[k], a->router[i]))
                 return true;
     return false;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sim_faults_far.c - what goes wrong between regions, with their leaders, and with a region as a whole. Only routers talk across regions,
  * so a cut between regions is one between their routers; players of a region reach their own edges all the time. */
-#include "region-router/app.h"
 #include "tests/sim/sim_faults_private.h"
 #include "tests/sim/sim_redis.h"
 
@@ -89,11 +88,9 @@ void sim_end_far_slow(struct running *r)
 
 static struct sim_proc *leader_of(const struct sim_region *r)
 {
-    for (unsigned i = 0; i < SIM_ROUTERS; i++) {
-        struct sim_proc *p = r->router[i];
-        if (p->alive && !p->paused && ((struct router_app *)p->user)->leading)
-            return p;
-    }
+    for (unsigned i = 0; i < SIM_ROUTERS; i++)
+        if (sim_router_leads(r->router[i]))
+            return r->router[i];
     return NULL;
 }
 

@@ -205,6 +205,11 @@ struct edge_app *sim_edge_app(const struct sim_proc *p)
     return p->alive ? p->user : NULL;
 }
 
+bool sim_router_leads(const struct sim_proc *p)
+{
+    return p->alive && !p->paused && ((struct router_app *)p->user)->leading;
+}
+
 static struct sim_proc *join(struct sim_region *r, enum sim_role role, unsigned i)
 {
     static const char *const what[] = {[SIM_NODE] = "redis", [SIM_ROUTER] = "router", [SIM_EDGE] = "edge", [SIM_PLAYERS] = "players"};
