@@ -6,7 +6,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 
 export const CONT = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 30000;
 
 export class Mismatch extends Error {}
 
