@@ -60,8 +60,12 @@ unit() {
     [ -n "$file" ] || tools_fail "no edge or router is called $1" || return
     pid=$(tools_pid "$file")
     case $2 in
-    start)
-        [ -n "$pid" ] || tools_up
+    start) # as systemd does: nothing where it runs, and after its end where it is on its way there
+        while [ -n "$(tools_pid "$file")" ]; do
+            if curl -sf --noproxy '*' --max-time 1 "http://$(setting "$1" admin_listen)/readyz" >/dev/null; then return; fi
+            sleep 0.1
+        done
+        tools_up
         return
         ;;
     reload) kill -HUP "$pid" ;;
