@@ -27,7 +27,7 @@ after(() => {
 
 async function kill(pid) {
     process.kill(pid, "SIGKILL");
-    await until("its end", () => !lives(pid), 5000);
+    await until("its end", () => !lives(pid));
 }
 async function crowd(board) {
     const all = new Crowd({ edges, games: GAMES, board, dir: print.state });

@@ -15,7 +15,7 @@ let edge;
 before(async () => {
     print.up("--edges", "1", "--replicas", "0", "--edge-set", "max_memory_bytes=1048576");
     [edge] = print.region.edges;
-    await until("the memory is seen", async () => (await metrics(edge.admin)).meridian_edge_load_level === 2, 10_000);
+    await until("the memory is seen", async () => (await metrics(edge.admin)).meridian_edge_load_level === 2);
 }, { timeout: 240_000 });
 after(() => {
     Client.dropAll();
@@ -35,7 +35,7 @@ async function upgrade(query) {
     const wire = new Wire({ host: "127.0.0.1", port: Number(new URL(edge.url).port) });
     await wire.ready;
     wire.send(upgradeHead({ line: `GET /v1/ws${query} HTTP/1.1` }));
-    await wire.look(() => (wire.in.includes("\r\n\r\n") && (wire.in.includes("}}") || wire.in.includes(" 101 "))) || undefined, 3000);
+    await wire.look(() => (wire.in.includes("\r\n\r\n") && (wire.in.includes("}}") || wire.in.includes(" 101 "))) || undefined, 30_000);
     wire.end();
     const [head, body] = wire.in.toString("latin1").split("\r\n\r\n");
     return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]), seconds: Number(/\r\nretry-after: (\d+)/i.exec(head)?.[1]), body };

@@ -30,7 +30,7 @@ after(() => {
     rmSync(state, { recursive: true, force: true });
 });
 
-async function until(what, condition, ms = 15_000) {
+async function until(what, condition, ms = 30_000) {
     const deadline = Date.now() + ms;
     for (;;) {
         const value = await condition();
@@ -72,9 +72,9 @@ test("a killed edge is dead when its key is gone; the others look through all it
     const lost = (await until("it is missed", async () => {
         const now = await leader();
         return now.owners.length === 1 && now.owners;
-    }, 5_000))[0].incarnation;
+    }))[0].incarnation;
     assert.ok(before.includes(lost));
-    await until("its games are given out", async () => (await metric("meridian_router_slices_claimed_total")) === slices + 16, 20_000);
+    await until("its games are given out", async () => (await metric("meridian_router_slices_claimed_total")) === slices + 16);
     t.diagnostic(`all slices claimed ${Date.now() - from} ms after the kill`);
     await until("it is forgotten", async () => (await metric("meridian_router_owners")) === 2);
     up();
