@@ -135,7 +135,7 @@ describe("a footprint that is observed", { skip }, () => {
             setTimeout(come, 500);
         });
     };
-    const meanwhile = { PlayersRefused: () => { for (let i = 0; i < crowd; i++) come(); } };
+    const meanwhile = { PlayersRefused: () => { gone = false; for (let i = 0; i < crowd; i++) come(); } };
 
     for (const name of drilled)
         test(`${name} fires, and its page resolves it`, { skip: !live && "MERIDIAN_ALERTS_LIVE=1 does it" }, async () => {
