@@ -364,6 +364,8 @@ void sim_player_hear(struct device *d, const CM(ServerMessage) * m)
     case FROM(GAME_PAUSED):
         if (follows(d, m->game_paused->game_id, m->game_paused->version))
             v->playing = false;
+        if (m->game_paused->reason == MERIDIAN__CLIENT__V1__PAUSE_REASON__PAUSE_REASON_PLAYER)
+            p->moved_by = NULL; /* his move waits for somebody, not for the store: it says nothing of the pace */
         break;
     case FROM(GAME_RESUMED):
         if (follows(d, m->game_resumed->game_id, m->game_resumed->version))
