@@ -3,8 +3,9 @@
  *
  *   probes, reports, wishes --second--> policy --changed--> journal, state file --> gdnsd
  *
- * A region is bad when none of its addresses answers a probe, or its leader says that no edge takes anybody. Routers that say nothing are
- * no sign: they may be cut off from here, and the players are what counts.
+ * A region is bad when none of its addresses answers a probe, its leader says that no edge takes anybody, or its routers say that nobody
+ * can lead: its Redis is gone, so nobody gets a game there, and probes do not see that. Routers that say nothing are no sign: they may be
+ * cut off from here, and the players are what counts.
  *
  * The state file is written only when its content changes and never twice within STATE_APART_MS: gdnsd starts its settling time of 1.02 s
  * anew with every write, and would never see a file that is rewritten more often. A write that fails is tried again every second.
@@ -57,6 +58,9 @@ static void read_region(struct geo_agent *a, uint32_t i)
     if (verdict == GEO_GOOD && report.known && !report.ready) {
         verdict = GEO_BAD;
         snprintf(why, sizeof why, "no edge takes new players");
+    } else if (verdict == GEO_GOOD && report.leaderless) {
+        verdict = GEO_BAD;
+        snprintf(why, sizeof why, "no router can lead");
     }
     uint64_t room = report.capacity < r->capacity_players ? report.capacity : r->capacity_players;
     a->reading[i] = (struct geo_reading){verdict, -1};

@@ -18,6 +18,8 @@
 struct router {
     uint32_t region;
     struct mer_link *link;
+    uint64_t at_ms;  /* its last report; 0: never */
+    bool leaderless; /* in it */
 };
 
 struct geo_reports {
@@ -59,10 +61,14 @@ static void take_drain(struct geo_reports *r, uint32_t region, const Meridian__C
 }
 
 /* seen: the region of its certificate. A report is heard of its own region alone: whoever answers at another's address drains nobody. */
-static void take(struct geo_reports *r, const struct router *router, const char *seen, const Meridian__Control__V1__RegionReport *m)
+static void take(struct geo_reports *r, struct router *router, const char *seen, const Meridian__Control__V1__RegionReport *m)
 {
     const char *wanted = r->conf.footprint->region[router->region].name;
-    if (!m->leader || strcmp(seen, wanted) != 0 || strcmp(m->region, wanted) != 0)
+    if (strcmp(seen, wanted) != 0 || strcmp(m->region, wanted) != 0)
+        return;
+    router->at_ms = r->conf.loop->now_ms;
+    router->leaderless = !m->leader && m->has_leaderless_ms && m->leaderless_ms >= GEO_LEADERLESS_MS;
+    if (!m->leader)
         return;
     r->report[router->region] = (struct geo_report){.known = true,
                                                     .ready = m->edges_ready > 0,
@@ -135,10 +141,28 @@ enum mer_err geo_reports_create(struct geo_reports **out, const struct geo_repor
     return MER_OK;
 }
 
+static bool is_fresh(const struct geo_reports *r, uint64_t at_ms)
+{
+    return at_ms != 0 && r->conf.loop->now_ms - at_ms <= GEO_REPORT_VALID_MS;
+}
+
+static bool is_leaderless(const struct geo_reports *r, uint32_t region)
+{
+    size_t fresh = 0, leaderless = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->router[i].region != region || !is_fresh(r, r->router[i].at_ms))
+            continue;
+        fresh++;
+        leaderless += r->router[i].leaderless;
+    }
+    return fresh > 0 && leaderless == fresh;
+}
+
 struct geo_report geo_reports_of(const struct geo_reports *r, uint32_t region)
 {
-    bool valid = r->at_ms[region] != 0 && r->conf.loop->now_ms - r->at_ms[region] <= GEO_REPORT_VALID_MS;
+    bool valid = is_fresh(r, r->at_ms[region]);
     struct geo_report report = valid ? r->report[region] : (struct geo_report){0};
+    report.leaderless = is_leaderless(r, region);
     report.age_ms = valid ? r->conf.loop->now_ms - r->at_ms[region] : 0;
     return report;
 }

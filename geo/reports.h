@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reports.h - what the regions' routers tell: load, and whether anybody there takes new players. Every router of the configuration is
- * dialled and says something every second; the leader's word counts. A report that is older than 5 s is none. */
+ * dialled and says something every second; the leader's word counts, or everybody's that there is none. A report that is older than 5 s is
+ * none. */
 #pragma once
 
 #include <meridian/link.h>
@@ -8,10 +9,14 @@
 #include "geo/config.h"
 #include "geo/journal.h"
 
-enum { GEO_REPORT_VALID_MS = 5000 };
+enum {
+    GEO_REPORT_VALID_MS = 5000,
+    GEO_LEADERLESS_MS = 10 * 1000, /* a leader's death costs a second, a failover of its shard 5 and a renewal */
+};
 
 struct geo_report {
     bool known, ready; /* somebody leads and told so lately; an edge there takes new players */
+    bool leaderless;   /* every router that says anything says that for GEO_LEADERLESS_MS nobody has led: Redis is gone, or out of reach */
     uint64_t players, capacity, games;
     uint32_t edges, edges_ready;
     uint64_t age_ms;

@@ -43,6 +43,8 @@ static void on_timer(struct mer_timer *t)
         return;
     report.region = r->app->conf.region;
     report.leader = router__lead_epoch(r->app) != 0;
+    report.has_leaderless_ms = true;
+    report.leaderless_ms = router_standby_leaderless_ms(r->app->standby);
     sum(r->app, &report);
     tell_drain(r->app, &report, &drain);
     m.body_case = MERIDIAN__CONTROL__V1__CONTROL_MESSAGE__BODY_REGION_REPORT;

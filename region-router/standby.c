@@ -41,7 +41,7 @@ struct router_standby {
     uint64_t epoch; /* of the lease as last seen; ours while LEADING */
     char holder[ROUTER_HOLDER_BYTES];
     bool asking, taking_over, holder_linked, holder_lost, destroyed;
-    uint64_t asked_ms;
+    uint64_t asked_ms, seen_ms; /* seen: somebody held it; at first, when we came */
     struct mer_timer timer, expiry;
     void (*done)(void *ctx);
     void *done_ctx;
@@ -107,6 +107,7 @@ static void see(struct router_standby *s, const struct answer *a)
         s->holder_lost = false; /* that was another term */
     if (strcmp(s->holder, a->holder) != 0)
         s->holder_linked = false;
+    s->seen_ms = now_ms(s);
     s->epoch = a->epoch;
     s->values[M_EPOCH] = a->epoch;
     snprintf(s->holder, sizeof s->holder, "%s", a->holder);
@@ -213,6 +214,7 @@ enum mer_err router_standby_create(struct router_standby **out, const struct rou
     if (s == NULL)
         return MER_ENOMEM;
     s->conf = *conf;
+    s->seen_ms = now_ms(s);
     snprintf(s->key, sizeof s->key, "router:{%s}", conf->region);
     mer_timer_init(&s->timer, on_timer);
     mer_timer_init(&s->expiry, on_expiry);
@@ -239,6 +241,11 @@ uint32_t router_standby_shared_ms(const struct router_standby *s)
 const char *router_standby_holder(const struct router_standby *s)
 {
     return s->holder;
+}
+
+uint64_t router_standby_leaderless_ms(const struct router_standby *s)
+{
+    return now_ms(s) - s->seen_ms;
 }
 
 void router_standby_link(struct router_standby *s, const char *incarnation, bool up)

@@ -43,6 +43,8 @@ uint64_t router_standby_epoch(const struct router_standby *s);
 uint32_t router_standby_shared_ms(const struct router_standby *s);
 /* Who holds the lease as far as we know; "" nobody. */
 const char *router_standby_holder(const struct router_standby *s);
+/* For how long Redis has not said that somebody holds it; a moment, while all is well. */
+uint64_t router_standby_leaderless_ms(const struct router_standby *s);
 /* The link to that incarnation went down, or came up. */
 void router_standby_link(struct router_standby *s, const char *incarnation, bool up);
 /* It says that it does not lead (any more): ask now. */

@@ -191,6 +191,36 @@ static void a_report_of_another_region_is_refused(void **state)
     assert_false(geo_reports_of(f->reports, EU).known);
 }
 
+static void it_takes_every_router_to_say_that_nobody_leads(void **state)
+{
+    CV1(DrainState) d;
+    CV1(RegionReport) led = report("eu", &d), not_led = led, old = led;
+    (void)state;
+    not_led.leader = old.leader = false;
+    not_led.has_leaderless_ms = true;
+    not_led.leaderless_ms = GEO_LEADERLESS_MS - 1;
+    say(&f->link[1], &not_led);
+    assert_false(geo_reports_of(f->reports, EU).leaderless); /* a leader may just have died */
+    not_led.leaderless_ms++;
+    say(&f->link[1], &not_led);
+    assert_true(geo_reports_of(f->reports, EU).leaderless);
+    assert_false(geo_reports_of(f->reports, EAST).leaderless);
+    say(&f->link[2], &led); /* the other one leads: the first has lost its Redis alone */
+    assert_false(geo_reports_of(f->reports, EU).leaderless);
+    say(&f->link[2], &old); /* a router that does not know the field says nothing */
+    assert_false(geo_reports_of(f->reports, EU).leaderless);
+    say(&f->link[2], &not_led);
+    assert_true(geo_reports_of(f->reports, EU).leaderless);
+    f->loop.now_ms += GEO_REPORT_VALID_MS + 1;
+    assert_false(geo_reports_of(f->reports, EU).leaderless); /* silence is no sign */
+    say(&f->link[1], &not_led);
+    assert_true(geo_reports_of(f->reports, EU).leaderless);
+    f->link[1].peer.region = east;
+    f->loop.now_ms += GEO_REPORT_VALID_MS + 1;
+    say(&f->link[1], &not_led); /* nobody of eu */
+    assert_false(geo_reports_of(f->reports, EU).leaderless);
+}
+
 static void only_the_leaders_word_counts_and_only_of_what_it_knows(void **state)
 {
     CV1(DrainState) d;
@@ -249,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_leaders_report_counts_with_its_drain),
         TEST(a_report_of_another_region_is_refused),
+        TEST(it_takes_every_router_to_say_that_nobody_leads),
         TEST(only_the_leaders_word_counts_and_only_of_what_it_knows),
         TEST(texts_and_times_that_could_not_be_journalled_are_left_out),
         TEST(what_is_no_message_ends_the_link),

@@ -14,6 +14,7 @@ static struct fix {
     struct router_app app;
     struct router_edge edge, agent;
     bool leads;
+    uint64_t leaderless_ms;
     unsigned reports;
     CV1(ControlMessage) * said; /* the last one */
 } * f;
@@ -24,6 +25,11 @@ uint64_t router__lead_epoch(const struct router_app *app)
 {
     (void)app;
     return f->leads ? 5 : 0;
+}
+uint64_t router_standby_leaderless_ms(const struct router_standby *s)
+{
+    (void)s;
+    return f->leaderless_ms;
 }
 static void forget(void)
 {
@@ -113,6 +119,9 @@ static void its_edges_are_summed_and_standbys_say_so(void **state)
     assert_int_equal(report()->edges_ready, 1);
     f->leads = false;
     assert_false(report()->leader);
+    assert_int_equal(report()->leaderless_ms, 0);
+    f->leaderless_ms = 12345;
+    assert_int_equal(report()->leaderless_ms, 12345);
 }
 
 static void it_is_said_while_an_agent_is_there(void **state)
