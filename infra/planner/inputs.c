@@ -75,10 +75,6 @@ static const struct plan_row prices[PLAN_PRICE_ROWS] = {
     PRICE(balancer_unit_hour, "USD/h"),
     PRICE(address_hour, "USD/h"),
     PRICE(interzone_gb, "USD/GB"),
-    TIER("egress_gb_1", egress_gb, 0, "USD/GB"),
-    TIER("egress_gb_2", egress_gb, 1, "USD/GB"),
-    TIER("egress_gb_3", egress_gb, 2, "USD/GB"),
-    TIER("egress_gb_4", egress_gb, 3, "USD/GB"),
     TIER("egress_tier_2_tb", egress_tier_tb, 0, "TB"),
     TIER("egress_tier_3_tb", egress_tier_tb, 1, "TB"),
     TIER("egress_tier_4_tb", egress_tier_tb, 2, "TB"),
@@ -86,21 +82,26 @@ static const struct plan_row prices[PLAN_PRICE_ROWS] = {
 #undef PRICE
 #undef TIER
 
-/* Two rows for each cloud region of the footprint. Regions of one cloud region (a test's) share them. */
+/* Six rows for each cloud region of the footprint. Regions of one cloud region (a test's) share them. */
 static void price_rows(struct plan_inputs *in)
 {
+#define BY_REGION(f) offsetof(struct plan_prices, f)
     static const struct {
-        const char *name;
+        const char *name, *unit;
         size_t offset;
-    } kinds[PLAN_REGION_PRICES] = {{"hosts_percent", offsetof(struct plan_prices, region_percent)},
-                                   {"egress_percent", offsetof(struct plan_prices, egress_percent)}};
+    } kinds[PLAN_REGION_PRICES] = {{"hosts_percent", "%", BY_REGION(hosts_percent)},   {"redis_percent", "%", BY_REGION(redis_percent)},
+                                   {"egress_gb_1", "USD/GB", BY_REGION(egress_gb[0])}, {"egress_gb_2", "USD/GB", BY_REGION(egress_gb[1])},
+                                   {"egress_gb_3", "USD/GB", BY_REGION(egress_gb[2])}, {"egress_gb_4", "USD/GB", BY_REGION(egress_gb[3])}};
+#undef BY_REGION
     memcpy(in->price_row, prices, sizeof prices);
     in->price_count = PLAN_PRICE_ROWS;
     for (uint32_t i = 0; i < in->footprint.count; i++)
         for (size_t k = 0; k < PLAN_REGION_PRICES; k++) {
             char *name = in->price_name[in->price_count - PLAN_PRICE_ROWS];
+            bool percent = kinds[k].unit[0] == '%';
             snprintf(name, sizeof in->price_name[0], "%s %.60s", kinds[k].name, in->footprint.region[i].cloud_region);
-            in->price_row[in->price_count++] = (struct plan_row){name, "%", kinds[k].offset + i * sizeof(double), 1, 1000};
+            in->price_row[in->price_count++] =
+                (struct plan_row){name, kinds[k].unit, kinds[k].offset + i * sizeof(double), percent ? 1 : 0, percent ? 1000 : 1e4};
         }
 }
 

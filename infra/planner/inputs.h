@@ -7,7 +7,7 @@
 #include "infra/planner/plan.h"
 #include "infra/planner/rows.h"
 
-enum { PLAN_MEASURED_ROWS = 21, PLAN_PRICE_ROWS = 15, PLAN_REGION_PRICES = 2 };
+enum { PLAN_MEASURED_ROWS = 21, PLAN_PRICE_ROWS = 11, PLAN_REGION_PRICES = 6 };
 
 struct plan_inputs {
     struct plan_wish wish;

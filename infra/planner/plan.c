@@ -107,13 +107,13 @@ static void lose(struct plan_result *r, const struct plan_wish *w, const struct 
 /* ---- money -----------------------------------------------------------------------------------------------------------------------------
  */
 
-static double egress_usd(const struct plan_prices *p, double gb)
+static double egress_usd(const struct plan_prices *p, uint32_t region, double gb)
 {
     double usd = 0, from = 0;
     for (int i = 0; i < PLAN_TIERS; i++) {
         double to = i < PLAN_TIERS - 1 ? p->egress_tier_tb[i] * 1024 : INFINITY;
         if (gb > from)
-            usd += ((gb < to ? gb : to) - from) * p->egress_gb[i];
+            usd += ((gb < to ? gb : to) - from) * p->egress_gb[i][region];
         from = to;
     }
     return usd;
@@ -122,7 +122,8 @@ static double egress_usd(const struct plan_prices *p, double gb)
 /* Hosts as many as a full region has (R2); traffic of the players there are, over the month's average. */
 static void price(struct plan_region *g, uint32_t i, const struct plan_wish *w, const struct plan_measured *m, const struct plan_prices *p)
 {
-    double factor = p->region_percent[i] / 100, average = (double)g->players * w->average_percent / 100, seconds = PLAN_HOURS * 3600.0;
+    double factor = p->hosts_percent[i] / 100, redis_factor = p->redis_percent[i] / 100;
+    double average = (double)g->players * w->average_percent / 100, seconds = PLAN_HOURS * 3600.0;
     double moves = average * moves_player(w);
     double out = moves * m->out_bytes_move + average * m->out_bytes_idle; /* a second */
     g->egress_gb = out * seconds / 1e9;
@@ -132,9 +133,9 @@ static void price(struct plan_region *g, uint32_t i, const struct plan_wish *w, 
     g->usd.edges = (double)(g->hosts_full * w->host_cores) * p->edge_core_hour * PLAN_HOURS * factor;
     g->usd.routers = 2 * p->router_host_hour * PLAN_HOURS * factor;
     g->usd.redis = (double)g->redis_hosts *
-                   (w->redis_host_cores * p->redis_core_hour * PLAN_HOURS * factor + w->redis_volume_gib * p->volume_gib_month);
+                   (w->redis_host_cores * p->redis_core_hour * PLAN_HOURS * redis_factor + w->redis_volume_gib * p->volume_gib_month);
     g->usd.balancer = (p->balancer_hour + units * p->balancer_unit_hour + PLAN_ZONES * p->address_hour) * PLAN_HOURS * factor;
-    g->usd.egress = egress_usd(p, g->egress_gb) * p->egress_percent[i] / 100;
+    g->usd.egress = egress_usd(p, i, g->egress_gb);
     g->usd.interzone = g->interzone_gb * p->interzone_gb;
 }
 

@@ -52,11 +52,12 @@ struct plan_measured {
 /* USD (prices.yaml). */
 struct plan_prices {
     double edge_core_hour, router_host_hour, redis_core_hour, volume_gib_month, balancer_hour, balancer_unit_hour, address_hour;
-    double interzone_gb; /* both directions together */
-    double egress_gb[PLAN_TIERS];
-    double egress_tier_tb[PLAN_TIERS - 1];  /* a month, from where the next price holds */
-    double region_percent[GEO_REGIONS_MAX]; /* hosts' prices against the first region's */
-    double egress_percent[GEO_REGIONS_MAX];
+    double interzone_gb;                   /* both directions together */
+    double egress_tier_tb[PLAN_TIERS - 1]; /* a month, from where the next price holds */
+    /* By region. Percents are against the place that the prices above are of. */
+    double hosts_percent[GEO_REGIONS_MAX]; /* edges', routers' and balancers' */
+    double redis_percent[GEO_REGIONS_MAX]; /* Redis hosts': another family of machines */
+    double egress_gb[PLAN_TIERS][GEO_REGIONS_MAX];
 };
 
 /* Which of the three bounds connections a core. */

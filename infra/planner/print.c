@@ -235,8 +235,8 @@ void plan_print_terraform(const struct plan_result *r, const struct plan_inputs 
 static void print_rows(const struct plan_row *rows, const struct plan_origin *origin, size_t count, const void *values, FILE *out)
 {
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "%-30s %12g %-12s %s  %s%s\n", rows[i].name, *(const double *)((const char *)values + rows[i].offset), rows[i].unit,
-                origin[i].date, origin[i].assumed ? "ASSUMED: " : "", origin[i].source);
+        fprintf(out, "%-30s %12g %-12s %s  %s\n", rows[i].name, *(const double *)((const char *)values + rows[i].offset), rows[i].unit,
+                origin[i].date, origin[i].source);
 }
 
 void plan_print_inputs(const struct plan_inputs *in, FILE *out)

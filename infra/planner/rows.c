@@ -33,13 +33,8 @@ static void on_part(void *ctx, struct geo_yaml *y, const yaml_node_t *at, const 
         text_of(y, value, key, g->at->date, sizeof g->at->date);
     } else if (strcmp(key, "source") == 0) {
         text_of(y, value, key, g->at->source, sizeof g->at->source);
-    } else if (strcmp(key, "assumed") == 0) {
-        const char *word = geo_yaml_text(y, value, key, 1, 8);
-        g->at->assumed = word != NULL && strcmp(word, "true") == 0;
-        if (word != NULL && !g->at->assumed)
-            geo_yaml_error(y, at, key, "true, or not there at all");
     } else {
-        geo_yaml_error(y, at, key, "no such part of a row: value, unit, date, source, assumed");
+        geo_yaml_error(y, at, key, "no such part of a row: value, unit, date, source");
     }
 }
 

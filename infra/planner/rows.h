@@ -3,8 +3,7 @@
  *
  *   edge_us_move: {value: 316, unit: us, date: 2026-11-22, source: "README.md, a move's cost"}
  *
- * `assumed: true` marks what nobody has verified. Every row of the table must be there and no other may, but those of other places
- * ("hosts_percent eu-central-1"); errors are all told. */
+ * Every row of the table must be there and no other may, but those of other places ("hosts_percent eu-central-1"); errors are all told. */
 #pragma once
 
 #include <meridian/buf.h>
@@ -16,7 +15,6 @@ struct plan_row {
 };
 struct plan_origin {
     char unit[16], date[16], source[200];
-    bool assumed;
 };
 
 /* Fills out (an array of doubles behind offsets) and origin[count]. Errors as geo_footprint_load's. */

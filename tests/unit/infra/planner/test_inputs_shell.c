@@ -40,7 +40,7 @@ static const char *said(const char *content, double out[2])
 }
 
 #define SPEED "speed: {value: 5, unit: us, date: 2026-11-22, source: \"a bench\"}\n"
-#define WEIGHT "weight kg: {value: 2, unit: \"%\", date: 2026-11-22, assumed: true, source: guess}\n"
+#define WEIGHT "weight kg: {value: 2, unit: \"%\", date: 2026-11-22, source: scales}\n"
 
 static void every_row_has_value_unit_date_and_source(void **state)
 {
@@ -63,7 +63,6 @@ static void every_row_has_value_unit_date_and_source(void **state)
         {WEIGHT "speed: {value: nan, unit: us, date: 2026-11-22, source: x}\n", "speed"},
         {WEIGHT "speed: {value: [5], unit: us, date: 2026-11-22, source: x}\n", "speed"},
         {WEIGHT "speed: {value: 5, unit: us, date: 2026-11-22, source: x, colour: red}\n", "no such part"},
-        {WEIGHT "speed: {value: 5, unit: us, date: 2026-11-22, source: x, assumed: maybe}\n", "true, or not there"},
         {WEIGHT SPEED SPEED, "speed"},
         {WEIGHT "speed: &a {value: 5}\n", ":"},
         {"speed: {value: 5\n", ":"},
@@ -121,7 +120,7 @@ static void every_figure_says_where_it_comes_from(void **state)
         assert_true(strlen(in.measured_origin[i].source) > 10 && strlen(in.measured_origin[i].date) == 10);
     for (size_t i = 0; i < in.price_count; i++)
         assert_true(strlen(in.price_origin[i].source) > 10 && strlen(in.price_origin[i].date) == 10);
-    assert_int_equal(in.price_count, PLAN_PRICE_ROWS + 2 * in.footprint.count);
+    assert_int_equal(in.price_count, PLAN_PRICE_ROWS + PLAN_REGION_PRICES * in.footprint.count);
     plan_inputs_deinit(&in);
 }
 

@@ -56,10 +56,10 @@ static const struct plan_prices prices = {
     .balancer_unit_hour = 0.006,
     .address_hour = 0.005,
     .interzone_gb = 0.02,
-    .egress_gb = {0.1, 0.08, 0.06, 0.05},
     .egress_tier_tb = {10, 50, 150},
-    .region_percent = {100, 100, 100, 200},
-    .egress_percent = {100, 100, 100, 100},
+    .hosts_percent = {100, 100, 100, 200},
+    .redis_percent = {100, 100, 100, 300},
+    .egress_gb = {{0.1, 0.1, 0.1, 0.2}, {0.08, 0.08, 0.08, 0.16}, {0.06, 0.06, 0.06, 0.12}, {0.05, 0.05, 0.05, 0.1}},
 };
 static char name[4][2] = {"a", "b", "c", "d"};
 
@@ -196,6 +196,8 @@ static void hosts_and_traffic_cost_by_their_region(void **state)
     const struct plan_region *a = &r.region[0], *d = &r.region[3];
     assert_near(a->usd.edges, 6 * 10 * 0.1 * 730);
     assert_near(d->usd.edges, 4 * 10 * 0.1 * 730 * 2);
+    assert_near(d->usd.redis, (double)d->redis_hosts * (wish.redis_host_cores * 0.1 * 730 * 3 + wish.redis_volume_gib * 0.1));
+    assert_near(d->usd.egress, 10240 * 0.2 + (d->egress_gb - 10240) * 0.16);
     /* 300,000 players: 15,000 moves of 800 bytes and 10 bytes each, a second */
     assert_near(a->egress_gb, 15e6 * 730 * 3600 / 1e9);
     assert_near(a->usd.egress, 10240 * 0.1 + (a->egress_gb - 10240) * 0.08);
