@@ -78,7 +78,7 @@ describe("a footprint that is observed", { skip }, () => {
         const targets = await until("all targets up", async () => {
             const { activeTargets } = await ask("targets");
             return activeTargets.length === want && activeTargets.every((one) => one.health === "up") && activeTargets;
-        }, 15_000);
+        }, 60_000);
         assert.deepEqual([...new Set(targets.map((one) => one.labels.job))].sort(), ["edge", "geo", "redis", "router"]);
     });
 
@@ -114,11 +114,11 @@ describe("a footprint that is observed", { skip }, () => {
         const rules = await until("all rules evaluated", async () => {
             const all = (await ask("rules")).groups.flatMap((group) => group.rules);
             return all.every((rule) => rule.health === "ok") && all;
-        }, 10_000);
+        }, 60_000);
         assert.equal(rules.length, groups().flatMap((group) => group.rules).length);
-        await until("nothing but the watchdog fires or is about to", async () => (await ask("alerts")).alerts.every((alert) => alert.labels.alertname === "Watchdog"), 10_000);
+        await until("nothing but the watchdog fires or is about to", async () => (await ask("alerts")).alerts.every((alert) => alert.labels.alertname === "Watchdog"), 60_000);
         assert.deepEqual((await firing()).map((alert) => alert.labels.alertname), ["Watchdog"]);
-        await until("Alertmanager has the watchdog", async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === "Watchdog"), 10_000);
+        await until("Alertmanager has the watchdog", async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === "Watchdog"), 60_000);
     });
 
     const programs = ["region-router", "tests/wan"].map((folder) => path.join(build, folder));
