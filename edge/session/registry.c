@@ -5,7 +5,8 @@
  *
  * Soft calls: a failed one is repeated while the session is connected, because without it other devices and edges do not find this one. And
  * a failover may lose one that succeeded: so the entry is looked at once more when every failover of that time is over, and made again if
- * the device has none. Another session's is left alone, and looked at again: it may be a connection that an edge found when it woke up.
+ * the device has none. Another session's is left alone, and looked at again: it may be a connection that an edge found when it woke up,
+ * which that edge takes out; or, when it died before, we do.
  * Owner: sessions. Next: deliver.c, tickets.c. */
 #include <string.h>
 
@@ -118,30 +119,45 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
     look_later(r);
 }
 
-/* The session that stands there for the device; NULL: none. */
-static const char *entry_of(const struct edge_player *p, const char *device)
+/* What stands there for the device; NULL: nothing. */
+static const struct edge_device *entry_of(const struct edge_player *p, const char *device)
 {
     for (size_t i = 0; i < p->device_count; i++)
         if (strcmp(p->devices[i].device, device) == 0)
-            return p->devices[i].session;
+            return &p->devices[i];
     return NULL;
+}
+
+static void make_again(struct registration *r)
+{
+    r->made = false;
+    connect_send(r);
+}
+
+static void on_live(void *ctx, enum edge_store_result result, const char *address)
+{
+    (void)address;
+    if (result == EDGE_STORE_ABSENT)
+        make_again(ctx);
+    else
+        look_later(ctx);
 }
 
 static void on_looked(void *ctx, enum edge_store_result result, const struct edge_player *p)
 {
     struct registration *r = ctx;
     struct edge_session *s = r->all->stopping ? NULL : session_of(r);
-    const char *entry = s != NULL && result == EDGE_STORE_OK ? entry_of(p, s->device) : NULL;
+    const struct edge_device *entry = s != NULL && result == EDGE_STORE_OK ? entry_of(p, s->device) : NULL;
     char id[EDGE_SESSION_ID_BYTES] = "";
     if (s != NULL)
         edge__session_id(s, id);
     if (s != NULL && result != EDGE_STORE_OK) {
         retry_later(r);
     } else if (s != NULL && entry == NULL) {
-        r->made = false;
-        connect_send(r);
-    } else if (s != NULL && strcmp(entry, id) != 0) {
-        look_later(r);
+        make_again(r);
+    } else if (s != NULL && strcmp(entry->session, id) != 0) {
+        if (edge_store_live_get(s->all->app->store, entry->edge, on_live, r) != MER_OK)
+            look_later(r);
     } else {
         registration_free(r);
     }
