@@ -88,11 +88,12 @@ async function roots(env, tree) {
     return { counts, of };
 }
 
+/* Redis' ports, and their bus' 10,000 above, are below those that tests/run gives to the tests that run beside. */
 async function withRegion(region) {
     await report.test('programs: bash reads every script of a region', () => programs.bashReadsTheScripts([region]));
     await report.test('programs: systemd reads every unit of a region', () => programs.systemdReadsTheUnits([region], folder('units')));
-    await report.test('programs: nine Redis of three hosts form a cluster, over TLS alone', () => aGroupOfHostsFormsACluster(region, folder('redis'), 16450));
-    await report.test('programs: the figures of a Redis behind TLS reach the monitor', () => figuresReachTheMonitor(region, folder('figures'), 16480));
+    await report.test('programs: nine Redis of three hosts form a cluster, over TLS alone', () => aGroupOfHostsFormsACluster(region, folder('redis'), 11450));
+    await report.test('programs: the figures of a Redis behind TLS reach the monitor', () => figuresReachTheMonitor(region, folder('figures')));
     await report.test('programs: a host answers for its edges', () => programs.hostAnswersForItsEdges(region, folder('host')));
 }
 

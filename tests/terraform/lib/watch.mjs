@@ -3,7 +3,7 @@
 // behind TLS reach the monitor by its exporter and its host's agent, with the files and commands of the plan. Only places and addresses are ours.
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -56,13 +56,8 @@ export async function watchersTakeTheirConfiguration(r, dir) {
 /* A unit's command as an argument list, with our places. */
 const command = (unit, places) => places(/^ExecStart=(.*)$/m.exec(unit)[1]).split(/ +/);
 
-const get = (url) =>
-    new Promise((done, fail) => {
-        http.get(url, (a) => {
-            let text = '';
-            a.on('data', (part) => (text += part)).on('end', () => done(JSON.parse(text)));
-        }).on('error', fail);
-    });
+/* What Prometheus answers; while it starts it says "Service Unavailable", which is no JSON: that rejects. */
+const get = (url) => fetch(url).then((answer) => answer.json());
 
 /* The `prepare` of a host with Redis in a folder of ours: what it needs of a system are stand-ins. Answers the exporter's passwords. */
 async function prepared(files, dir, port) {
@@ -90,11 +85,21 @@ export async function singlePrepares(r, dir) {
     return unless(fs.existsSync(path.join(dir, 'data/6400/users.acl')) && fs.existsSync(path.join(dir, 'redis/redis-1.conf')), 'no users, or no configuration');
 }
 
-/* r: an applied region with Redis hosts. Ports port .. port + 3 of 127.0.0.1. */
-export async function figuresReachTheMonitor(r, dir, port) {
+/* So many ports of 127.0.0.1 that nobody has just now: other tests run beside. */
+async function freePorts(count) {
+    const servers = await Promise.all(Array.from({ length: count }, () => new Promise((done, fail) => {
+        const server = net.createServer().on('error', fail).listen(0, '127.0.0.1', () => done(server));
+    })));
+    const ports = servers.map((server) => server.address().port);
+    await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+    return ports;
+}
+
+/* r: an applied region with Redis hosts. */
+export async function figuresReachTheMonitor(r, dir) {
     if (await missing('prometheus', 'prometheus-redis-exporter')) return [];
     const [host] = hosts(r, 'redis');
-    const [redis, exporter, agent, monitor] = [port, port + 1, port + 2, port + 3];
+    const [redis, exporter, agent, monitor] = await freePorts(4);
     const zone = environmentOf(filesOf(host.values)).PRIVATE_ZONE;
     const placed = (folder) => (text) =>
         text.replaceAll(`prometheus.${zone}:9090`, `127.0.0.1:${monitor}`).replace(/redis-[\w-]+\.[\w.-]+:\d+/g, `localhost:${redis}`).replaceAll('127.0.0.1:9121', `127.0.0.1:${exporter}`)
@@ -123,7 +128,7 @@ export async function figuresReachTheMonitor(r, dir, port) {
     });
     try {
         for (const until = Date.now() + 240000; Date.now() < until; await new Promise((done) => setTimeout(done, 300))) {
-            const found = await get(`http://127.0.0.1:${monitor}/api/v1/query?query=redis_up`).then((a) => a.data.result, () => []);
+            const found = await get(`http://127.0.0.1:${monitor}/api/v1/query?query=redis_up`).then((a) => a.data.result).catch(() => []);
             if (found[0]?.value[1] === '1') return unless(found[0].metric.region === r.name && found[0].metric.job === 'redis' && !('exporter' in found[0].metric) && !('tls' in found[0].metric), JSON.stringify(found));
         }
         return [`the monitor does not hear of Redis: ${words.slice(-3000)}`];
