@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { World, cannot, sleep, until } from "../regions/world.mjs";
@@ -138,4 +138,27 @@ describe("four small regions", { skip: why && `not here: ${why}` }, () => {
             assert.ok(changes.length <= 1, "out once, and in only when it has been well for 10 s");
             assert.ok(seen.length <= 2, "and DNS no more than that");
         });
+
+    // Its edges answer every probe, and nobody gets a game: what counts is that no router can lead.
+    test("a region whose Redis hangs leaves DNS, and comes back", { timeout: 180_000 }, async (t) => {
+        const folder = path.join(world.state, "regions/us-west/redis"), american = "23.240.0.0/24";
+        const pids = readdirSync(folder).filter((name) => /^\d+$/.test(name)).map((port) => Number(readFileSync(path.join(folder, port, "redis.pid"), "utf8")));
+        const answer = async () => nameOf((await resolver.ask("play.test", american))?.[0]);
+        const seconds = async (what, condition) => {
+            const began = Date.now();
+            await until(what, condition, 60_000);
+            return ((Date.now() - began) / 1000).toFixed(1);
+        };
+        await until("us-west is in", async () => (await answer()) === "us-west", 330_000);
+        for (const pid of pids) process.kill(pid, "SIGSTOP");
+        try {
+            const gone = await seconds("another answer", async () => !["us-west", "none"].includes(await answer()));
+            const { health, probes } = await of("us-west");
+            assert.deepEqual([health, ...probes.map(({ verdict }) => verdict)], ["down", "good"]);
+            for (const pid of pids) process.kill(pid, "SIGCONT");
+            t.diagnostic(`another answer after ${gone} s, home again ${await seconds("us-west again", async () => (await answer()) === "us-west")} s after Redis went on`);
+        } finally {
+            for (const pid of pids) process.kill(pid, "SIGCONT");
+        }
+    });
 });
