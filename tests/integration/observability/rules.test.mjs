@@ -7,8 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { cases } from "./cases.mjs";
 import { parsePage, stamped } from "../../drills/page.mjs";
+import { cases } from "./cases.mjs";
 import { alertsOf, excerpt, folder, groups, pages, root } from "./rules.mjs";
 
 const has = (program) => spawnSync(program, ["--version"]).status === 0;
@@ -77,6 +77,39 @@ describe("rules", { skip }, () => {
         assert.equal(code, 0, said);
     });
 
+    // So their pages say: they end although nobody came.
+    for (const [name, metric, job] of [["HostSilent", "up", "redis"], ["HostVanished", "meridian_process_state", "edge"]])
+        test(`${name} begins five minutes after the last word and ends a quarter of an hour later`, () => {
+            const labels = { severity: severity[name], region: "eu", host: "h1" };
+            const series = [{ metric, values: "1x80", labels: { job, region: "eu", host: "h1", instance: "a" } }];
+            const times = { "24m": false, "26m": true, "39m": true, "41m": false };
+            const { code, said } = promtool([[name, Object.entries(times).map(([at, fires]) => unit(name, labels, at, series, fires))]]);
+            assert.equal(code, 0, said);
+        });
+
+    // Two edges of a host: what each opens in 15 s, when asked, and whether that is a storm.
+    const comes = {
+        "more than half of what their cores can do is a storm": ["0+9615x60", "10m", true],
+        "a little less is none": ["0+9585x60", "10m", false],
+        "nor are half a minute's many": ["0x20 0+22500x2 45000x40", "6m15s", false],
+        "a storm is told of when it has lasted": ["0x20 0+15000x40", "6m30s", true],
+        "and not before": ["0x20 0+15000x40", "6m", false],
+    };
+    for (const [what, [values, at, fires]] of Object.entries(comes))
+        test(`ThunderingHerd: ${what}`, () => {
+            const series = ["a", "b"].map((instance) => ({ metric: "meridian_edge_connections_opened_total", values, labels: { job: "edge", region: "eu", host: "h1", instance } }));
+            const { code, said } = promtool([["ThunderingHerd", [unit("ThunderingHerd", { severity: "page", region: "eu", host: "h1" }, at, series, fires)]]]);
+            assert.equal(code, 0, said);
+        });
+
+    test("what an edge of a host may be given to do is half of what was measured, and more than any plan gives it", () => {
+        const [, limit] = alerts.find((alert) => alert.name === "ThunderingHerd").expr.match(/> (\d+) \* host:edges:count$/);
+        const [, cost] = readFileSync(path.join(root, "infra/planner/measured.yaml"), "utf8").match(/^handshake_us: \{value: (\d+),/m);
+        assert.ok(Math.abs(limit / (0.5e6 / cost) - 1) < 0.05, `${limit} a second, and half a core does ${0.5e6 / cost}`);
+        const plan = JSON.parse(readFileSync(path.join(root, "tests/golden/planner/10m.json"), "utf8"));
+        for (const { name, lostConnectsCoreSecond } of plan.regions) assert.ok(lostConnectsCoreSecond < limit / 2, `${name}: ${lostConnectsCoreSecond}`);
+    });
+
     test("a case that does not hold is told", () => {
         const [name, labels, at, , quiet] = cases[0];
         const { code, said } = promtool([[name, [unit(name, { severity: severity[name], ...labels }, at, quiet, true)]]]);
@@ -86,7 +119,7 @@ describe("rules", { skip }, () => {
 
     test("R36's thresholds, word for word", () => {
         const r36 = {
-            HostConnectionsHigh: /> 600000$/, ThunderingHerd: /:rate1m > 10000$/, HeartbeatFailures: /> 0\.01$/, MoveLatencyHigh: /:p99 > 2$/,
+            HostConnectionsHigh: /> 600000$/, ThunderingHerd: /:rate1m > 10000 or /, HeartbeatFailures: /> 0\.01$/, MoveLatencyHigh: /:p99 > 2$/,
             MemoryHigh: /> 0\.85$/, DescriptorsHigh: /> 800000$/, ReconnectionSlow: /:mean5m > 30$/,
         };
         for (const [name, threshold] of Object.entries(r36)) assert.match(alerts.find((alert) => alert.name === name).expr, threshold, name);
