@@ -62,9 +62,9 @@ describe("dashboards", () => {
             for (const { title, fieldConfig, targets } of panels)
                 for (const { expr } of targets) {
                     const drawn = fieldConfig.defaults.thresholds.steps.at(-1).value;
-                    const series = expr.match(/^[a-z]+:[\w:]+(?=\{)/)?.[0];
+                    const series = expr.match(/^([a-z]+:[\w:]+)\{[^}]*\}$/)?.[1];
                     const alarmed = series && drawn !== null && alerts.find((alert) => alert.expr.startsWith(`${series} > `));
-                    if (alarmed) assert.equal(drawn, Number(alarmed.expr.split(" > ")[1]), `${title} and ${alarmed.name}`), seen++;
+                    if (alarmed) assert.equal(drawn, Number.parseFloat(alarmed.expr.split(" > ")[1]), `${title} and ${alarmed.name}`), seen++;
                 }
         assert.ok(seen >= 7, `only ${seen} limits are drawn`);
     });
