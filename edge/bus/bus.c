@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <meridian/mem.h>
+#include <meridian/trace.h>
 
 #include "edge/bus/bus_private.h"
 
@@ -54,6 +55,8 @@ _Static_assert(M_SENT + 15 == M_COUNT, "a row for every kind of message");
 static void dispatch(struct edge_bus *b, const Meridian__Internal__V1__BusMessage *m)
 {
     unsigned kind = m->body_case;
+    struct mer_trace_context of;
+    MER_TRACE_LINES(b->conf.log, m->has_trace && mer_trace_unpack(m->trace.data, m->trace.len, &of) ? &of : NULL);
     if (kind < BUS_KINDS && b->handler[kind].cb != NULL)
         b->handler[kind].cb(b->handler[kind].ctx, m);
     else

@@ -394,6 +394,7 @@ static void take_request(struct edge_host *h, const IM(BusMessage) * m, bool aga
     } else if (r->body_case == MERIDIAN__INTERNAL__V1__SEAT_REQUEST__BODY_GET_GAME) {
         get_game(g, m->from, r, seat);
     } else if (make_ask(&ask, h, m, seat)) {
+        MER_TRACE_LINES(h->c.log, mer_span_context(&ask.span));
         edge__hosted_blame(g);
         edge_game_request(&g->core, edge__host_time(h), &ask);
         edge__hosted_after(g);

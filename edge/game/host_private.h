@@ -207,6 +207,8 @@ void edge__held_drop(struct edge_hosted *g);
 void edge__trace_ask(const struct edge_host *h, const Meridian__Internal__V1__BusMessage *m, struct edge_game_ask *ask);
 /* m NULL: it was done. */
 void edge__trace_answered(const struct edge_hosted *g, const struct edge_game_ask *ask, const Meridian__Client__V1__ServerMessage *m);
+/* Whose the change is; NULL: nobody's who is traced. */
+const struct mer_trace_context *edge__trace_asker(const struct edge_hosted *g, const struct edge_game_put *p);
 /* Handed to the store, for who asked for it; then its answer. */
 void edge__trace_put(struct edge_hosted *g, const struct edge_game_put *p);
 void edge__trace_stored(struct edge_hosted *g, enum edge_store_result result);

@@ -27,11 +27,15 @@ void edge__trace_answered(const struct edge_hosted *g, const struct edge_game_as
     mer_span_finish(g->host->c.tracer, &ask->span, &e);
 }
 
-void edge__trace_put(struct edge_hosted *g, const struct edge_game_put *p)
+const struct mer_trace_context *edge__trace_asker(const struct edge_hosted *g, const struct edge_game_put *p)
 {
     const struct edge_game_ask *asker = &g->core.asker;
-    bool traced = asker->kind != EDGE_GAME_ASK_NONE && !p->restore && mer_span_on(&asker->span);
-    mer_span_continue(g->host->c.tracer, traced ? &asker->span.me : NULL, &g->put);
+    return asker->kind != EDGE_GAME_ASK_NONE && !p->restore ? mer_span_context(&asker->span) : NULL;
+}
+
+void edge__trace_put(struct edge_hosted *g, const struct edge_game_put *p)
+{
+    mer_span_continue(g->host->c.tracer, edge__trace_asker(g, p), &g->put);
     g->put_ends = p->end;
 }
 

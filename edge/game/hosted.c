@@ -84,6 +84,7 @@ static bool env_put(struct edge_game *core, const struct edge_game_put *p)
     struct edge_hosted *g = edge__hosted(core);
     struct edge_store *s = g->host->c.store;
     struct edge_store_write w = {.gid = core->id, .fence = g->fence, .expected_version = p->expected, .version = p->version};
+    MER_TRACE_LINES(g->host->c.log, edge__trace_asker(g, p));
     w.owed = p->end && (core->present | core->bots | g->unseated) != (1u << core->seat_count) - 1;
     if (!edge__hosted_encode(g, p->restore, &w) ||
         (p->end ? edge_store_game_end(s, &w, on_put, g) : edge_store_game_put(s, &w, on_put, g)) != MER_OK)

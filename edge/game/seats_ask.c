@@ -58,6 +58,7 @@ void edge__ask_answered(struct edge_seats *s, const struct edge_proxy_ask *ask, 
 void edge__ask_error(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game, Meridian__Client__V1__ErrorCode code)
 {
     struct edge_game_answer a;
+    MER_TRACE_LINES(s->c.log, mer_span_context(&ask->span));
     edge_game_error(&a, code, subject(ask, game), code == CODE(TRY_AGAIN) || code == CODE(RATE_LIMITED) ? EDGE_SEATS_RETRY_MAX_MS : 0);
     edge__ask_answered(s, ask, game, &a.m);
     s->c.cbs->to_session(s->c.ctx, ask->session, &a.m);
@@ -79,6 +80,7 @@ static void send_ask(struct edge_proxy *p, const struct edge_proxy_ask *ask)
     CM(LeaveGame) leave = MERIDIAN__CLIENT__V1__LEAVE_GAME__INIT;
     CM(GetGame) get = MERIDIAN__CLIENT__V1__GET_GAME__INIT;
     uint8_t trace[MER_TRACE_BYTES];
+    MER_TRACE_LINES(p->seats->c.log, mer_span_context(&ask->span));
     r.game_id = p->game;
     r.user = p->user;
     r.session = (char *)ask->session;
@@ -152,6 +154,7 @@ bool edge__proxy_reply(struct edge_proxy *p, const IM(Reply) * r)
         struct edge_proxy_ask *ask = MER_LIST_ENTRY(it, struct edge_proxy_ask, node);
         if (!answers(p, ask, r))
             continue;
+        MER_TRACE_LINES(p->seats->c.log, mer_span_context(&ask->span));
         take(p, ask);
         edge__ask_answered(p->seats, ask, p->game, r->message);
         mer_free(&ask);

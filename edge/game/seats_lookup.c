@@ -118,6 +118,7 @@ void edge__seats_lookup(struct edge_seats *s, const char *user, const char *game
         edge__ask_error(s, ask, game, CODE(TRY_AGAIN));
         return;
     }
+    MER_TRACE_LINES(s->c.log, mer_span_context(&ask->span));
     l->seats = s;
     l->ask = *ask;
     EDGE__SEATS_COPY(l->user, user);

@@ -83,18 +83,36 @@ void edge__store_fcall(struct edge_store_cmd *c, const char *fn, unsigned key_co
 
 struct edge_store_op *edge__store_op(struct edge_store *s, void *ctx)
 {
-    struct edge_store_op *op = mer_try_calloc(1, sizeof(*op));
-    if (op) {
-        op->s = s;
-        op->ctx = ctx;
+    const struct mer_log_trace *of = s->conf.log->trace;
+    struct edge_store_op *op = mer_try_calloc(1, sizeof(*op) + (of ? sizeof(op->trace[0]) : 0));
+    if (!op)
+        return NULL;
+    op->s = s;
+    op->ctx = ctx;
+    op->traced = of;
+    if (of) {
+        memcpy(op->trace[0].trace, of->trace, sizeof(of->trace));
+        memcpy(op->trace[0].span, of->span, sizeof(of->span));
     }
     return op;
+}
+
+/* Lines that the answer causes are of what the call was made for. */
+static void on_traced(void *ctx, enum mer_err err, const redisReply *reply)
+{
+    struct edge_store_op *op = ctx;
+    MER_TRACE_LINES(op->s->conf.log, &op->trace[0]);
+    op->answered(op, err, reply);
 }
 
 enum mer_err edge__store_send(struct edge_store *s, const struct edge_store_cmd *c, const char *key, bool durable, mer_redis_cb cb,
                               struct edge_store_op *op)
 {
     struct mer_redis_call_spec spec = {.argv = c->argv, .argvlen = c->len, .argc = c->argc, .key = key, .durable = durable};
+    if (op && op->traced) {
+        op->answered = cb;
+        cb = on_traced;
+    }
     enum mer_err err = op ? mer_redis_call(s->conf.redis, &spec, cb, op) : MER_ENOMEM;
     if (err == MER_OK)
         s->pending++;

@@ -2,6 +2,8 @@
  * store_int.h - what store.c, store_game.c, store_player.c and store_reply.c share. */
 #pragma once
 
+#include <meridian/trace.h>
+
 #include "edge/store/events.h"
 #include "edge/store/store.h"
 
@@ -34,8 +36,11 @@ struct edge_store_op {
         edge_store_event_cb event;
     } cb;
     void *ctx;
-    char *live_key;   /* live_get: what was asked for */
-    uint64_t sent_ms; /* live: when the renewal was sent */
+    char *live_key;        /* live_get: what was asked for */
+    uint64_t sent_ms;      /* live: when the renewal was sent */
+    bool traced;           /* made for something traced, whose context stands behind ... */
+    mer_redis_cb answered; /* ... and who then gets the answer */
+    struct mer_trace_context trace[];
 };
 struct edge_store_op *edge__store_op(struct edge_store *s, void *ctx);
 

@@ -129,6 +129,16 @@ static void put_field(struct line *out, const struct mer_kv *kv)
         out->len = before;
 }
 
+static void put_hex(struct line *out, const char *key, const uint8_t *id, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    putf(out, ",\"%s\":\"", key);
+    for (size_t i = 0; i < len; i++)
+        put(out, (char[]){digits[id[i] >> 4], digits[id[i] & 15]}, 2);
+    put(out, "\"", 1);
+}
+
 static void put_head(struct line *out, const struct mer_log *l, enum mer_level level, const char *event)
 {
     uint64_t ms = mer_clock_wall_ms(&l->clock);
@@ -143,6 +153,10 @@ static void put_head(struct line *out, const struct mer_log *l, enum mer_level l
     if (l->region[0])
         put_field(out, &KV_STR("region", l->region));
     put_field(out, &KV_STR("event", event));
+    if (l->trace) {
+        put_hex(out, "trace_id", l->trace->trace, sizeof(l->trace->trace));
+        put_hex(out, "span_id", l->trace->span, sizeof(l->trace->span));
+    }
 }
 
 void mer_log_write(struct mer_log *l, enum mer_level level, bool peer_caused, const char *event, const struct mer_kv *kv, size_t count)

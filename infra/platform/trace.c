@@ -137,6 +137,17 @@ void mer__span_continue(struct mer_tracer *t, const struct mer_trace_context *pa
     out->start_us = t->clock.mono_us(t->clock.ctx);
 }
 
+void mer__lines_begin(struct mer_log_trace *scope, struct mer_log *l, const struct mer_trace_context *of)
+{
+    scope->log = l;
+    scope->outer = l->trace;
+    l->trace = of != NULL ? scope : NULL;
+    if (of == NULL)
+        return;
+    memcpy(scope->trace, of->trace, sizeof scope->trace);
+    memcpy(scope->span, of->span, sizeof scope->span);
+}
+
 /* ---- as JSON ------------------------------------------------------------------------------------------------------------------------- */
 
 /* false: interrupted, so that it says nothing. */

@@ -8,6 +8,7 @@
 
 #include <meridian/buf.h>
 #include <meridian/clock.h>
+#include <meridian/log.h>
 #include <meridian/metric.h>
 #include <meridian/rng.h>
 
@@ -99,6 +100,31 @@ static inline void mer_span_finish(struct mer_tracer *t, const struct mer_span *
 {
     if (t != NULL && mer_span_on(s))
         mer__span_finish(t, s, e);
+}
+
+static inline const struct mer_trace_context *mer_span_context(const struct mer_span *s)
+{
+    return mer_span_on(s) ? &s->me : NULL;
+}
+
+void mer__lines_begin(struct mer_log_trace *scope, struct mer_log *l, const struct mer_trace_context *of);
+static inline void mer__lines_end(struct mer_log_trace *scope)
+{
+    if (scope->log != NULL)
+        scope->log->trace = scope->outer;
+}
+/* From here to the end of the block lines of `log` are of that context, which is copied; NULL: of nobody's, also within another's block. */
+#define MER_TRACE_LINES(log_, context_) MER__LINES(MER__LINES_NAME(__LINE__), log_, context_)
+#define MER__LINES(name, log_, context_) \
+    struct mer_log_trace name __attribute__((cleanup(mer__lines_end))); \
+    mer_lines_begin(&name, (log_), (context_))
+#define MER__LINES_NAME(line) MER__LINES_PASTE(mer_lines_, line)
+#define MER__LINES_PASTE(a, b) a##b
+static inline void mer_lines_begin(struct mer_log_trace *scope, struct mer_log *l, const struct mer_trace_context *of)
+{
+    scope->log = NULL;
+    if (of != NULL || l->trace != NULL)
+        mer__lines_begin(scope, l, of);
 }
 
 /* `traceparent` as browsers send it: 00-<32 hex>-<16 hex>-<2 hex>, lower case; of later versions what stands in these places. false: it is

@@ -54,6 +54,9 @@ export function logged() {
     return out;
 }
 
+// What the logger itself puts into lines.
+export const heads = () => new Set([...readFileSync(path.join(root, "infra/platform/log.c"), "utf8").matchAll(/\\"([a-z_]+)\\":|(?:KV_STR\(|put_hex\(out, )"([a-z_]+)"/g)].map(([, a, b]) => a ?? b));
+
 // {url, documents, end()}: documents are [id, document].
 export async function elasticsearch() {
     const documents = [];

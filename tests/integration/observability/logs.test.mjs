@@ -7,7 +7,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { elasticsearch, logged, logs, table, template, unfit } from "./logs.mjs";
+import { elasticsearch, heads, logged, logs, table, template, unfit } from "./logs.mjs";
 
 const { head, body } = table();
 const types = { ...head, ...body };
@@ -24,6 +24,7 @@ describe("logs", () => {
         }
         assert.deepEqual(Object.keys(body).filter((name) => !(name in code)), [], "rows of which nobody logs any more");
         assert.deepEqual(Object.keys(body), Object.keys(body).sort());
+        assert.deepEqual([...heads()].sort(), Object.keys(head).sort(), "the head is what infra/platform/log.c writes by itself");
     });
 
     test("the index template maps what the table says", () => {

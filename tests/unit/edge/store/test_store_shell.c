@@ -5,6 +5,8 @@
 
 #include <signal.h>
 
+#include <meridian/trace.h>
+
 #include "edge/store/store.h"
 #include "loop_run.h"
 #include "tests/unit/infra/platform/fake_redis.h"
@@ -275,6 +277,38 @@ static void the_clock_follows_redis_and_never_goes_back(void **state)
     end();
 }
 
+static void on_traced_game(void *ctx, enum edge_store_result result, const struct edge_stored *g)
+{
+    assert_non_null(f.log.trace);
+    assert_int_equal(f.log.trace->trace[15], 7);
+    assert_int_equal(f.log.trace->span[7], 9);
+    on_game(ctx, result, g);
+}
+
+static void on_untraced_game(void *ctx, enum edge_store_result result, const struct edge_stored *g)
+{
+    assert_null(f.log.trace);
+    on_game(ctx, result, g);
+}
+
+static void what_an_answer_causes_is_of_who_asked(void **state)
+{
+    struct mer_trace_context c = {.trace = {[15] = 7}, .span = {[7] = 9}};
+    (void)state;
+    begin();
+    fake_set(&f.fake, FAKE_CALL, "*9\r\n" B(2, "OK") ":1767225600123\r\n" GOOD_TAIL);
+    assert_int_equal(edge_store_game_get(f.store, "g1", on_untraced_game, &f), MER_OK);
+    {
+        MER_TRACE_LINES(&f.log, &c);
+        memset(&c, 0, sizeof(c));
+        assert_int_equal(edge_store_game_get(f.store, "g1", on_traced_game, &f), MER_OK);
+    }
+    assert_int_equal(edge_store_game_get(f.store, "g1", on_untraced_game, &f), MER_OK);
+    WAIT_FOR(&f, f.answers == 3);
+    assert_null(f.log.trace);
+    end();
+}
+
 static void what_cannot_be_a_key_is_refused_without_a_callback(void **state)
 {
     static char big[EDGE_STORE_RECORD_MAX + 1], long_id[EDGE_KEY_ID_MAX + 2];
@@ -334,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_player_of_another_shape_is_unknown_and_nobody),
         cmocka_unit_test(errors_are_again_or_unknown),
         cmocka_unit_test(the_clock_follows_redis_and_never_goes_back),
+        cmocka_unit_test(what_an_answer_causes_is_of_who_asked),
         cmocka_unit_test(what_cannot_be_a_key_is_refused_without_a_callback),
         cmocka_unit_test(a_store_may_be_destroyed_in_a_callback),
         cmocka_unit_test(calls_under_way_are_answered_by_destroying_redis),

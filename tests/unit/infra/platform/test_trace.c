@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -244,6 +245,67 @@ static void children_are_traced_whatever_the_ratio(void **state)
     assert_false(mer_span_on(&s));
 }
 
+/* ---- log lines ----------------------------------------------------------------------------------------------------------------------- */
+
+#define OURS "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\""
+
+/* The one line that was written since. */
+static const char *line(int fd, char text[512])
+{
+    ssize_t n = read(fd, text, 511);
+    text[n > 0 ? n : 0] = 0;
+    return text;
+}
+
+static void lines_are_of_whose_block_they_are_in(void **state)
+{
+    struct fake_clock fake;
+    struct mer_log log;
+    struct mer_trace_context c, other;
+    char text[512];
+    int fd[2];
+    (void)state;
+    assert_int_equal(pipe(fd), 0);
+    mer_log_init(&log, fd[1], MER_INFO, fake_clock_init(&fake));
+    assert_true(mer_trace_parse(GOOD, &c));
+    assert_true(mer_trace_parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00000000000000ff-00", &other));
+    {
+        MER_TRACE_LINES(&log, &c);
+        memset(&c, 0, sizeof c); /* copied */
+        MER_LOG(&log, MER_INFO, "line.ours", KV_U64("n", 1));
+        assert_non_null(strstr(line(fd[0], text), "\"event\":\"line.ours\"," OURS ",\"n\":1}"));
+        {
+            MER_TRACE_LINES(&log, &other);
+            MER_LOG(&log, MER_INFO, "line.within");
+            assert_non_null(strstr(line(fd[0], text), "\"span_id\":\"00000000000000ff\"}"));
+        }
+        {
+            MER_TRACE_LINES(&log, NULL);
+            MER_LOG(&log, MER_INFO, "line.nobodys");
+            assert_null(strstr(line(fd[0], text), "trace_id"));
+        }
+        MER_LOG(&log, MER_INFO, "line.ours_again");
+        assert_non_null(strstr(line(fd[0], text), OURS "}"));
+    }
+    MER_LOG(&log, MER_INFO, "line.after");
+    assert_null(strstr(line(fd[0], text), "_id"));
+    {
+        MER_TRACE_LINES(&log, NULL);
+        assert_null(log.trace);
+    }
+    close(fd[0]);
+    close(fd[1]);
+}
+
+static void a_span_that_is_off_has_no_lines(void **state)
+{
+    struct fix *f = *state;
+    struct mer_span s = {.start_us = 0};
+    assert_null(mer_span_context(&s));
+    mer_span_begin(&f->t, GOOD, 1, &s);
+    assert_ptr_equal(mer_span_context(&s), &s.me);
+}
+
 /* ---- as the receiver reads them ------------------------------------------------------------------------------------------------------ */
 
 static const struct mer_span_attr resource[] = {{"service.name", "meridian-edge"}, {"cloud.region", NULL}};
@@ -431,6 +493,8 @@ int main(void)
         TEST(the_ratio_decides_and_nobody_else),
         TEST(a_trace_of_the_asker_goes_on),
         TEST(children_are_traced_whatever_the_ratio),
+        TEST(lines_are_of_whose_block_they_are_in),
+        TEST(a_span_that_is_off_has_no_lines),
         TEST(a_span_is_written_as_otlp_wants_it),
         TEST(a_root_has_no_parent),
         TEST(long_texts_are_cut_between_characters),
