@@ -135,6 +135,11 @@ static bool user_present(void *ctx, const char *user)
     return edge_sessions_present(((struct edge_app *)ctx)->sessions, user);
 }
 
+static bool user_unshown(void *ctx, const char *user)
+{
+    return edge_sessions_unshown(((struct edge_app *)ctx)->sessions, user);
+}
+
 static void seated(void *ctx, const char *user, const char *ticket_id, const char *game_id)
 {
     (void)game_id;
@@ -155,7 +160,7 @@ static void inbox_filled(void *ctx, const char *user)
         edge_messages_sync(app->messages, user, "");
 }
 
-static const struct edge_seats_cbs seats_cbs = {to_user, to_session, user_online, user_present, seated, unseated};
+static const struct edge_seats_cbs seats_cbs = {to_user, to_session, user_online, user_present, user_unshown, seated, unseated};
 
 static enum mer_err create_store(struct edge_app *app, struct mer_msg *msg)
 {

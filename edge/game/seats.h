@@ -33,6 +33,7 @@ struct edge_seats_cbs {
     void (*to_session)(void *ctx, const char *session, const Meridian__Client__V1__ServerMessage *m);
     bool (*user_online)(void *ctx, const char *user);  /* has a session here */
     bool (*user_present)(void *ctx, const char *user); /* ... with a connection */
+    bool (*user_unshown)(void *ctx, const char *user); /* ... that is owed a game_state */
     /* A seat was opened for the user by a match: his ticket has ended. Before `matched` goes out. ticket_id NULL: it was another edge's. */
     void (*seated)(void *ctx, const char *user, const char *ticket_id, const char *game_id);
     /* The user has no unfinished game any more. */

@@ -103,7 +103,7 @@ static bool settle(const struct edge_proxy *p, const struct edge_game *g)
     return told;
 }
 
-/* Shown to a user who was watching; who was not hears of it by his inbox. */
+/* Shown to a user who was watching; who was not, or came a moment ago, hears of it by his inbox. */
 static void over(struct edge_proxy *p, const struct edge_stored *stored)
 {
     struct edge_seats *s = p->seats;
@@ -114,9 +114,9 @@ static void over(struct edge_proxy *p, const struct edge_stored *stored)
     if (p->version > 0 && readable) {
         edge_game_view(&g, p->seat < g.seat_count ? p->seat : 0, &view);
         s->c.cbs->to_user(s->c.ctx, p->user, &view.m);
-    } else if (readable && !p->gone) {
-        told = settle(p, &g);
     }
+    if (readable && !p->gone && (p->version == 0 || p->matched_due))
+        told = settle(p, &g);
     if (readable)
         edge_game_deinit(&g);
     if (!p->gone)

@@ -125,7 +125,12 @@ static void show_events(struct edge_proxy *p, const IM(SeatEvents) * e)
         return;
     }
     if (e->version < p->version + !notice)
-        return; /* was in a snapshot */
+        return;                                      /* was in a snapshot */
+    if (s->c.cbs->user_unshown(s->c.ctx, p->user)) { /* an event means nothing to it, and the game's end would be the first it hears */
+        p->matched_due = p->show = true;
+        edge__proxy_attach(p);
+        return;
+    }
     p->version = e->version;
     s->values[EDGE_SEATS_M_EVENTS]++;
     bool end = false, resumed = false;

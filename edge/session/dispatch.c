@@ -78,6 +78,7 @@ static void on_resume(struct edge_session *s, const CM(ClientMessage) * m, bool 
         edge__session_replay(old, r->offset);
     } else {
         old->epoch++;
+        old->unshown = true;
         edge_ring_clear(&all->pool, &old->ring);
         edge__auth_connected(old, OUTCOME(SNAPSHOT), NULL);
     }

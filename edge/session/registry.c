@@ -105,7 +105,8 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
         edge__session_id(s, id);
         replace_elsewhere(app, p);
         edge__take_registered(s, p);
-        if (p->game[0] != 0 && (!r->quiet || edge_seats_game(app->seats, s->user->id) == NULL))
+        s->unshown = s->unshown && p->game[0] != 0;
+        if (p->game[0] != 0 && (!r->quiet || s->unshown || edge_seats_game(app->seats, s->user->id) == NULL))
             edge_seats_join(app->seats, s->user->id, id, p->game);
         if (p->ticket[0] != 0 && !r->quiet)
             edge_tickets_tell(s, p->ticket, p->ticket_edge);

@@ -60,6 +60,7 @@ static struct edge_msg *pack(struct edge_sessions *all, const SM(ServerMessage) 
 void edge__session_number(struct edge_session *s, SM(ServerMessage) * m, struct edge_msg *packed)
 {
     s->offset++;
+    s->unshown = s->unshown && m->body_case != BODY(GAME_STATE);
     if (packed != NULL)
         edge_ring_push(&s->all->pool, &s->ring, packed, s->offset, s->all->app->loop.now_ms);
     else

@@ -70,6 +70,7 @@ struct edge_session {
     bool fresh : 1;                         /* no message since `connected`: resume is allowed */
     bool warned : 1;                        /* token_expiring was sent */
     bool registered : 1;                    /* the registry has answered */
+    bool unshown : 1;                       /* owed the state of the game its user may have */
     bool holding : 1;                       /* what is numbered waits in the ring until the resume is decided */
     bool taken : 1;                         /* lives on at another edge: the registry's entry is that one's */
     bool returning : 1;                     /* said so before the upgrade; a hint, not checked */

@@ -312,7 +312,7 @@ enum mer_err edge__session_admit(struct edge_session *s, const struct mer_claims
         return MER_ENOMEM;
     s->user = u;
     s->state = EDGE_SESSION_LIVE;
-    s->fresh = true;
+    s->fresh = s->unshown = true;
     u->count++; /* before replacing: the user must not be released in between */
     came(all, u);
     replace_device(u, s);

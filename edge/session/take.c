@@ -117,6 +117,7 @@ static void end_with_state(struct edge_session *s, int outcome, const char *reas
     struct mer_buf later = decide(s, NULL);
     all->values[outcome == OUTCOME(SNAPSHOT) ? M_RESUME_SNAPSHOT : M_RESUME_GONE]++;
     edge_ring_clear(&all->pool, &s->ring);
+    s->unshown = true;
     if (s->state == EDGE_SESSION_LIVE) {
         edge__auth_connected(s, outcome, reason);
         edge__registry_connect(s, false);
@@ -216,6 +217,7 @@ static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
         return;
     }
     struct mer_buf later = decide(s, &j.shown);
+    s->unshown = false;
     all->values[M_RESUME_REPLAYED]++;
     if (s->state == EDGE_SESSION_LIVE) {
         edge__auth_connected(s, OUTCOME(REPLAYED), NULL);

@@ -96,6 +96,19 @@ bool edge_sessions_online(const struct edge_sessions *all, const char *user)
     return u != NULL && u->count > 0;
 }
 
+bool edge_sessions_unshown(const struct edge_sessions *all, const char *user)
+{
+    const struct edge_user *u = mer_map_gets(&all->users, user);
+    bool unshown = false;
+    if (u == NULL)
+        return false;
+    MER_LIST_EACH (it, &u->sessions) {
+        const struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
+        unshown = unshown || (s->unshown && s->state == EDGE_SESSION_LIVE);
+    }
+    return unshown;
+}
+
 bool edge_sessions_present(const struct edge_sessions *all, const char *user)
 {
     const struct edge_user *u = mer_map_gets(&all->users, user);

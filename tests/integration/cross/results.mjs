@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { player, sleep, someUser } from "../outside/footprint.mjs";
+import { until } from "../faults/own.mjs";
+import { metrics, player, sleep, someUser } from "../outside/footprint.mjs";
 
 export function results(pair, { connect }) {
     // ann at home in region 0 and bea in region `at`, in one game; the first's measurements choose where it is.
@@ -19,12 +20,18 @@ export function results(pair, { connect }) {
         const [view] = await Promise.all([ann.matched(), bea.matched()]);
         return { ann, bea, who, view };
     }
+    async function kept() {
+        const all = await Promise.all(pair.regions.flatMap(({ edges }) => edges).map(({ admin }) => metrics(admin)));
+        return all.reduce((sum, one) => sum + one.meridian_edge_results_kept_total, 0);
+    }
     async function away({ ann, bea, view }) {
+        const before = await kept();
         await bea.drop();
         await ann.next("player_dropped");
         ann.send("leave_game", { gameId: view.gameId });
         await ann.next("game_over");
         await ann.close();
+        await until("it is in her inbox", async () => (await kept()) > before);
     }
     async function heard(at, who, gameId) {
         const back = await connect(at, who);
@@ -65,6 +72,21 @@ export function results(pair, { connect }) {
             await heard(at, game.who[1], game.view.gameId);
         });
     }
+
+    // Whichever comes first: never the end of a game of which he was not shown the state, and never nothing.
+    test("results: who comes back in the very moment sees the end or hears of it", async () => {
+        for (let round = 0; round < 12; round++) {
+            const { ann, bea, who, view } = await table(round % 2, pair.names[round % 3 === 0 ? 0 : 1]);
+            await bea.drop();
+            await ann.next("player_dropped");
+            ann.send("leave_game", { gameId: view.gameId });
+            await sleep((round % 6) * 2);
+            const back = await connect(round % 2, who[1]);
+            const told = (one) => one.gameId === view.gameId && (one.type !== "game_state" || one.result !== undefined);
+            await back.next(["game_result", "game_state", "game_over"], told);
+            await Promise.all([ann, back].map((client) => client.close()));
+        }
+    });
 
     test("results: who sees the end is not told again", async () => {
         const { ann, bea, who, view } = await table(1, "eu");

@@ -22,7 +22,7 @@
 #define HOME_OWNER "e-2.next"
 #define SELF "e-1.me"
 
-enum { KINDS = 64, PAUSED_LINK_MS = 2000, STEP_MS = 100 };
+enum { KINDS = 64, PAUSED_LINK_MS = 2000, SHOWN_VERSION = 3, STEP_MS = 100 };
 
 static struct fix {
     struct mer_loop loop;
@@ -39,7 +39,8 @@ static struct fix {
     void *asked_ctx;
     unsigned adoptions;
     /* what went out */
-    unsigned attaches, states, link_pauses, cleared, unseated;
+    unsigned attaches, states, ends, link_pauses, cleared, unseated;
+    bool unshown; /* what the session layer says */
     int error;
     char attached_to[64];
 } * f;
@@ -121,6 +122,7 @@ static void to_user(void *ctx, const char *user, const CM(ServerMessage) * m)
 {
     (void)ctx, (void)user;
     f->states += m->body_case == FROM(GAME_STATE);
+    f->ends += m->body_case == FROM(GAME_OVER);
     if (m->body_case == FROM(ERROR))
         f->error = (int)m->error->code;
     if (m->body_case == FROM(GAME_PAUSED)) {
@@ -137,6 +139,11 @@ static bool is_there(void *ctx, const char *user)
 {
     (void)ctx, (void)user;
     return true;
+}
+static bool is_unshown(void *ctx, const char *user)
+{
+    (void)ctx, (void)user;
+    return f->unshown;
 }
 static void seated(void *ctx, const char *user, const char *ticket_id, const char *game_id)
 {
@@ -186,24 +193,51 @@ static void wait_for_ask(void)
     assert_non_null(f->asked);
 }
 
-static void snapshot(const char *game, const char *owner)
+static void snapshot_of(const char *game, const char *owner, CM(GameStatus) status, uint64_t version)
 {
     CM(GameState) g = MERIDIAN__CLIENT__V1__GAME_STATE__INIT;
     CM(ServerMessage) state = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
     IM(SeatSnapshot) s = MERIDIAN__INTERNAL__V1__SEAT_SNAPSHOT__INIT;
     IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
     g.game_id = (char *)game;
-    g.status = MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_PLAYING;
+    g.status = status;
     state.body_case = FROM(GAME_STATE);
     state.game_state = &g;
     s.game_id = (char *)game;
     s.user = (char *)"u";
-    s.version = 3;
+    s.version = version;
     s.game_state = &state;
     m.from = (char *)owner;
     m.body_case = BUS(SEAT_SNAPSHOT);
     m.seat_snapshot = &s;
     f->bus[BUS(SEAT_SNAPSHOT)](f->bus_ctx, &m);
+}
+
+static void snapshot(const char *game, const char *owner)
+{
+    snapshot_of(game, owner, MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_PLAYING, SHOWN_VERSION);
+}
+
+/* The next thing that happens in the game is its end. */
+static void game_over(const char *game, const char *owner)
+{
+    CM(GameOver) over = MERIDIAN__CLIENT__V1__GAME_OVER__INIT;
+    CM(ServerMessage) said = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT, *messages[] = {&said};
+    IM(SeatEvents) e = MERIDIAN__INTERNAL__V1__SEAT_EVENTS__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    char *users[] = {(char *)"u"};
+    over.game_id = (char *)game;
+    said.body_case = FROM(GAME_OVER);
+    said.game_over = &over;
+    e.game_id = (char *)game;
+    e.version = SHOWN_VERSION + 1;
+    e.n_messages = e.n_users = 1;
+    e.messages = messages;
+    e.users = users;
+    m.from = (char *)owner;
+    m.body_case = BUS(SEAT_EVENTS);
+    m.seat_events = &e;
+    f->bus[BUS(SEAT_EVENTS)](f->bus_ctx, &m);
 }
 
 static void refused(const char *game, const char *owner, IM(Refusal) why)
@@ -245,7 +279,7 @@ static void play(const char *game, const char *owner)
 
 static int set_up(void **state)
 {
-    static const struct edge_seats_cbs cbs = {to_user, to_session, is_there, is_there, seated, unseated};
+    static const struct edge_seats_cbs cbs = {to_user, to_session, is_there, is_there, is_unshown, seated, unseated};
     f = calloc(1, sizeof(*f));
     *state = f;
     struct mer_clock clock = fake_clock_init(&f->clock);
@@ -369,6 +403,33 @@ static void a_seat_that_the_owner_does_not_know_is_cleared_at_once(void **state)
     assert_int_equal(f->unseated, 1);
 }
 
+/* --- who comes in the very moment ----------------------------------------------------------------------------------------------------- */
+
+static void who_watches_sees_the_end(void **state)
+{
+    (void)state;
+    play(FAR_GAME, FAR_OWNER);
+    game_over(FAR_GAME, FAR_OWNER);
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->unseated, 1);
+}
+
+static void who_has_just_come_gets_the_state_instead_of_what_happens(void **state)
+{
+    (void)state;
+    play(FAR_GAME, FAR_OWNER);
+    unsigned attaches = f->attaches;
+    f->unshown = true;
+    game_over(FAR_GAME, FAR_OWNER);
+    assert_int_equal(f->ends, 0);
+    assert_seat_is(FAR_GAME);
+    assert_int_equal(f->attaches, attaches + 1);
+    snapshot_of(FAR_GAME, FAR_OWNER, MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_OVER, SHOWN_VERSION + 1);
+    assert_int_equal(f->states, 2);
+    assert_int_equal(f->cleared, 1);
+    assert_int_equal(f->unseated, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -381,6 +442,8 @@ int main(void)
         TEST(a_game_whose_owner_is_dead_is_adopted_here),
         TEST(a_game_whose_owner_is_another_meanwhile_is_followed_there),
         TEST(a_seat_that_the_owner_does_not_know_is_cleared_at_once),
+        TEST(who_watches_sees_the_end),
+        TEST(who_has_just_come_gets_the_state_instead_of_what_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
