@@ -18,7 +18,7 @@ import { walk } from "./walk.mjs";
 
 const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 21500);
 const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
-const pages = ["EdgeDown", "RouterDown", "MeshLinkDown", "RegionOutOfDns", "MeshCertificateEnds", "PlayersRefused", "RedisNodeDown"];
+const pages = ["EdgeDown", "RouterDown", "MeshLinkDown", "RegionOutOfDns", "MeshCertificateEnds", "PlayersRefused", "RedisNodeDown", "ThunderingHerd"];
 const live = process.env.MERIDIAN_ALERTS_LIVE;
 const drilled = !live || live === "1" ? pages : live.split(",");
 const crowd = 150; // of whom 40 find room (PlayersRefused.md)
@@ -57,8 +57,9 @@ describe("a footprint that is observed", { skip }, () => {
         for (const socket of sockets) socket.destroy();
     };
     before(() => {
-        const size = live ? ["--edges", "2", "--routers", "2"] : ["--edges", "1", "--routers", "1", "--replicas", "0"];
-        up = local("up", "--detach", "--observe", "--tls", "--regions", "us-east,eu", ...size, "--binaries", build, "--port", String(base));
+        // The short form has every metric, those of certificates, too; the long one room for a storm, of which handshakes would eat the half.
+        const size = live ? ["--edges", "2", "--routers", "2"] : ["--tls", "--edges", "1", "--routers", "1", "--replicas", "0"];
+        up = local("up", "--detach", "--observe", "--regions", "us-east,eu", ...size, "--binaries", build, "--port", String(base));
     });
     after(() => {
         disperse();
@@ -82,7 +83,7 @@ describe("a footprint that is observed", { skip }, () => {
         assert.deepEqual([...new Set(targets.map((one) => one.labels.job))].sort(), ["edge", "geo", "redis", "router"]);
     });
 
-    test("every metric and label that rules and dashboards name is there", async () => {
+    test("every metric and label that rules and dashboards name is there", { skip: live && "the short form looks, with certificates" }, async () => {
         const recorded = new Set(groups().flatMap(({ rules }) => rules.map((rule) => rule.record)).filter(Boolean));
         const rows = new Map();
         const series = async (selector) => {
@@ -121,7 +122,7 @@ describe("a footprint that is observed", { skip }, () => {
         await until("Alertmanager has the watchdog", async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === "Watchdog"), 60_000);
     });
 
-    const programs = ["region-router", "tests/wan"].map((folder) => path.join(build, folder));
+    const programs = ["region-router", "tests/wan", "tests/load"].map((folder) => path.join(build, folder));
     const env = { ...process.env, MERIDIAN_LOCAL: state, PATH: [...programs, path.join(root, "infra/host"), process.env.PATH].join(":") };
 
     // Who comes while a region is full: each comes again when he was sent away, says nothing and stays as long as he may.
@@ -137,6 +138,9 @@ describe("a footprint that is observed", { skip }, () => {
     };
     const meanwhile = { PlayersRefused: () => { gone = false; for (let i = 0; i < crowd; i++) come(); } };
 
+    // What is still so when the page has resolved the alert: it was the page, and not the end of the cause.
+    const still = { ThunderingHerd: 'host:connections_opened:rate1m{region="us-east"} > 640' };
+
     for (const name of drilled)
         test(`${name} fires, and its page resolves it`, { skip: !live && "MERIDIAN_ALERTS_LIVE=1 does it" }, async () => {
             const page = walk(name, env);
@@ -151,6 +155,7 @@ describe("a footprint that is observed", { skip }, () => {
             await page.mend();
             const done = since(mending);
             await until(`${name} resolved`, async () => !(await firing()).some((alert) => alert.labels.alertname === name), 400_000);
+            if (still[name]) assert.equal((await ask("query", { query: still[name] })).result.length, 1, `${name} ended by itself`);
             disperse();
             const told = `fired after ${fired} s, this page was done in ${done} s, resolved ${since(mending)} s after it was opened`;
             console.log(`${name}: ${told}`);
