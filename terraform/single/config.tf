@@ -74,11 +74,12 @@ module "host" {
   tools        = ["redis-server", "redis-tools"]
   units        = ["redis-server@1.service", "meridian-redis-form.service", "meridian-router.service", "meridian-edge@@N@.service"]
   reloads      = "meridian-edge@*.service"
+  logs         = local.logs
   processes    = local.settings.cores
   admin_port   = module.sizing.ports.admin
   bus_port     = module.sizing.ports.bus
   data_dir     = "/var/lib/redis"
-  secrets      = { for file, s in module.keeping.secrets : file => s.name }
+  secrets      = { for file in setsubtract(keys(local.secret_files), ["logs-password"]) : file => module.keeping.secrets[file].name }
   environment  = { HOSTS = "single", REDIS_PORT = tostring(local.redis_port - 1), REDIS_PROCESSES = "1" }
   files = {
     "/etc/meridian/edge-@N@.yaml.in"                  = yamlencode(local.edge)

@@ -12,7 +12,16 @@ locals {
   image_id = try(local.settings.image_id, "") != "" ? local.settings.image_id : data.aws_ssm_parameter.debian.value
   zone     = data.aws_availability_zones.this.names[0]
 
-  secret_files = {
+  # Where its lines go, if anywhere.
+  logs_url = try(local.settings.logs.url, "")
+  logs = local.logs_url == "" ? null : {
+    url       = local.logs_url
+    user      = local.settings.logs.user
+    authority = try(local.settings.logs.authority, "")
+    secret    = module.keeping.secrets["logs-password"]
+  }
+
+  secret_files = merge({
     tls-certificate = "players' certificate chain, PEM"
     tls-key         = "and its key, PEM"
     tls-tickets     = "ticket keys, first one encrypts; rotated"
@@ -20,7 +29,7 @@ locals {
     regions-keys    = "JWKS with the private key that signs the list of regions"
     guest-keys      = "JWKS with the private key of guests' tokens"
     redis-password  = "one line"
-  }
+  }, local.logs_url == "" ? {} : { logs-password = "of the Elasticsearch user ${local.settings.logs.user}, one line without blanks" })
 }
 
 module "footprint" {
@@ -66,6 +75,7 @@ module "network" {
   ports          = module.sizing.ports
   edges_per_host = local.settings.cores
   redis_ports    = 1
+  logs_url       = local.logs_url
 }
 
 module "access" {

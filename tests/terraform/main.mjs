@@ -11,6 +11,7 @@ import * as programs from './lib/programs.mjs';
 import { aGroupOfHostsFormsACluster } from './lib/redis.mjs';
 import { each, Report } from './lib/report.mjs';
 import { Resources } from './lib/resources.mjs';
+import { linesReachElasticsearch } from './lib/ship.mjs';
 import { Stubs } from './lib/stubs.mjs';
 import { created, Terraform } from './lib/terraform.mjs';
 import { figuresReachTheMonitor, singlePrepares, watchersTakeTheirConfiguration } from './lib/watch.mjs';
@@ -22,6 +23,7 @@ const work = fs.mkdtempSync(path.join(os.tmpdir(), 'meridian-terraform-'));
 process.on('exit', () => fs.rmSync(work, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
+const LOGS = 'logs: {url: "https://logs.example.com:9200", user: shipper}';
 const isRegion = (dir) => dir.includes('/live/') && !dir.endsWith('/global');
 const folder = (name) => fs.mkdtempSync(path.join(work, `${name}-`));
 
@@ -74,7 +76,7 @@ async function roots(env, tree) {
         const single = await stateOf(of(dir), { name: 'single' });
         await report.test('programs single: binaries-take-their-configuration', () => programs.binariesTakeTheirConfiguration(single, folder('single')));
         await report.test('programs single: its Redis is prepared', () => singlePrepares(single, folder('prepare')));
-        await report.test('policy single: redis-may-fork-after-a-reboot', () => regionChecks['redis-may-fork-after-a-reboot'](single));
+        for (const check of ['redis-may-fork-after-a-reboot', 'lines-leave-over-tls']) await report.test(`policy single: ${check}`, () => regionChecks[check](single));
         await report.test('programs single: bash reads every script', () => programs.bashReadsTheScripts([single]));
     }
     for (const dir of applied.filter((d) => d.endsWith('/global'))) {
@@ -94,6 +96,7 @@ async function withRegion(region) {
     await report.test('programs: systemd reads every unit of a region', () => programs.systemdReadsTheUnits([region], folder('units')));
     await report.test('programs: nine Redis of three hosts form a cluster, over TLS alone', () => aGroupOfHostsFormsACluster(region, folder('redis'), 11450));
     await report.test('programs: the figures of a Redis behind TLS reach the monitor', () => figuresReachTheMonitor(region, folder('figures')));
+    await report.test('programs: log lines reach Elasticsearch, over TLS and with the password', () => linesReachElasticsearch(region, folder('ship')));
     await report.test('programs: a host answers for its edges', () => programs.hostAnswersForItsEdges(region, folder('host')));
 }
 
@@ -103,7 +106,7 @@ async function variant(env, applied) {
     const tree = folder('variant');
     fs.cpSync(applied, tree, { recursive: true, filter: (f) => !f.includes('/.terraform') });
     const file = path.join(tree, 'terraform/live/prod/environment.yaml');
-    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/^dns: gdnsd/m, 'dns: route53').replace(/^redis: own/m, 'redis: managed'));
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/^dns: gdnsd/m, 'dns: route53').replace(/^redis: own/m, 'redis: managed').replace(LOGS, ''));
     const footprint = readFootprint(path.join(tree, 'geo/footprint.yaml'));
     const name = footprint.regions.at(-1).name;
     const region = new Terraform(path.join(tree, 'terraform/live/prod', name), env.config, work, env.stubs);
@@ -207,6 +210,11 @@ async function main() {
     const tree = copyTree(folder('tree'));
     // Four times as many shards on a Redis host, so fewer hosts: nothing else changes, and all of this takes half the time.
     fs.appendFileSync(path.join(tree, 'terraform/live/prod/environment.yaml'), 'redis_shards_per_group: 24\n');
+    // And log lines go somewhere; in the variant they do not.
+    for (const file of ['terraform/live/prod/environment.yaml', 'terraform/single/settings.yaml']) {
+        const text = fs.readFileSync(path.join(tree, file), 'utf8');
+        fs.writeFileSync(path.join(tree, file), text.replace(/^logs: .*$/m, LOGS));
+    }
     const made = await roots(env, tree);
     await variant(env, tree);
     await each(mistakes, (m) => report.test(`mistake: ${m.name}`, () => refuse(env, tree, m)));

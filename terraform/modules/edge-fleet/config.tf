@@ -74,8 +74,8 @@ locals {
 module "host" {
   source       = "../host"
   cloud_region = var.cloud_region
-  bucket       = var.bucket
-  release      = var.release
+  bucket       = var.hosts.bucket.name
+  release      = var.hosts.release
   packages     = ["meridian-edge", "meridian-ctl"]
   units        = ["meridian-edge@@N@.service", "meridian-host-health.socket", "meridian-host-agent.service"]
   reloads      = "meridian-edge@*.service"
@@ -83,6 +83,7 @@ module "host" {
   admin_port   = var.ports.admin
   bus_port     = var.ports.bus
   secrets      = { for file in local.secret_files : file => var.secrets[file].name }
+  logs         = var.hosts.logs
   watch = {
     url     = var.watch.url
     region  = var.watch.region

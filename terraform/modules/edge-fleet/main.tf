@@ -12,9 +12,9 @@ locals {
 module "access" {
   source      = "../access"
   name        = "${var.name}-edge"
-  bucket_arn  = var.bucket_arn
-  secret_arns = [for file in local.secret_files : var.secrets[file].arn]
-  key_arn     = var.key_arn
+  bucket_arn  = var.hosts.bucket.arn
+  secret_arns = concat([for file in local.secret_files : var.secrets[file].arn], var.hosts.logs[*].secret.arn)
+  key_arn     = var.hosts.key_arn
   statements = {
     LeaveTheGroup = {
       actions   = ["autoscaling:CompleteLifecycleAction"]
@@ -26,8 +26,8 @@ module "access" {
 resource "aws_launch_template" "this" {
   region                 = var.cloud_region
   name                   = local.group
-  description            = "release ${var.release}"
-  image_id               = var.image_id
+  description            = "release ${var.hosts.release}"
+  image_id               = var.hosts.image_id
   instance_type          = var.instance_type
   user_data              = module.host.user_data
   update_default_version = true

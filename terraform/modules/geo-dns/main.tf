@@ -20,11 +20,12 @@ locals {
 }
 
 module "access" {
-  for_each   = local.own
-  source     = "../access"
-  name       = "${var.name}-${each.key}-geo"
-  bucket_arn = each.value.host.bucket_arn
-  key_arn    = each.value.host.key_arn
+  for_each    = local.own
+  source      = "../access"
+  name        = "${var.name}-${each.key}-geo"
+  bucket_arn  = each.value.host.bucket_arn
+  secret_arns = each.value.host.logs[*].secret.arn
+  key_arn     = each.value.host.key_arn
 }
 
 module "host" {
@@ -36,6 +37,7 @@ module "host" {
   packages     = ["meridian-geo"]
   tools        = ["gdnsd"]
   units        = ["gdnsd.service", "meridian-geo.service"]
+  logs         = each.value.host.logs
   environment  = { REGION = each.key, ROUTERS = join(",", each.value.host.routers), NAME_SERVERS = join(" ", values(local.servers)) }
   watch = {
     url     = each.value.host.metrics_url

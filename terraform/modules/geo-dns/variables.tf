@@ -45,6 +45,7 @@ variable "regions" {
       routers     = list(string)
       image_id    = string
       metrics_url = string
+      logs        = optional(object({ url = string, user = string, authority = string, secret = object({ name = string, arn = string }) }))
     })
   }))
 }

@@ -9,8 +9,8 @@ locals {
     BUCKET             = var.bucket
     RELEASE            = var.release
     PACKAGES           = join(" ", var.packages)
-    TOOLS              = join(" ", concat(var.tools, local.watch.tools))
-    UNITS              = join(" ", concat(var.units, local.watch.units, ["meridian-secrets.timer"]))
+    TOOLS              = join(" ", concat(var.tools, local.watch.tools, local.ship.tools))
+    UNITS              = join(" ", concat(var.units, local.watch.units, local.ship.units, ["meridian-secrets.timer"]))
     OWNER              = var.owner
     PROCESSES          = tostring(var.processes)
     ADMIN_PORT         = tostring(var.admin_port)
@@ -21,7 +21,7 @@ locals {
 
   files = merge({
     "/etc/meridian/host.env"       = join("", [for k, v in local.env : "export ${k}='${v}'\n"])
-    "/etc/meridian/secrets.list"   = join("", [for file, secret in var.secrets : "${secret} ${file}\n"])
+    "/etc/meridian/secrets.list"   = join("", [for file, secret in merge(var.secrets, local.ship.secrets) : "${secret} ${file}\n"])
     "/usr/local/lib/meridian/boot" = file("${path.module}/files/boot")
 
     "/etc/systemd/system/meridian-secrets.service" = <<-UNIT
@@ -41,7 +41,7 @@ locals {
       [Install]
       WantedBy=timers.target
     UNIT
-  }, local.watch.files, var.files)
+  }, local.watch.files, local.ship.files, var.files)
 
   document = {
     write_files = [for path, content in local.files : {

@@ -107,6 +107,25 @@ variable "watch" {
   }
 }
 
+variable "logs" {
+  description = "Where this host's log lines go: Elasticsearch with its port, as whom, the authority of its certificate (PEM; empty: those that Debian trusts), the secret with the password. Null: nowhere."
+  type        = object({ url = string, user = string, authority = string, secret = object({ name = string, arn = string }) })
+  default     = null
+
+  validation {
+    condition     = alltrue([for l in var.logs[*] : can(regex("^https://[A-Za-z0-9.-]+:[0-9]+$", l.url))])
+    error_message = "logs.url: https://HOST:PORT; lines and password go there."
+  }
+  validation {
+    condition     = alltrue([for l in var.logs[*] : can(regex("^[A-Za-z0-9_.@-]+$", l.user))])
+    error_message = "logs.user: a name of letters, digits and _ . @ -"
+  }
+  validation {
+    condition     = alltrue([for l in var.logs[*] : l.authority == "" || startswith(l.authority, "-----BEGIN CERTIFICATE-----")])
+    error_message = "logs.authority: a certificate, PEM, or empty."
+  }
+}
+
 variable "reloads" {
   description = "Units that are told (SIGHUP) when a secret has a new value; empty: none."
   type        = string

@@ -11,19 +11,19 @@ locals {
 module "access" {
   source     = "../access"
   name       = "${var.name}-monitor"
-  bucket_arn = var.bucket_arn
-  key_arn    = var.key_arn
+  bucket_arn = var.hosts.bucket.arn
+  key_arn    = var.hosts.key_arn
   statements = {
     TellThePager   = { actions = ["sns:Publish"], resources = [var.topic] }
-    EncryptForThat = { actions = ["kms:GenerateDataKey", "kms:Decrypt"], resources = [var.key_arn] }
+    EncryptForThat = { actions = ["kms:GenerateDataKey", "kms:Decrypt"], resources = [var.hosts.key_arn] }
   }
 }
 
 module "host" {
   source       = "../host"
   cloud_region = var.cloud_region
-  bucket       = var.bucket
-  release      = var.release
+  bucket       = var.hosts.bucket.name
+  release      = var.hosts.release
   packages     = []
   tools        = ["prometheus", "prometheus-alertmanager"]
   units        = ["prometheus.service", "prometheus-alertmanager.service"]
@@ -33,7 +33,7 @@ module "host" {
 
 resource "aws_instance" "this" {
   region                 = var.cloud_region
-  ami                    = var.image_id
+  ami                    = var.hosts.image_id
   instance_type          = var.instance_type
   subnet_id              = var.subnet.id
   vpc_security_group_ids = [var.group]
@@ -77,7 +77,7 @@ resource "aws_ebs_volume" "data" {
   size              = var.size.volume_gib
   type              = "gp3"
   encrypted         = true
-  kms_key_id        = var.key_arn
+  kms_key_id        = var.hosts.key_arn
   tags              = { Name = "${var.name}-monitor" }
 }
 

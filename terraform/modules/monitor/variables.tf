@@ -53,29 +53,14 @@ variable "size" {
   type        = object({ series = number, retention_days = number, memory_mib = number, volume_gib = number })
 }
 
-variable "image_id" {
-  description = "Debian 12 image."
-  type        = string
-}
-
-variable "release" {
-  description = "Version of our packages."
-  type        = string
-}
-
-variable "bucket" {
-  description = "Artefact bucket."
-  type        = string
-}
-
-variable "bucket_arn" {
-  description = "Artefact bucket."
-  type        = string
-}
-
-variable "key_arn" {
-  description = "Key of disks and of the topic."
-  type        = string
+variable "hosts" {
+  description = "What every host of the region is made of: image (Debian 12), release and bucket of our packages, key of secrets and disks."
+  type = object({
+    image_id = string
+    release  = string
+    bucket   = object({ name = string, arn = string })
+    key_arn  = string
+  })
 }
 
 variable "topic" {

@@ -39,10 +39,11 @@ locals {
     { for v, net in local.world : "dns-tcp-${v}" => { to = "geo", net = net, protocol = "tcp", port = local.ports.dns } if var.open_dns_port },
   )
 
-  # Packages and AWS' interfaces, over NAT or the outward gateway.
-  outward = { for pair in setproduct(["edge", "router", "redis", "geo", "monitor"], keys(local.world), [80, 443]) : "${pair[0]}-${pair[1]}-${pair[2]}" => {
-    from = pair[0], net = local.world[pair[1]], port = tonumber(pair[2])
-  } }
+  # Packages, AWS' interfaces and Elasticsearch, over NAT or the outward gateway.
+  logs_ports = [for port in flatten(regexall(":([0-9]+)$", var.logs_url)) : tonumber(port)]
+  outward = { for way in setproduct(["edge", "router", "redis", "geo", "monitor"], keys(local.world), distinct(concat([80, 443], local.logs_ports))) : "${way[0]}-${way[1]}-${way[2]}" => {
+    from = way[0], net = local.world[way[1]], port = tonumber(way[2])
+  } if way[0] != "monitor" || contains([80, 443], tonumber(way[2])) }
 }
 
 resource "aws_security_group" "this" {
@@ -99,7 +100,7 @@ resource "aws_vpc_security_group_egress_rule" "outward" {
   ip_protocol       = "tcp"
   from_port         = each.value.port
   to_port           = each.value.port
-  description       = "${each.key}: packages and AWS interfaces"
+  description       = "${each.key}: packages, AWS interfaces, logs"
 }
 
 # Routers of other regions: their router networks, our router port, both ways.

@@ -91,6 +91,12 @@ variable "open_dns_port" {
   default     = false
 }
 
+variable "logs_url" {
+  description = "Elasticsearch that hosts write their lines to, with its port; empty: none."
+  type        = string
+  default     = ""
+}
+
 variable "peer_router_networks" {
   description = "Router networks of the other regions."
   type        = list(string)

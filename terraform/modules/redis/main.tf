@@ -17,12 +17,8 @@ module "own" {
   ports           = var.ports
   private_zone    = var.private_zone
   private_zone_id = var.private_zone_id
-  image_id        = var.image_id
-  release         = var.release
-  bucket          = var.bucket
-  bucket_arn      = var.bucket_arn
+  hosts           = var.hosts
   secrets         = var.secrets
-  key_arn         = var.key_arn
   size            = var.size
   watch           = var.watch
   instance_type   = each.value.instance_type
@@ -39,7 +35,7 @@ module "managed" {
   subnet_ids   = [for s in var.subnets : s.id]
   group        = var.groups.redis
   port         = var.ports.redis
-  key_arn      = var.key_arn
+  key_arn      = var.hosts.key_arn
   shards       = var.size.shards
   node_type    = each.value.node_type
 }

@@ -49,34 +49,25 @@ variable "private_zone_id" {
   type        = string
 }
 
-variable "image_id" {
-  description = "Debian 12 image."
-  type        = string
-}
-
-variable "release" {
-  description = "Version of our packages."
-  type        = string
-}
-
-variable "bucket" {
-  description = "Artefact bucket."
-  type        = string
-}
-
-variable "bucket_arn" {
-  description = "Artefact bucket."
-  type        = string
+variable "hosts" {
+  description = "What every host of the region is made of: image (Debian 12), release and bucket of our packages, key of secrets and disks; and where its log lines go (modules/host; null: nowhere)."
+  type = object({
+    image_id = string
+    release  = string
+    bucket   = object({ name = string, arn = string })
+    key_arn  = string
+    logs = optional(object({
+      url       = string
+      user      = string
+      authority = string
+      secret    = object({ name = string, arn = string })
+    }))
+  })
 }
 
 variable "secrets" {
   description = "Secrets by file name."
   type        = map(object({ name = string, arn = string }))
-}
-
-variable "key_arn" {
-  description = "Key of the secrets and of data at rest."
-  type        = string
 }
 
 variable "size" {

@@ -12,7 +12,11 @@ locals {
   peers     = { for name, r in var.footprint.regions : name => r if name != var.region }
   hostnames = [var.footprint.dns.zone, local.me.hostname]
 
-  secret_files = {
+  # Where every host's lines go, if anywhere.
+  ships = var.settings.logs.url != ""
+  logs  = local.ships ? merge(var.settings.logs, { secret = module.keeping.secrets["logs-password"] }) : null
+
+  secret_files = merge({
     tls-certificate   = "players' certificate chain, PEM"
     tls-key           = "and its key, PEM"
     tls-tickets       = "ticket keys that the region's edges share, first one encrypts; rotated"
@@ -26,9 +30,10 @@ locals {
     redis-ca          = "authority of the Redis nodes, PEM"
     redis-certificate = "certificate of the Redis nodes, for *.${local.me.private_zone}, PEM"
     redis-key         = "and its key, PEM"
-  }
+  }, local.ships ? { logs-password = "of the Elasticsearch user ${var.settings.logs.user}, one line without blanks" } : {})
 
   image_id = var.settings.image_id != "" ? var.settings.image_id : data.aws_ssm_parameter.debian.value
+  hosts    = { image_id = local.image_id, release = var.settings.release, bucket = module.keeping.bucket, key_arn = module.keeping.key_arn, logs = local.logs }
   zone     = { for z in ["a", "b", "c"] : z => data.aws_availability_zones.this.names[index(["a", "b", "c"], z)] }
 }
 
@@ -79,6 +84,7 @@ module "network" {
   redis_ports          = module.sizing.redis.shards_per_group
   open_dns_port        = var.settings.dns == "gdnsd"
   peer_router_networks = [for p in local.peers : p.router_network]
+  logs_url             = var.settings.logs.url
 }
 
 module "redis" {
@@ -91,12 +97,8 @@ module "redis" {
   ports           = module.sizing.ports
   private_zone    = local.me.private_zone
   private_zone_id = module.network.private_zone_id
-  image_id        = local.image_id
-  release         = var.settings.release
-  bucket          = module.keeping.bucket.name
-  bucket_arn      = module.keeping.bucket.arn
+  hosts           = local.hosts
   secrets         = module.keeping.secrets
-  key_arn         = module.keeping.key_arn
   size            = module.sizing.redis
   watch           = local.watch
   own             = var.settings.redis_own
@@ -114,12 +116,8 @@ module "router" {
   private_zone    = local.me.private_zone
   private_zone_id = module.network.private_zone_id
   instance_type   = var.settings.router_instance_type
-  image_id        = local.image_id
-  release         = var.settings.release
-  bucket          = module.keeping.bucket.name
-  bucket_arn      = module.keeping.bucket.arn
+  hosts           = local.hosts
   secrets         = module.keeping.secrets
-  key_arn         = module.keeping.key_arn
   redis           = module.redis.client
   peers           = local.peer_links
   watch           = local.watch
@@ -144,12 +142,8 @@ module "edge_fleet" {
   scaling             = module.sizing.scaling
   warm_hosts          = var.settings.warm_hosts
   instance_type       = var.settings.edge_instance_type
-  image_id            = local.image_id
-  release             = var.settings.release
-  bucket              = module.keeping.bucket.name
-  bucket_arn          = module.keeping.bucket.arn
+  hosts               = local.hosts
   secrets             = module.keeping.secrets
-  key_arn             = module.keeping.key_arn
   routers             = module.router.links
   redis               = module.redis.client
   token               = var.settings.token
@@ -175,11 +169,7 @@ module "monitor" {
   instance_type   = var.settings.monitor.instance_type
   memory_mib      = var.settings.monitor.memory_mib
   size            = module.sizing.monitor
-  image_id        = local.image_id
-  release         = var.settings.release
-  bucket          = module.keeping.bucket.name
-  bucket_arn      = module.keeping.bucket.arn
-  key_arn         = module.keeping.key_arn
+  hosts           = local.hosts
   topic           = module.keeping.topic_address
   watchdog_url    = var.settings.watchdog_url
 }

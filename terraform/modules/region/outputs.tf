@@ -26,6 +26,7 @@ output "name_server" {
     metrics_url = module.monitor.metrics_url
     routers     = module.router.links
     image_id    = local.image_id
+    logs        = local.logs
   }
 }
 

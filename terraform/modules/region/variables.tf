@@ -45,6 +45,7 @@ variable "settings" {
     monitor                = optional(object({ instance_type = string, memory_mib = number }), { instance_type = "r7i.large", memory_mib = 16384 })
     metrics_days           = optional(number, 15)
     watchdog_url           = optional(string, "")
+    logs                   = optional(object({ url = optional(string, ""), user = optional(string, ""), authority = optional(string, "") }), {})
     edge                   = optional(any, {})
     router                 = optional(any, {})
   })
@@ -56,5 +57,9 @@ variable "settings" {
   validation {
     condition     = contains(["gdnsd", "route53"], var.settings.dns)
     error_message = "settings.dns: gdnsd or route53."
+  }
+  validation {
+    condition     = var.settings.logs.url == "" || var.settings.logs.user != ""
+    error_message = "settings.logs: as which user of Elasticsearch?"
   }
 }

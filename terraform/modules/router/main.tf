@@ -2,9 +2,10 @@
 # that is replaced comes back under the same address and name.
 
 locals {
-  secrets  = "/etc/meridian/secrets"
-  hostname = { for zone in keys(var.subnets) : zone => "router-${zone}.${var.private_zone}" }
-  address  = { for zone, s in var.subnets : zone => cidrhost(s.ipv4, 10) }
+  secrets      = "/etc/meridian/secrets"
+  secret_files = ["redis-password", "redis-ca", "link-ca", "link-certificate", "link-key"]
+  hostname     = { for zone in keys(var.subnets) : zone => "router-${zone}.${var.private_zone}" }
+  address      = { for zone, s in var.subnets : zone => cidrhost(s.ipv4, 10) }
 
   mesh = {
     mesh_listen   = "@ADDRESS@:${var.ports.router_peer}"
@@ -35,34 +36,35 @@ locals {
 module "access" {
   source      = "../access"
   name        = "${var.name}-router"
-  bucket_arn  = var.bucket_arn
-  secret_arns = [for file in ["redis-password", "redis-ca", "link-ca", "link-certificate", "link-key"] : var.secrets[file].arn]
-  key_arn     = var.key_arn
+  bucket_arn  = var.hosts.bucket.arn
+  secret_arns = concat([for file in local.secret_files : var.secrets[file].arn], var.hosts.logs[*].secret.arn)
+  key_arn     = var.hosts.key_arn
 }
 
 module "host" {
   for_each     = var.subnets
   source       = "../host"
   cloud_region = var.cloud_region
-  bucket       = var.bucket
-  release      = var.release
+  bucket       = var.hosts.bucket.name
+  release      = var.hosts.release
   packages     = ["meridian-router", "meridian-ctl"]
   units        = ["meridian-router.service"]
   admin_port   = var.ports.admin
   reloads      = "meridian-router.service"
+  logs         = var.hosts.logs
   watch = {
     url     = var.watch.url
     region  = var.watch.region
     targets = { router = { address = "127.0.0.1:@ADMIN_PORT@", labels = { instance = "router-${each.key}" } } }
   }
-  secrets = { for file in ["redis-password", "redis-ca", "link-ca", "link-certificate", "link-key"] : file => var.secrets[file].name }
+  secrets = { for file in local.secret_files : file => var.secrets[file].name }
   files   = { "/etc/meridian/router.yaml.in" = yamlencode(local.config[each.key]) }
 }
 
 resource "aws_instance" "this" {
   for_each               = var.subnets
   region                 = var.cloud_region
-  ami                    = var.image_id
+  ami                    = var.hosts.image_id
   instance_type          = var.instance_type
   subnet_id              = each.value.id
   private_ip             = local.address[each.key]

@@ -82,6 +82,12 @@ export const globalChecks = {
             const text = filesOf(i.values)['/etc/meridian/footprint.yaml'];
             return Object.entries(g.addresses).flatMap(([name, list]) => list.filter((a) => !text.includes(`"${a}"`)).map((a) => `${i.address}: ${a} of ${name} is missing`));
         }),
+    'name-servers-ship-all-or-none': (g) => {
+        const servers = g.of('aws_instance').filter((i) => i.values.tags.role === 'geo');
+        const shipping = servers.filter((i) => /^ELASTICSEARCH=https:/m.test(filesOf(i.values)['/etc/meridian-ship/address']));
+        const readers = g.of('aws_iam_role_policy').filter((p) => /secretsmanager:GetSecretValue/.test(p.values.policy));
+        return unless([0, servers.length].includes(shipping.length) && readers.length === shipping.length, `${shipping.length} of ${servers.length} ship, ${readers.length} may read the password`);
+    },
     'images-cannot-be-replaced': (g) => g.of('aws_ecr_repository').flatMap((r) => unless(r.values.image_tag_mutability === 'IMMUTABLE', `${r.address}: a tag can be moved`)),
     'metadata-v2-only': (g) => g.of('aws_instance').flatMap((i) => unless(i.values.metadata_options?.[0]?.http_tokens === 'required', `${i.address}: http_tokens is not required`)),
 };

@@ -51,6 +51,31 @@ export const regionChecks = {
             ...unless(!monitor.values.associate_public_ip_address && r.of('aws_cloudwatch_metric_alarm').some((a) => a.index === 'monitor'), 'the monitor is public, or nobody watches it'),
         ];
     },
+    // All hosts but the monitor, or none: Elasticsearch over TLS, its password a secret that the host's role may read, a way out.
+    'lines-leave-over-tls': (r) => {
+        const all = [...r.of('aws_launch_template'), ...r.of('aws_instance')].filter((h) => h.values.tags?.role !== 'monitor');
+        const shipping = all.filter((h) => '/etc/meridian-ship/address' in filesOf(h.values));
+        if (shipping.length === 0) return unless(!r.of('aws_secretsmanager_secret').some((s) => s.index === 'logs-password'), 'a password for nothing');
+        const secret = r.of('aws_secretsmanager_secret').find((s) => s.index === 'logs-password')?.values;
+        const readers = r.of('aws_iam_role_policy').filter((p) => secret?.arn && p.values.policy?.includes(secret.arn));
+        const kinds = new Set(shipping.map((h) => h.values.tags?.role ?? 'edge'));
+        return [
+            ...all.filter((h) => !shipping.includes(h)).map((h) => `${h.address} keeps its lines to itself`),
+            ...shipping.flatMap((h) => {
+                const files = filesOf(h.values);
+                const [, port] = /^ELASTICSEARCH=https:\/\/[^/:]+:(\d+)$/m.exec(files['/etc/meridian-ship/address']) ?? [];
+                const group = h.values.tags?.role === 'single' ? 'edge' : (h.values.tags?.role ?? 'edge');
+                const ways = ['ipv4', 'ipv6'].map((v) => `${group}-${v}-${port}`);
+                return [
+                    ...unless(port && /^ELASTICSEARCH_CA=\/./m.test(files['/etc/meridian-ship/address']), `${h.address}: its lines leave in the clear`),
+                    ...unless(!/PASSWORD/.test(files['/etc/meridian-ship/address']) && files['/etc/meridian/secrets.list'].includes(`${secret?.name} logs-password\n`), `${h.address}: where is the password?`),
+                    ...unless(/\bmeridian-ship\.service\b/.test(environmentOf(files).UNITS) && /\brsyslog-elasticsearch\b/.test(environmentOf(files).TOOLS), `${h.address}: nobody ships`),
+                    ...ways.filter((way) => !r.of('aws_vpc_security_group_egress_rule').some((e) => e.index === way && e.values.to_port === +port)).map((way) => `${h.address}: no way out ${way}`),
+                ];
+            }),
+            ...unless(!secret?.arn || readers.length === kinds.size, `${readers.length} roles may read the password, ${[...kinds]} need it`),
+        ];
+    },
     'routers-know-every-region': (r) =>
         hosts(r, 'router').flatMap((h) => {
             const c = flat(filesOf(h.values)['/etc/meridian/router.yaml.in']);

@@ -57,3 +57,45 @@ run "targets_of_no_known_job_are_refused" {
   }
   expect_failures = [var.watch]
 }
+
+run "lines_go_where_they_are_told" {
+  command = plan
+  variables {
+    logs = { url = "https://logs.test:9200", user = "shipper", authority = "", secret = { name = "kit/north/logs-password", arn = "arn:x" } }
+  }
+  assert {
+    condition     = output.files["/etc/meridian-ship/address"] == "ELASTICSEARCH=https://logs.test:9200\nELASTICSEARCH_USER=shipper\nELASTICSEARCH_CA=/etc/ssl/certs/ca-certificates.crt\n"
+    error_message = output.files["/etc/meridian-ship/address"]
+  }
+  assert {
+    condition     = strcontains(output.files["/etc/meridian/secrets.list"], "kit/north/logs-password logs-password\n") && strcontains(output.files["/etc/meridian/host.env"], "meridian-ship.service")
+    error_message = output.files["/etc/meridian/secrets.list"]
+  }
+}
+
+run "an_authority_of_ones_own_comes_along" {
+  command = plan
+  variables {
+    logs = { url = "https://logs.test:9200", user = "shipper", authority = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", secret = { name = "s", arn = "arn:x" } }
+  }
+  assert {
+    condition     = strcontains(output.files["/etc/meridian-ship/address"], "\nELASTICSEARCH_CA=/etc/meridian-ship/authority.pem\n") && strcontains(output.files["/etc/meridian-ship/authority.pem"], "MIIB")
+    error_message = output.files["/etc/meridian-ship/address"]
+  }
+}
+
+run "or_nowhere" {
+  command = plan
+  assert {
+    condition     = length([for path in keys(output.files) : path if strcontains(path, "ship")]) == 0 && !strcontains(output.files["/etc/meridian/host.env"], "rsyslog")
+    error_message = jsonencode(keys(output.files))
+  }
+}
+
+run "lines_in_the_clear_are_refused" {
+  command = plan
+  variables {
+    logs = { url = "http://logs.test:9200", user = "ship per", authority = "/etc/ssl/ca.pem", secret = { name = "s", arn = "arn:x" } }
+  }
+  expect_failures = [var.logs]
+}

@@ -48,3 +48,27 @@ run "one_zone_without_nat_for_one_host" {
     error_message = jsonencode(keys(aws_subnet.this))
   }
 }
+
+run "log_lines_get_out_to_their_port" {
+  command = plan
+  variables {
+    logs_url = "https://logs.test:9200"
+  }
+  assert {
+    condition = sort([for key, r in aws_vpc_security_group_egress_rule.outward : key if r.from_port == 9200]) == tolist([
+      "edge-ipv4-9200", "edge-ipv6-9200", "geo-ipv4-9200", "geo-ipv6-9200", "redis-ipv4-9200", "redis-ipv6-9200", "router-ipv4-9200", "router-ipv6-9200"
+    ])
+    error_message = jsonencode(keys(aws_vpc_security_group_egress_rule.outward))
+  }
+}
+
+run "a_port_that_is_open_anyway_is_not_opened_twice" {
+  command = plan
+  variables {
+    logs_url = "https://logs.test:443"
+  }
+  assert {
+    condition     = alltrue([for r in aws_vpc_security_group_egress_rule.outward : contains([80, 443], r.from_port)]) && length(aws_vpc_security_group_egress_rule.outward) == 20
+    error_message = jsonencode(keys(aws_vpc_security_group_egress_rule.outward))
+  }
+}

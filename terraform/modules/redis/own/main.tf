@@ -13,6 +13,8 @@ locals {
   host_list = flatten([for g in range(var.size.groups) : [for zone in keys(var.subnets) : "g${g + 1}-${zone}"]])
   first     = local.host_list[0]
 
+  secret_files = ["redis-password", "redis-ca", "redis-certificate", "redis-key"]
+
   # What one node is told is the repository's own file, so cloud and one machine differ in these values only.
   template = file("${path.module}/../../../../infra/redis/redis.conf.in")
   replaced = {
@@ -74,17 +76,17 @@ locals {
 module "access" {
   source      = "../../access"
   name        = "${var.name}-redis"
-  bucket_arn  = var.bucket_arn
-  secret_arns = [for file in ["redis-password", "redis-ca", "redis-certificate", "redis-key"] : var.secrets[file].arn]
-  key_arn     = var.key_arn
+  bucket_arn  = var.hosts.bucket.arn
+  secret_arns = concat([for file in local.secret_files : var.secrets[file].arn], var.hosts.logs[*].secret.arn)
+  key_arn     = var.hosts.key_arn
 }
 
 module "host" {
   for_each     = local.hosts
   source       = "../../host"
   cloud_region = var.cloud_region
-  bucket       = var.bucket
-  release      = var.release
+  bucket       = var.hosts.bucket.name
+  release      = var.hosts.release
   packages     = ["meridian-ctl"]
   tools        = ["redis-server", "redis-tools", "prometheus-redis-exporter"]
   units        = concat(["redis-server@@N@.service", "prometheus-redis-exporter.service"], each.key == local.first ? ["meridian-redis-form.service"] : [])
@@ -92,7 +94,8 @@ module "host" {
   bus_port     = var.ports.redis - 1 # process 1 listens on the first port
   data_dir     = "/var/lib/redis"
   owner        = "redis"
-  secrets      = { for file in ["redis-password", "redis-ca", "redis-certificate", "redis-key"] : file => var.secrets[file].name }
+  secrets      = { for file in local.secret_files : file => var.secrets[file].name }
+  logs         = var.hosts.logs
   watch = {
     url     = var.watch.url
     region  = var.watch.region
@@ -120,7 +123,7 @@ module "host" {
 resource "aws_instance" "this" {
   for_each               = local.hosts
   region                 = var.cloud_region
-  ami                    = var.image_id
+  ami                    = var.hosts.image_id
   instance_type          = var.instance_type
   subnet_id              = var.subnets[each.value.zone].id
   private_ip             = each.value.ip
@@ -163,7 +166,7 @@ resource "aws_ebs_volume" "data" {
   size              = var.volume_gib
   type              = "gp3"
   encrypted         = true
-  kms_key_id        = var.key_arn
+  kms_key_id        = var.hosts.key_arn
   tags              = { Name = "${var.name}-redis-${each.key}" }
 }
 

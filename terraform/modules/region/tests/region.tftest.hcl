@@ -58,3 +58,34 @@ run "a_region_that_the_footprint_does_not_know_is_refused" {
   }
   expect_failures = [var.region]
 }
+
+run "log_lines_need_one_secret_more" {
+  command = plan
+  variables {
+    footprint = { name = run.footprint.name, dns = run.footprint.dns, regions = run.footprint.regions }
+    settings = {
+      account_id = "123456789012"
+      release    = "1.0.0"
+      token      = { issuer = "https://login.test", audience = "kit", guests = false }
+      logs       = { url = "https://logs.test:9200", user = "shipper" }
+    }
+  }
+  assert {
+    condition     = contains(keys(output.secrets), "logs-password") && output.name_server.logs.secret.name == output.secrets["logs-password"]
+    error_message = jsonencode(output.secrets)
+  }
+}
+
+run "nobody_is_no_user" {
+  command = plan
+  variables {
+    footprint = { name = run.footprint.name, dns = run.footprint.dns, regions = run.footprint.regions }
+    settings = {
+      account_id = "123456789012"
+      release    = "1.0.0"
+      token      = { issuer = "https://login.test", audience = "kit", guests = false }
+      logs       = { url = "https://logs.test:9200" }
+    }
+  }
+  expect_failures = [var.settings]
+}
