@@ -36,15 +36,6 @@ void router__control_answer(struct router_control *c, struct mer_link *l, CV1(An
         mer_link_reset(l); /* who does not read his answers asks again */
 }
 
-void router__control_say(struct router_control *c, struct mer_link *l, uint64_t id, CV1(AnswerCode) code, const char *why)
-{
-    CV1(Answer) a = MERIDIAN__CONTROL__V1__ANSWER__INIT;
-    a.id = id;
-    a.code = code;
-    a.why = (char *)why;
-    router__control_answer(c, l, &a);
-}
-
 /* ---- links --------------------------------------------------------------------------------------------------------------------------- */
 
 static void take(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask)

@@ -31,7 +31,15 @@ struct router_control {
 
 /* control.c. `answer->leader` is filled in. */
 void router__control_answer(struct router_control *c, struct mer_link *l, CV1(Answer) * answer);
-void router__control_say(struct router_control *c, struct mer_link *l, uint64_t id, CV1(AnswerCode) code, const char *why);
+/* An answer of nothing but a code, and why. */
+static inline void router__control_say(struct router_control *c, struct mer_link *l, uint64_t id, CV1(AnswerCode) code, const char *why)
+{
+    CV1(Answer) a = MERIDIAN__CONTROL__V1__ANSWER__INIT;
+    a.id = id;
+    a.code = code;
+    a.why = (char *)why;
+    router__control_answer(c, l, &a);
+}
 
 /* control_tell.c */
 void router__control_tell_router(struct router_control *c, struct mer_link *l, const CV1(Ask) * ask);

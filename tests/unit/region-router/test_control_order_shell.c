@@ -94,14 +94,14 @@ void router_edges_list_changed(struct router_edges *es)
 {
     (void)es;
 }
-void router__control_say(struct router_control *c, struct mer_link *l, uint64_t id, CV1(AnswerCode) code, const char *why)
+void router__control_answer(struct router_control *c, struct mer_link *l, CV1(Answer) * a)
 {
     (void)c;
     assert_non_null(l);
     f->answers++;
-    f->answer_id = id;
-    f->code = code;
-    snprintf(f->why, sizeof f->why, "%s", why);
+    f->answer_id = a->id;
+    f->code = a->code;
+    snprintf(f->why, sizeof f->why, "%s", a->why);
 }
 void mer_link_who(const struct mer_link *l, char *out, size_t size)
 {

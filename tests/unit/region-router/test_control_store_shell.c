@@ -70,14 +70,6 @@ void router__control_answer(struct router_control *c, struct mer_link *l, CV1(An
     else
         snprintf(f->text, sizeof f->text, "%s", a->why ? a->why : "");
 }
-void router__control_say(struct router_control *c, struct mer_link *l, uint64_t id, CV1(AnswerCode) code, const char *why)
-{
-    CV1(Answer) a = MERIDIAN__CONTROL__V1__ANSWER__INIT;
-    a.id = id;
-    a.code = code;
-    a.why = (char *)why;
-    router__control_answer(c, l, &a);
-}
 
 static int set_up(void **state)
 {
