@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <meridian/mem.h>
+
 #include "edge/room/messages.h"
 #include "edge/session/session.h"
 #include "edge/session/tickets.h"
@@ -70,17 +72,21 @@ enum mer_err edge_store_live_get(struct edge_store *s, const char *incarnation, 
 enum mer_err edge_store_player_disconnect(struct edge_store *s, const char *user, const char *device, const char *session,
                                           edge_store_player_cb cb, void *ctx)
 {
-    (void)s, (void)user, (void)device, (void)session, (void)cb, (void)ctx;
+    (void)s, (void)cb, (void)ctx;
+    assert_string_equal(user, "ana");
+    assert_string_equal(device, "phone");
+    assert_string_equal(session, "eu-1.a.0000000000000007");
     f->disconnects++;
-    return MER_OK;
+    return f->refuse;
 }
 enum mer_err edge_bus_send(struct edge_bus *b, const char *to, Meridian__Internal__V1__BusMessage *m)
 {
     (void)b;
     assert_int_equal(m->body_case, MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_REPLACE);
     assert_string_equal(to, "eu-2.b");
+    assert_string_equal(m->session_replace->session, "eu-2.b.09");
     f->replaces++;
-    return MER_OK;
+    return f->refuse;
 }
 void edge__take_registered(struct edge_session *s, const struct edge_player *p)
 {
@@ -113,7 +119,8 @@ void edge_messages_sync(struct edge_messages *ms, const char *user, const char *
 }
 void edge_conn_close(struct edge_conn *c, uint16_t code, const char *reason)
 {
-    (void)c, (void)code, (void)reason;
+    (void)c, (void)reason;
+    assert_int_equal(code, EDGE_CLOSE_INTERNAL);
     f->closed++;
 }
 
@@ -279,6 +286,60 @@ static void of_a_session_that_ended_nothing_is_made(void **state)
     assert_int_equal(f->connects, 1);
 }
 
+static void an_older_connection_elsewhere_is_told_to_go(void **state)
+{
+    static const struct {
+        const char *edge, *session;
+        unsigned replaces;
+        enum mer_err refuse;
+    } rows[] = {
+        {"eu-2.b", "eu-2.b.09", 1, MER_OK},
+        {"eu-2.b", "eu-2.b.09", 1, MER_ENOTFOUND}, /* a dead edge has none left */
+        {"eu-1.a", "eu-1.a.03", 0, MER_OK},        /* our own knows */
+        {"", "", 0, MER_OK},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct edge_player p = nobody();
+        edge_store_player_cb cb;
+        p.previous_edge = rows[i].edge;
+        p.previous_session = rows[i].session;
+        f->replaces = f->registered = 0;
+        edge__registry_connect(&f->session, false);
+        cb = f->on_connected;
+        f->on_connected = NULL;
+        f->refuse = rows[i].refuse;
+        cb(f->ctx, EDGE_STORE_OK, &p);
+        f->refuse = MER_OK;
+        assert_int_equal(f->replaces, rows[i].replaces);
+        assert_int_equal(f->registered, 1);
+        edge__registry_drop(&f->sessions);
+    }
+}
+
+static void who_cannot_be_entered_for_want_of_memory_does_not_stay(void **state)
+{
+    (void)state;
+    mer_mem_fail_at(1);
+    edge__registry_connect(&f->session, false);
+    mer_mem_fail_at(0);
+    assert_int_equal(f->closed, 1);
+    assert_int_equal(f->connects, 0);
+    assert_false(waits());
+}
+
+static void who_goes_is_taken_out_unless_the_whole_edge_goes(void **state)
+{
+    (void)state;
+    edge__registry_disconnect(&f->session);
+    f->refuse = MER_EBUSY; /* nobody repeats it: the entry names a session that is gone */
+    edge__registry_disconnect(&f->session);
+    assert_int_equal(f->disconnects, 2);
+    f->sessions.stopping = true;
+    edge__registry_disconnect(&f->session);
+    assert_int_equal(f->disconnects, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -288,6 +349,9 @@ int main(void)
         TEST(a_living_edge_s_entry_is_left_alone_and_looked_at_again),
         TEST(a_dead_edge_s_entry_is_made_ours_again),
         TEST(of_a_session_that_ended_nothing_is_made),
+        TEST(an_older_connection_elsewhere_is_told_to_go),
+        TEST(who_cannot_be_entered_for_want_of_memory_does_not_stay),
+        TEST(who_goes_is_taken_out_unless_the_whole_edge_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
