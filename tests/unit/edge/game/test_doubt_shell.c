@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "edge/game/host_private.h"
-#include "fake_clock.h"
+#include "fake_loop.h"
 #include "metric_moved.h"
 #include "unit.h"
 
@@ -178,14 +178,9 @@ enum mer_err edge_routers_send(struct edge_routers *r, const IM(RouterMessage) *
 /* --- steps ------------------------------------------------------------------------------------------------------------------------------
  */
 
-/* The loop turns, millisecond by millisecond. */
 static void run_for(uint64_t ms)
 {
-    for (; ms > 0; ms--) {
-        f->clock.mono_us += 1000;
-        f->loop.now_ms++;
-        mer_wheel_advance(&f->loop.wheel, f->loop.now_ms, UINT32_MAX);
-    }
+    fake_loop_run_for(&f->loop, &f->clock, ms);
 }
 
 /* The process stands still, and its first turn afterwards begins. */

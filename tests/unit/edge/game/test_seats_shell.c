@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "fake_clock.h"
+#include "fake_loop.h"
 #include "unit.h"
 
 #define IM(x) Meridian__Internal__V1__##x
@@ -168,11 +168,7 @@ static void answer(enum edge_store_result result, const char *owner)
 
 static void run_for(uint64_t ms)
 {
-    for (; ms > 0; ms--) {
-        f->clock.mono_us += 1000;
-        f->loop.now_ms++;
-        mer_wheel_advance(&f->loop.wheel, f->loop.now_ms, UINT32_MAX);
-    }
+    fake_loop_run_for(&f->loop, &f->clock, ms);
 }
 
 /* Whatever is asked meanwhile gets no answer that means anything. */
