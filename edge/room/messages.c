@@ -79,21 +79,6 @@ struct sync {
 
 /* ---- out to players ------------------------------------------------------------------------------------------------------------------ */
 
-static void say_error(struct edge_messages *ms, const char *session, CM(ErrorCode) code, const char *text, const char *re,
-                      uint32_t retry_after_ms)
-{
-    CM(Error) e = MERIDIAN__CLIENT__V1__ERROR__INIT;
-    CM(ServerMessage) m = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
-    e.code = code;
-    e.message = (char *)text;
-    e.re = (char *)re;
-    e.has_retry_after_ms = retry_after_ms > 0;
-    e.retry_after_ms = retry_after_ms;
-    m.body_case = BODY(ERROR);
-    m.error = &e;
-    edge_sessions_to_session(ms->app->sessions, session, &m);
-}
-
 struct place { /* in the inbox */
     uint64_t seq, settled;
 };
@@ -269,13 +254,15 @@ static void on_stored(void *ctx, enum edge_store_result result, const struct mer
     case EDGE_STORE_FULL:
         ms->values[ours ? M_INBOX_FULL : M_OUTBOX_FULL]++;
         if (ours)
-            say_error(ms, q->session, CODE(TRY_AGAIN), "he has too many unread messages", q->message_id, INBOX_FULL_MS);
+            edge_sessions_error(ms->app->sessions, q->session, CODE(TRY_AGAIN), "he has too many unread messages", q->message_id,
+                                INBOX_FULL_MS);
         else
-            say_error(ms, q->session, CODE(OVERLOADED), "too much waits for that region", q->message_id, OUTBOX_FULL_MS);
+            edge_sessions_error(ms->app->sessions, q->session, CODE(OVERLOADED), "too much waits for that region", q->message_id,
+                                OUTBOX_FULL_MS);
         break;
     default: /* also an unknown outcome: the same again is recognised */
         ms->values[M_FAILED]++;
-        say_error(ms, q->session, CODE(TRY_AGAIN), "not stored yet", q->message_id, AGAIN_MS);
+        edge_sessions_error(ms->app->sessions, q->session, CODE(TRY_AGAIN), "not stored yet", q->message_id, AGAIN_MS);
     }
     mer_free(&q);
 }
@@ -346,11 +333,12 @@ void edge_messages_send(struct edge_messages *ms, const struct edge_message_send
     if (wrong == NULL && !ours && ms->regions_known && !region_known(ms, m->region))
         wrong = "region: there is none of this name";
     if (wrong != NULL) {
-        say_error(ms, from->session, CODE(BAD_FIELD), wrong, mer_id_is_text(re, strlen(re), EDGE_MOVE_ID_MAX) ? re : "send_message", 0);
+        edge_sessions_error(ms->app->sessions, from->session, CODE(BAD_FIELD), wrong,
+                            mer_id_is_text(re, strlen(re), EDGE_MOVE_ID_MAX) ? re : "send_message", 0);
         return;
     }
     if (!ours && !ms->regions_known) {
-        say_error(ms, from->session, CODE(TRY_AGAIN), "the other regions are not known yet", re, AGAIN_MS);
+        edge_sessions_error(ms->app->sessions, from->session, CODE(TRY_AGAIN), "the other regions are not known yet", re, AGAIN_MS);
         return;
     }
     struct sending *q = sending_new(ms, from, m, ours);
@@ -364,7 +352,7 @@ void edge_messages_send(struct edge_messages *ms, const struct edge_message_send
         return;
     mer_free(&q);
     ms->values[M_FAILED]++;
-    say_error(ms, from->session, CODE(TRY_AGAIN), "not stored yet", re, AGAIN_MS);
+    edge_sessions_error(ms->app->sessions, from->session, CODE(TRY_AGAIN), "not stored yet", re, AGAIN_MS);
 }
 
 /* ---- receiving ----------------------------------------------------------------------------------------------------------------------- */

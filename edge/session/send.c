@@ -147,3 +147,11 @@ void edge__session_error(struct edge_session *s, SM(ErrorCode) code, const char 
     s->all->values[M_ERRORS]++;
     edge__session_send(s, &m);
 }
+
+void edge_sessions_error(struct edge_sessions *all, const char *session, SM(ErrorCode) code, const char *text, const char *re,
+                         uint32_t retry_after_ms)
+{
+    struct edge_session *s = edge__session_find(all, session);
+    if (s != NULL && s->state != EDGE_SESSION_AUTH)
+        edge__session_error(s, code, text, re, retry_after_ms);
+}
