@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * electable.c - see electable.h. This file: members and shards, and when an event happens; electable_look.c: what the nodes' answers mean
- * together; electable_act.c: what is done in a state, and when it is done. */
+ * together; electable_act.c: what is done in a state, and when it is done; electable_gone.c: who is a member no more. */
 #include "region-router/electable.h"
 
 #include <stdio.h>
@@ -291,6 +291,8 @@ void router_electable_step(struct router_electable *e, uint64_t now_ms)
     for (unsigned i = 0; i < e->member_count; i++)
         follow_primary(e, &e->member[i]);
     router__look_around(e, now_ms);
+    if (router__drop_gone(e, now_ms))
+        router__look_around(e, now_ms);
     for (unsigned i = 0; i < e->shard_count; i++)
         if (e->shard[i].backed) /* otherwise nobody to ask who is in step, or not the right one */
             step_shard(e, &e->shard[i], now_ms);
@@ -328,7 +330,11 @@ void router_electable_deinit(struct router_electable *e)
 
 void router_electable_note(const struct router_member *m, char out[256])
 {
-    snprintf(out, 256, "%s %s %s %s", m->address, m->user[0] != 0 ? m->user : "-", m->shard, m->state == ROUTER_MEMBER_IN ? "in" : "out");
+    if (m->gone)
+        out[0] = 0;
+    else
+        snprintf(out, 256, "%s %s %s %s", m->address, m->user[0] != 0 ? m->user : "-", m->shard,
+                 m->state == ROUTER_MEMBER_IN ? "in" : "out");
 }
 
 enum mer_err router_electable_remember(struct router_electable *e, const char *id, const char *note, uint64_t now_ms)

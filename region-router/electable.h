@@ -17,6 +17,8 @@
  * Who leads is not for one node to say: it is whom the primaries' tables show with the highest epoch, and nothing is done about a shard
  * while a majority of the primaries does not confirm its leader. So a leader of ours on the losing side of a partition keeps still.
  *
+ * Members of a shard that was taken away are forgotten here too, when all who may vote have forgotten them: electable_gone.c.
+ *
  * Invariant: the count of a shard is never below the number of its replicas that a majority of primaries would vote for. OFF comes first,
  * so that no WAIT counts a replica that is not electable; LOWER comes after FORGET; RAISE comes before SYNC and MEET. A count of 1 stays:
  * with no replica nothing is acknowledged. */
@@ -53,6 +55,7 @@ struct router_member {                                          /* a node of the
     char target_of[ROUTER_NODE_ID_BYTES];
     uint64_t acted_ms; /* it was told to do something; then nothing more until it was asked again */
     bool noted;        /* false: its note changed; whoever stores notes sets it. Who is not noted as out is not taken out */
+    bool gone;         /* the cluster has it no more: its note is to be deleted, then it is dropped */
 };
 
 struct router_shard {
@@ -80,6 +83,8 @@ struct router_electable_env {
     void (*count)(void *ctx, const struct router_member *primary, unsigned count, unsigned enough);
     /* For the log. */
     void (*moved)(void *ctx, const struct router_member *m, enum router_member_state from);
+    /* The cluster has m no more, and it is no member after this. */
+    void (*dropped)(void *ctx, const struct router_member *m);
     void *ctx;
 };
 
@@ -96,7 +101,7 @@ MER_MUST_CHECK enum mer_err router_electable_init(struct router_electable *e, co
 void router_electable_deinit(struct router_electable *e);
 /* A member as noted: "address user shard in|out". Those that were out go through OFF again: nothing is believed. MER_EINVALID. */
 MER_MUST_CHECK enum mer_err router_electable_remember(struct router_electable *e, const char *id, const char *note, uint64_t now_ms);
-/* The note of a member. */
+/* The note of a member; "": it is to be deleted. */
 void router_electable_note(const struct router_member *m, char out[256]);
 /* A node answered all questions that were sent at asked_ms (view is copied; user: its masteruser, "" none), or did not (view NULL). */
 void router_electable_heard(struct router_electable *e, const char *address, const struct router_view *view, const char *user,

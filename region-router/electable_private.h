@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * electable_private.h - what electable.c, electable_look.c and electable_act.c share. */
+ * electable_private.h - what electable.c, electable_look.c, electable_act.c and electable_gone.c share. */
 #pragma once
 
 #include "region-router/electable.h"
@@ -41,6 +41,10 @@ uint64_t router__epoch(const struct router_electable *e);
 /* Replicas of the shard that can be elected as far as we know, also those that were never seen; the count is that, and at least 1. */
 unsigned router__remaining(const struct router_electable *e, const struct router_shard *s);
 unsigned router__count_wanted(const struct router_electable *e, const struct router_shard *s);
+
+/* electable_gone.c: drops the members that the cluster has no more, once their notes are deleted. True: some were, and members and shards
+ * lie elsewhere now. */
+bool router__drop_gone(struct router_electable *e, uint64_t now_ms);
 
 /* electable_act.c: does what m's state asks for; DONE when it is done. s->lead is there, and backed. */
 void router__member_act(struct router_electable *e, struct router_shard *s, struct router_member *m, uint64_t now_ms);

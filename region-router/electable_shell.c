@@ -55,14 +55,29 @@ void router__keeper_soon(struct router_keeper *k, uint32_t ms)
 
 /* ---- questions ----------------------------------------------------------------------------------------------------------------------- */
 
-static struct node *node_get(struct router_keeper *k, const char *address)
+static struct node *node_find(struct router_keeper *k, const char *address)
 {
     for (unsigned i = 0; i < k->node_count; i++)
         if (strcmp(k->node[i].address, address) == 0)
             return &k->node[i];
-    if (k->node_count == ROUTER_NODES_MAX || strlen(address) >= sizeof k->node[0].address)
-        return NULL;
-    struct node *n = &k->node[k->node_count++];
+    return NULL;
+}
+
+/* A place that is free and awaits no answer, or a new one. */
+static struct node *node_place(struct router_keeper *k)
+{
+    for (unsigned i = 0; i < k->node_count; i++)
+        if (k->node[i].address[0] == 0 && k->node[i].pending == 0)
+            return &k->node[i];
+    return k->node_count < ROUTER_NODES_MAX ? &k->node[k->node_count++] : NULL;
+}
+
+static struct node *node_get(struct router_keeper *k, const char *address)
+{
+    struct node *n = node_find(k, address);
+    if (n != NULL || strlen(address) >= sizeof n->address || (n = node_place(k)) == NULL)
+        return n;
+    n->next_ms = n->asked_ms = 0;
     n->k = k;
     snprintf(n->address, sizeof n->address, "%s", address);
     for (int q = 0; q < Q_COUNT; q++)
@@ -150,7 +165,7 @@ static void ask_all(struct router_keeper *k)
     bool busy = router_electable_busy(&k->set);
     for (unsigned i = 0; i < k->node_count; i++) {
         struct node *n = &k->node[i];
-        if (n->pending == 0 && (now_ms(k) >= n->next_ms || (busy && now_ms(k) >= n->asked_ms + ASK_SOON_MS)))
+        if (n->address[0] != 0 && n->pending == 0 && (now_ms(k) >= n->next_ms || (busy && now_ms(k) >= n->asked_ms + ASK_SOON_MS)))
             ask(n);
     }
 }
@@ -223,6 +238,18 @@ static void on_moved(void *ctx, const struct router_member *m, enum router_membe
             KV_STR("to", router_member_state_name((enum router_member_state)m->state)));
 }
 
+/* Is asked no more; an answer that is under way is nobody's. */
+static void on_dropped(void *ctx, const struct router_member *m)
+{
+    struct router_keeper *k = ctx;
+    struct node *n = node_find(k, m->address);
+    if (n != NULL) {
+        n->address[0] = 0;
+        n->term = 0;
+    }
+    MER_LOG(k->conf.log, MER_INFO, "electable.drop", KV_STR("node", m->address), KV_STR("id", m->id));
+}
+
 /* ---- on the loop --------------------------------------------------------------------------------------------------------------------- */
 
 static void seed(struct router_keeper *k)
@@ -268,7 +295,8 @@ static void on_tick(struct mer_timer *t)
 
 void router_keeper_start(struct router_keeper *k, uint32_t after_ms)
 {
-    static const struct router_electable_env env = {act_user, act_forget, act_meet, act_replicate, router__keeper_count, on_moved, NULL};
+    static const struct router_electable_env env = {act_user, act_forget, act_meet, act_replicate, router__keeper_count,
+                                                    on_moved, on_dropped, NULL};
     router_keeper_stop(k);
     struct router_electable_env mine = env;
     mine.ctx = k;

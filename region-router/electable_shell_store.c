@@ -179,7 +179,7 @@ void router__keeper_note(struct router_keeper *k)
 {
     const struct router_member *m = NULL;
     for (unsigned i = 0; m == NULL && i < k->set.member_count; i++)
-        if (!k->set.member[i].noted && k->set.member[i].user[0] != 0)
+        if (!k->set.member[i].noted && (k->set.member[i].user[0] != 0 || k->set.member[i].gone))
             m = &k->set.member[i];
     struct note_job *j = m != NULL && !k->noting && router__keeper_may_act(k) ? mer_try_calloc(1, sizeof *j) : NULL;
     if (j == NULL)

@@ -72,7 +72,7 @@ static bool take_node(struct router_view *v, char *field[], unsigned fields)
         return copy_id(v->id, field[0]) && (!replica || copy_id(v->primary, field[3])) && number(field[6], &v->config_epoch) &&
                ((v->slots = slots), true);
     if (has_flag(flags, "handshake") || has_flag(flags, "noaddr"))
-        return true;
+        return v->hides = true;
     if (v->known_count == ROUTER_NODES_MAX)
         return false;
     struct router_known *k = &v->known[v->known_count];
@@ -110,6 +110,9 @@ static bool value_of(const char *text, const char *name, uint64_t *out)
 
 bool router_view_cluster(struct router_view *v, const char *text)
 {
+    uint64_t assigned = 0;
+    if (value_of(text, "cluster_slots_assigned", &assigned) && assigned <= UINT16_MAX)
+        v->assigned = (unsigned)assigned;
     return value_of(text, "cluster_current_epoch", &v->current_epoch);
 }
 

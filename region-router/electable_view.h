@@ -28,6 +28,8 @@ struct router_attached { /* a replica as its primary sees it */
 struct router_view {
     char id[ROUTER_NODE_ID_BYTES], primary[ROUTER_NODE_ID_BYTES]; /* of itself; primary: "" when it is one */
     bool slots;
+    bool hides;        /* its table has more than `known`: nodes in handshake or without address */
+    unsigned assigned; /* slots that have an owner, as far as it knows; 0: it did not say */
     uint64_t config_epoch, current_epoch, offset;
     struct router_known known[ROUTER_NODES_MAX]; /* the others */
     unsigned known_count;

@@ -142,6 +142,27 @@ static void say_replication(const struct sim_node *n, struct mer_buf *out)
     bulk(out, text);
 }
 
+/* Slots of a node that was forgotten have no owner. */
+static unsigned slots_assigned(const struct sim_node *n)
+{
+    struct sim_range r[SIM_RANGES];
+    unsigned slots = 0;
+    for (unsigned s = 0; s < SIM_SHARDS; s++) {
+        unsigned count = n->owner[s] == n->index || n->knows[n->owner[s]] ? sim_slots_ranges(n, s, r) : 0;
+        for (unsigned i = 0; i < count; i++)
+            slots += r[i].last - r[i].first + 1u;
+    }
+    return slots;
+}
+
+static void say_info(const struct sim_node *n, struct mer_buf *out)
+{
+    char text[96];
+    snprintf(text, sizeof(text), "cluster_slots_assigned:%u\r\ncluster_current_epoch:%llu\r\n", slots_assigned(n),
+             (unsigned long long)n->current_epoch);
+    bulk(out, text);
+}
+
 static void say_server(const struct sim_node *n, struct mer_buf *out)
 {
     char text[128];
@@ -251,11 +272,9 @@ bool sim_cluster_command(struct sim_node *n, int argc, struct sim_str *const *ar
         say_replication(n, out);
     else if (is(argc, argv, "CLUSTER", "NODES", 2))
         say_nodes(n, out);
-    else if (is(argc, argv, "CLUSTER", "INFO", 2)) {
-        char text[64];
-        snprintf(text, sizeof(text), "cluster_current_epoch:%llu\r\n", (unsigned long long)n->current_epoch);
-        bulk(out, text);
-    } else if (is(argc, argv, "CLUSTER", "FORGET", 3))
+    else if (is(argc, argv, "CLUSTER", "INFO", 2))
+        say_info(n, out);
+    else if (is(argc, argv, "CLUSTER", "FORGET", 3))
         forget(n, node_of(argv[2]->data), out);
     else if (is(argc, argv, "CLUSTER", "MEET", 4))
         meet(n, argv[2]->data, out);

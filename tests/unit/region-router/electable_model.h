@@ -27,6 +27,8 @@ struct node {
     int shows[SHARDS]; /* who leads, as far as it knows */
     uint64_t shows_epoch[SHARDS];
     bool failed; /* the others agreed so */
+    bool hides;
+    unsigned unassigned; /* slots without an owner in its table */
 };
 struct fix {
     struct router_electable e;
@@ -34,9 +36,10 @@ struct fix {
     uint64_t now, current_epoch;
     unsigned count[SHARDS]; /* stored: lowest that was ever begun to be stored and not confirmed higher */
     unsigned counts, refuse_counts, told[5];
-    bool deaf;     /* nodes do not do what they are told */
-    bool unnoted;  /* notes cannot be stored */
-    int only_side; /* which the router reaches; -1: all */
+    bool deaf;          /* nodes do not do what they are told */
+    bool unnoted;       /* notes cannot be stored */
+    int only_side;      /* which the router reaches; -1: all */
+    bool empty[SHARDS]; /* its slots went to others */
     char log[4096];
 };
 static struct fix f;
@@ -148,10 +151,17 @@ static inline void moved(void *ctx, const struct router_member *m, enum router_m
     snprintf(f.log + n, sizeof f.log - n, " %d:%s", of(m->id), router_member_state_name((enum router_member_state)m->state));
 }
 
+static inline void dropped(void *ctx, const struct router_member *m)
+{
+    size_t n = strlen(f.log);
+    (void)ctx;
+    snprintf(f.log + n, sizeof f.log - n, " %d:dropped", of(m->id));
+}
+
 static inline int setup(void **state)
 {
     (void)state;
-    static const struct router_electable_env env = {tell_user, tell_forget, tell_meet, tell_replicate, tell_count, moved, NULL};
+    static const struct router_electable_env env = {tell_user, tell_forget, tell_meet, tell_replicate, tell_count, moved, dropped, NULL};
     memset(&f, 0, sizeof f);
     memset(storing, 0, sizeof storing);
     f.now = 1000000;
@@ -184,20 +194,23 @@ static inline void view_of(int i, struct router_view *v)
 {
     const struct node *n = &f.n[i];
     memset(v, 0, sizeof *v);
-    snprintf(v->id, sizeof v->id, "%s", id(i));
+    snprintf(v->id, sizeof v->id, "%.40s", id(i));
     if (n->follows >= 0)
         snprintf(v->primary, sizeof v->primary, "%s", id(n->follows));
-    v->slots = n->follows < 0;
+    v->slots = n->follows < 0 && !f.empty[shard_of(i)];
+    v->assigned = 16384 - n->unassigned;
+    v->hides = n->hides;
     v->config_epoch = n->epoch;
     v->current_epoch = f.current_epoch;
     v->offset = n->offset;
     for (int o = 0; o < NODES; o++) {
         if (n->knows[o]) {
             struct router_known *k = &v->known[v->known_count++];
-            snprintf(k->id, sizeof k->id, "%s", id(o));
+            snprintf(k->id, sizeof k->id, "%.40s", id(o));
             snprintf(k->address, sizeof k->address, "%.*s", (int)sizeof k->address - 1, address(o));
-            k->slots = n->shows[shard_of(o)] == o;
-            if (!k->slots)
+            bool primary = n->shows[shard_of(o)] == o;
+            k->slots = primary && !f.empty[shard_of(o)];
+            if (!primary)
                 snprintf(k->primary, sizeof k->primary, "%s", id(n->shows[shard_of(o)]));
             k->config_epoch = n->shows_epoch[shard_of(o)];
             k->failed = f.n[o].failed;

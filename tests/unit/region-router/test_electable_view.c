@@ -38,6 +38,26 @@ static void a_table_of_nodes_is_read(void **state)
     assert_null(router_view_find(&v, A)); /* itself is not one of the others */
 }
 
+static void a_table_that_shows_less_than_it_has_says_so(void **state)
+{
+    static const struct {
+        const char *line;
+        bool hides;
+    } table[] = {{"", false},
+                 {B " 127.0.0.1:2@3 master - 0 0 1 connected\n", false},
+                 {B " 127.0.0.1:2@3 master,fail - 0 0 1 disconnected\n", false},
+                 {B " 127.0.0.1:2@3 handshake - 0 0 0 disconnected\n", true},
+                 {B " :0@0 master,fail,noaddr - 0 0 1 disconnected 0-16383\n", true}};
+    (void)state;
+    for (size_t i = 0; i < MER_COUNT(table); i++) {
+        char text[256];
+        memset(&v, 0, sizeof v);
+        snprintf(text, sizeof text, A " 127.0.0.1:1@2 myself,master - 0 0 1 connected\n%s", table[i].line);
+        assert_true(router_view_nodes(&v, text));
+        assert_int_equal(v.hides, table[i].hides);
+    }
+}
+
 static void what_is_no_such_table_is_refused(void **state)
 {
     static const char *const bad[] = {
@@ -112,6 +132,12 @@ static void users_that_are_on_and_the_epoch_are_read(void **state)
     assert_false(router_view_user_on(&v, "repl-1"));
     assert_true(router_view_cluster(&v, "cluster_state:ok\r\ncluster_current_epoch:12\r\ncluster_my_epoch:3\r\n"));
     assert_int_equal(v.current_epoch, 12);
+    assert_int_equal(v.assigned, 0);
+    assert_true(router_view_cluster(&v, "cluster_slots_assigned:16384\r\ncluster_current_epoch:12\r\n"));
+    assert_int_equal(v.assigned, 16384);
+    memset(&v, 0, sizeof v);
+    assert_true(router_view_cluster(&v, "cluster_slots_assigned:99999999\r\ncluster_current_epoch:12\r\n"));
+    assert_int_equal(v.assigned, 0);
     assert_false(router_view_cluster(&v, "cluster_state:ok\r\n"));
 }
 
@@ -119,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_of_nodes_is_read),
+        cmocka_unit_test(a_table_that_shows_less_than_it_has_says_so),
         cmocka_unit_test(what_is_no_such_table_is_refused),
         cmocka_unit_test(replication_tells_who_is_attached_and_how_far),
         cmocka_unit_test(users_that_are_on_and_the_epoch_are_read),
