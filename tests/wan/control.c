@@ -49,10 +49,7 @@ static bool split(struct words *w, const char *line)
 
 static bool find_node(const struct wan_net *w, const char *name, int *out)
 {
-    *out = -1;
-    for (uint32_t i = 0; i < w->count; i++)
-        if (strcmp(w->node[i].name, name) == 0)
-            *out = (int)i;
+    *out = wan_net_find(w, name);
     return *out >= 0 || strcmp(name, "*") == 0;
 }
 
@@ -164,7 +161,7 @@ static enum mer_err show(const struct wan_net *net, struct mer_buf *out)
     enum mer_err err = MER_OK;
     for (uint32_t a = 0; a < net->count && err == MER_OK; a++)
         for (uint32_t b = 0; b < net->count && err == MER_OK; b++)
-            if (a != b)
+            if (a != b && net->node[a].name[0] != '\0' && net->node[b].name[0] != '\0')
                 err = show_path(net, a, b, out);
     if (err == MER_OK)
         err = mer_buf_appendf(out, "dropped not_ipv4 %llu nowhere %llu full %llu\nok\n", (unsigned long long)net->not_ipv4,

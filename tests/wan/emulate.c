@@ -95,6 +95,60 @@ static void deliver(struct wan_emulator *e)
     }
 }
 
+/* ---- nodes --------------------------------------------------------------------------------------------------------------------------- */
+
+static bool split(char *text, char **part, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((part[i] = strsep(&text, ",")) == NULL)
+            return false;
+    return text == NULL;
+}
+
+static enum mer_err open_device(struct wan_emulator *e, uint32_t node, const char *netns, const char *device, struct mer_msg *msg)
+{
+    enum mer_err err = wan_netns_tun(netns, device, &e->tun[node], msg);
+    if (err == MER_OK && !watch(e, e->tun[node], ABOUT_TUN + node)) {
+        mer_msgf(msg, "epoll: %s", strerror(errno));
+        close(e->tun[node]);
+        err = MER_EIO;
+    }
+    return err;
+}
+
+enum mer_err wan_emulator_add(struct wan_emulator *e, const char *text, struct mer_msg *msg)
+{
+    char copy[WAN_LINE_MAX + 1], *part[4];
+    if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy || !split(copy, part, 4)) {
+        mer_msgf(msg, "a node is NAME,NETWORK,NETNS,DEVICE");
+        return MER_EINVALID;
+    }
+    enum mer_err err = wan_net_add(&e->net, part[0], part[1], e->seed);
+    if (err != MER_OK) {
+        mer_msgf(msg, "node %s, network %s: %s", part[0], part[1], mer_err_text(err));
+        return err;
+    }
+    uint32_t node = (uint32_t)wan_net_find(&e->net, part[0]);
+    err = open_device(e, node, part[2], part[3], msg);
+    if (err != MER_OK)
+        wan_net_remove(&e->net, node);
+    return err;
+}
+
+/* Its device goes with it; what is under way to it is lost. */
+static enum mer_err drop(struct wan_emulator *e, const char *name, struct mer_msg *msg)
+{
+    int node = wan_net_find(&e->net, name);
+    if (node < 0) {
+        mer_msgf(msg, "no such node");
+        return MER_ENOTFOUND;
+    }
+    close(e->tun[node]);
+    e->tun[node] = -1;
+    wan_net_remove(&e->net, (uint32_t)node);
+    return MER_OK;
+}
+
 /* ---- control ------------------------------------------------------------------------------------------------------------------------- */
 
 static void client_close(struct client *c)
@@ -117,13 +171,26 @@ static void client_accept(struct wan_emulator *e)
     close(fd);
 }
 
+/* Nodes come and go with their devices, which only we know; the rest is said to the net. */
+static enum mer_err command(struct wan_emulator *e, const char *line, struct mer_buf *answer)
+{
+    struct mer_msg msg = {""};
+    enum mer_err err;
+    if (strncmp(line, "add ", 4) == 0)
+        err = wan_emulator_add(e, line + 4, &msg);
+    else if (strncmp(line, "drop ", 5) == 0)
+        err = drop(e, line + 5, &msg);
+    else
+        return wan_net_command(&e->net, line, answer);
+    return err == MER_OK ? mer_buf_appends(answer, "ok\n") : mer_buf_appendf(answer, "error: %s\n", msg.text);
+}
+
 /* False: an answer did not go out as a whole; whoever does not read is closed. */
 static bool client_answer(struct wan_emulator *e, struct client *c, const char *line)
 {
     struct mer_buf answer;
     mer_buf_init(&answer, ANSWER_MAX);
-    bool sent =
-        wan_net_command(&e->net, line, &answer) == MER_OK && send(c->fd, answer.data, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
+    bool sent = command(e, line, &answer) == MER_OK && send(c->fd, answer.data, answer.len, MSG_NOSIGNAL) == (ssize_t)answer.len;
     mer_buf_deinit(&answer);
     return sent;
 }
@@ -184,24 +251,6 @@ enum mer_err wan_emulator_create(struct wan_emulator **out, const char *control,
     return err;
 }
 
-enum mer_err wan_emulator_add(struct wan_emulator *e, const char *name, const char *network, const char *netns, const char *device,
-                              struct mer_msg *msg)
-{
-    uint32_t node = e->net.count;
-    enum mer_err err = wan_net_add(&e->net, name, network, e->seed);
-    if (err != MER_OK) {
-        mer_msgf(msg, "node %s, network %s: %s", name, network, mer_err_text(err));
-        return err;
-    }
-    e->tun[node] = -1;
-    err = wan_netns_tun(netns, device, &e->tun[node], msg);
-    if (err == MER_OK && !watch(e, e->tun[node], ABOUT_TUN + node)) {
-        mer_msgf(msg, "epoll: %s", strerror(errno));
-        err = MER_EIO;
-    }
-    return err;
-}
-
 static struct timespec until_next(const struct wan_emulator *e)
 {
     const struct wan_packet *p = wan_queue_first(&e->queue);
@@ -246,7 +295,7 @@ void wan_emulator_destroy(struct wan_emulator *e)
     if (e == NULL)
         return;
     for (uint32_t i = 0; i < e->net.count; i++)
-        if (e->tun[i] >= 0)
+        if (e->net.node[i].name[0] != '\0')
             close(e->tun[i]);
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         if (e->client[i].fd != 0)

@@ -8,9 +8,8 @@
 
 struct wan_emulator;
 MER_MUST_CHECK enum mer_err wan_emulator_create(struct wan_emulator **out, const char *control, uint64_t seed, struct mer_msg *msg);
-/* A node: its network, and the device that is made in its namespace (netns.h). */
-MER_MUST_CHECK enum mer_err wan_emulator_add(struct wan_emulator *e, const char *name, const char *network, const char *netns,
-                                             const char *device, struct mer_msg *msg);
+/* node: "NAME,NETWORK,NETNS,DEVICE"; the device is made in that namespace (netns.h). */
+MER_MUST_CHECK enum mer_err wan_emulator_add(struct wan_emulator *e, const char *node, struct mer_msg *msg);
 /* Until *stop. */
 MER_MUST_CHECK enum mer_err wan_emulator_run(struct wan_emulator *e, const volatile sig_atomic_t *stop, struct mer_msg *msg);
 void wan_emulator_destroy(struct wan_emulator *e);

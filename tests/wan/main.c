@@ -15,6 +15,7 @@ static const char usage[] =
     "       meridian-wan tell CONTROL WORD...       one command to a running one; its answer\n"
     "         set [both] A B KEY VALUE...   delay_ms jitter_ms loss_percent duplicate_percent reorder_percent rate_kbit (0: no limit)\n"
     "         cut [both] A B | heal [both] A B | heal | show           A or B may be '*'\n"
+    "         add NODE | drop NAME          a node more, or one less; its links to others have no delay yet\n"
     "       meridian-wan forward NETNS,HOST:PORT... loopback ports of namespaces, reached here at the same address\n";
 
 static volatile sig_atomic_t stop;
@@ -50,16 +51,9 @@ static int run(int argc, char **argv)
 {
     struct wan_emulator *e = NULL;
     struct mer_msg msg = {""};
-    char *part[4];
     enum mer_err err = wan_emulator_create(&e, argv[0], strtoull(argv[1], NULL, 10), &msg);
-    for (int i = 2; i < argc && err == MER_OK; i++) {
-        if (split(argv[i], part, 4)) {
-            err = wan_emulator_add(e, part[0], part[1], part[2], part[3], &msg);
-        } else {
-            mer_msgf(&msg, "a node is NAME,NETWORK,NETNS,DEVICE");
-            err = MER_EINVALID;
-        }
-    }
+    for (int i = 2; i < argc && err == MER_OK; i++)
+        err = wan_emulator_add(e, argv[i], &msg);
     if (err == MER_OK) {
         say_ready();
         err = wan_emulator_run(e, &stop, &msg);

@@ -20,24 +20,46 @@ static bool parse_network(const char *text, struct wan_node *n)
     return (n->network & ~n->mask) == 0;
 }
 
+static bool is_there(const struct wan_net *w, uint32_t node)
+{
+    return w->node[node].name[0] != '\0';
+}
+
 enum mer_err wan_net_add(struct wan_net *w, const char *name, const char *network, uint64_t seed)
 {
     struct wan_node n = {{0}};
     if (!mer_id_is_plain(name, strlen(name), WAN_NAME_MAX) || !parse_network(network, &n))
         return MER_EINVALID;
-    if (w->count == WAN_NODES_MAX)
+    uint32_t place = 0;
+    while (place < w->count && is_there(w, place))
+        place++;
+    if (place == WAN_NODES_MAX)
         return MER_EBUSY;
     snprintf(n.name, sizeof n.name, "%s", name);
     for (uint32_t i = 0; i < w->count; i++)
-        if (strcmp(w->node[i].name, name) == 0 || ((w->node[i].network ^ n.network) & w->node[i].mask & n.mask) == 0)
+        if (i != place && is_there(w, i) &&
+            (strcmp(w->node[i].name, name) == 0 || ((w->node[i].network ^ n.network) & w->node[i].mask & n.mask) == 0))
             return MER_EEXISTS;
-    uint32_t new = w->count++;
-    w->node[new] = n;
-    for (uint32_t i = 0; i <= new; i++) {
-        wan_path_init(&w->path[i][new], seed ^ ((uint64_t)i << 32 | new));
-        wan_path_init(&w->path[new][i], seed ^ ((uint64_t) new << 32 | i));
+    w->node[place] = n;
+    w->count += place == w->count;
+    for (uint32_t i = 0; i < w->count; i++) {
+        wan_path_init(&w->path[i][place], seed ^ ((uint64_t)i << 32 | place));
+        wan_path_init(&w->path[place][i], seed ^ ((uint64_t)place << 32 | i));
     }
     return MER_OK;
+}
+
+int wan_net_find(const struct wan_net *w, const char *name)
+{
+    for (uint32_t i = 0; i < w->count; i++)
+        if (is_there(w, i) && strcmp(w->node[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+void wan_net_remove(struct wan_net *w, uint32_t node)
+{
+    w->node[node] = (struct wan_node){.name = ""};
 }
 
 int wan_net_route(struct wan_net *w, uint32_t from, const uint8_t *packet, size_t size)
@@ -50,7 +72,7 @@ int wan_net_route(struct wan_net *w, uint32_t from, const uint8_t *packet, size_
     memcpy(&to, packet + 16, sizeof to);
     to = ntohl(to);
     for (uint32_t i = 0; i < w->count; i++)
-        if (i != from && (to & w->node[i].mask) == w->node[i].network)
+        if (i != from && is_there(w, i) && (to & w->node[i].mask) == w->node[i].network)
             return (int)i;
     w->nowhere++;
     return -1;

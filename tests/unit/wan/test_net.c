@@ -78,6 +78,29 @@ static void packets_go_to_the_network_of_their_destination(void **state)
     assert_int_equal(w->not_ipv4, 21);
 }
 
+static void a_node_that_was_removed_is_gone_and_its_place_is_taken_anew(void **state)
+{
+    struct wan_net *w = *state;
+    uint8_t packet[40] = {0x45, [16] = 10, 30};
+    tell(w, "set both us-east eu delay_ms 40");
+    wan_net_remove(w, (uint32_t)wan_net_find(w, "eu"));
+    assert_int_equal(wan_net_find(w, "eu"), -1);
+    assert_int_equal(wan_net_find(w, ""), -1);
+    assert_int_equal(wan_net_find(w, "asia"), 2); /* the others keep their places */
+    assert_int_equal(wan_net_route(w, 0, packet, sizeof packet), -1);
+    packet[16] = packet[17] = 0;
+    assert_int_equal(wan_net_route(w, 0, packet, sizeof packet), -1); /* an empty place has no network */
+    assert_null(strstr(tell(w, "show"), "eu"));
+    assert_string_equal(tell(w, "set us-east eu delay_ms 1"), "error: two nodes are wanted\n");
+    assert_int_equal(wan_net_add(w, "asia", "10.30.0.0/16", 1), MER_EEXISTS);
+    assert_int_equal(wan_net_add(w, "sa", "10.30.0.0/16", 1), MER_OK);
+    assert_int_equal(wan_net_find(w, "sa"), 1);
+    assert_int_equal(w->count, 3);
+    assert_int_equal(w->path[0][1].set.delay_us, 0); /* nothing is left of who was there */
+    packet[16] = 10, packet[17] = 30;
+    assert_int_equal(wan_net_route(w, 0, packet, sizeof packet), 1);
+}
+
 static void words_change_the_paths_they_name(void **state)
 {
     struct wan_net *w = *state;
@@ -176,6 +199,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nodes_that_cannot_be_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(packets_go_to_the_network_of_their_destination, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_node_that_was_removed_is_gone_and_its_place_is_taken_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(words_change_the_paths_they_name, setup, teardown),
         cmocka_unit_test_setup_teardown(cuts_are_one_way_or_both_and_heal, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_lines_are_told_and_change_nothing, setup, teardown),
