@@ -72,7 +72,7 @@ const struct mer_conf_item edge_config_items[] = {
     U32(seat_grace_ms, 100, 3600000, "30000", "a lost player's seat is kept so long while the game goes on (R20)"),
     U32(seat_pause_ms, 100, 3600000, "120000", "then the game waits so long for him (R21)"),
     STR(trace_endpoint, 0, 511, "", "receiver of traces, OTLP over HTTP: http://HOST:PORT, as http://127.0.0.1:4318 for a collector or Jaeger; empty: nothing is traced (R37)"),
-    U32(trace_per_million, 0, 1000000, "0", "of a million requests of players to their games, how many begin a trace; parts of traces begun elsewhere are always told"),
+    U32(trace_per_million, 0, 1000000, "0", "of a million requests of players to their games and for matches, how many begin a trace; parts of traces begun elsewhere are always told"),
     ENUM(log_level, levels, "info", "least important line that is written"),
 };
 /* clang-format on */

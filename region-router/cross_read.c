@@ -17,12 +17,26 @@ void router_cross_read_latency(const struct router_regions *r, const char *regio
         latency[i] = ms < ROUTER_FAR ? (uint16_t)ms : ROUTER_FAR - 1;
 }
 
-enum mer_err router_cross_read_ticket(struct router_ticket_spec *s, const Meridian__Region__V1__CrossTicket *c,
-                                      const struct router_regions *r, struct router_edge *from, uint16_t latency[ROUTER_REGIONS_MAX])
+const struct mer_trace_context *router_cross_read_trace(bool has, const ProtobufCBinaryData *trace, struct mer_trace_context *of)
 {
-    router_cross_no_latencies(latency);
+    return has && mer_trace_unpack(trace->data, trace->len, of) ? of : NULL;
+}
+
+bool router_cross_write_trace(const struct mer_trace_context *of, uint8_t bytes[MER_TRACE_BYTES], ProtobufCBinaryData *trace)
+{
+    if (of == NULL)
+        return false;
+    mer_trace_pack(of, bytes);
+    *trace = (ProtobufCBinaryData){MER_TRACE_BYTES, bytes};
+    return true;
+}
+
+enum mer_err router_cross_read_ticket(struct router_ticket_spec *s, const Meridian__Region__V1__CrossTicket *c,
+                                      const struct router_regions *r, struct router_edge *from, struct router_cross_read *into)
+{
+    router_cross_no_latencies(into->latency);
     for (size_t i = 0; i < c->n_latency_ms; i++)
-        router_cross_read_latency(r, c->latency_ms[i]->key, c->latency_ms[i]->value, latency);
+        router_cross_read_latency(r, c->latency_ms[i]->key, c->latency_ms[i]->value, into->latency);
     *s = (struct router_ticket_spec){
         .id = c->ticket_id,
         .user = c->user,
@@ -38,8 +52,9 @@ enum mer_err router_cross_read_ticket(struct router_ticket_spec *s, const Meridi
                                                                                    : ROUTER_BOTS_NONE,
         .edge = from,
         .far = c->edge,
-        .latency = latency,
+        .latency = into->latency,
         .group = {.key = c->group, .hosts = c->hosts},
+        .trace = router_cross_read_trace(c->has_trace, &c->trace, &into->trace),
     };
     return strlen(c->edge) < ROUTER_NAME_BYTES ? MER_OK : MER_EINVALID;
 }

@@ -53,6 +53,7 @@ bool router_crossing_tell(void *ctx, const struct router_ticket_spec *t, unsigne
     RM(CrossTicket) c = MERIDIAN__REGION__V1__CROSS_TICKET__INIT;
     RM(RegionMessage) m = MERIDIAN__REGION__V1__REGION_MESSAGE__INIT;
     RM(CrossTicket__LatencyMsEntry) entry[ROUTER_REGIONS_MAX], *entries[ROUTER_REGIONS_MAX];
+    uint8_t trace[MER_TRACE_BYTES];
     c.ticket_id = (char *)t->id;
     c.edge = t->edge->incarnation;
     c.user = (char *)t->user;
@@ -79,6 +80,7 @@ bool router_crossing_tell(void *ctx, const struct router_ticket_spec *t, unsigne
         entries[c.n_latency_ms++] = e;
     }
     c.latency_ms = entries;
+    c.has_trace = router_cross_write_trace(t->trace, trace, &c.trace);
     if (t->group.key != 0) {
         m.body_case = BODY(CROSS_FRIEND);
         m.cross_friend = &c;
@@ -108,10 +110,12 @@ void router_crossing_offer(struct router_crossing *x, const struct router_ticket
 {
     RM(CrossOffer) o = MERIDIAN__REGION__V1__CROSS_OFFER__INIT;
     RM(RegionMessage) m = MERIDIAN__REGION__V1__REGION_MESSAGE__INIT;
+    uint8_t trace[MER_TRACE_BYTES];
     o.ticket_id = (char *)t->id;
     o.match_id = (char *)match->id;
     o.owner = match->owner->incarnation;
     o.deadline_ms = deadline_ms;
+    o.has_trace = router_cross_write_trace(t->trace, trace, &o.trace);
     m.body_case = BODY(CROSS_OFFER);
     m.cross_offer = &o;
     (void)say(x, t->edge->region, &m); /* lost: it runs out */
@@ -180,12 +184,13 @@ static void on_ticket(void *ctx, const char *region, const RM(RegionMessage) * m
     struct router_crossing *x = ctx;
     struct router_edge *from = sender(x, region);
     struct router_ticket_spec s;
-    uint16_t latency[ROUTER_REGIONS_MAX];
+    struct router_cross_read read;
     if (from == NULL)
         return;
     x->values[ROUTER_X_TICKETS]++;
     const RM(CrossTicket) *c = m->body_case == BODY(CROSS_FRIEND) ? m->cross_friend : m->cross_ticket;
-    enum mer_err err = router_cross_read_ticket(&s, c, &x->regions, from, latency);
+    enum mer_err err = router_cross_read_ticket(&s, c, &x->regions, from, &read);
+    MER_TRACE_LINES(&x->app->log, s.trace);
     if (err == MER_OK)
         err = router_match_open(&x->app->matcher, &s, x->app->loop.now_ms);
     if (err != MER_OK)
@@ -231,6 +236,8 @@ static void on_offer(void *ctx, const char *region, const RM(RegionMessage) * m)
     o.match_id = c->match_id;
     o.owner = owner;
     o.deadline_ms = c->deadline_ms;
+    o.has_trace = c->has_trace; /* unread: whoever it reaches judges it */
+    o.trace = c->trace;
     out.body_case = TO_EDGE(SEAT_OFFER);
     out.seat_offer = &o;
     router_edges_send(&x->app->edges, e->link, &out);

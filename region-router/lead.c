@@ -10,6 +10,7 @@
 #include <meridian/mem.h>
 
 #include "region-router/app.h"
+#include "region-router/cross_read.h"
 #include "region-router/drain.h"
 
 #define IM(x) Meridian__Internal__V1__##x
@@ -73,11 +74,13 @@ static void send_offer(void *ctx, const struct router_ticket_spec *t, const stru
     }
     IM(SeatOffer) o = MERIDIAN__INTERNAL__V1__SEAT_OFFER__INIT;
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    uint8_t trace[MER_TRACE_BYTES];
     o.router_epoch = router__lead_epoch(app);
     o.ticket_id = (char *)t->id;
     o.match_id = (char *)x->id;
     o.owner = x->owner->incarnation;
     o.deadline_ms = deadline_ms;
+    o.has_trace = router_cross_write_trace(t->trace, trace, &o.trace);
     m.body_case = BODY(SEAT_OFFER);
     m.seat_offer = &o;
     instruct(app, t->edge, &m);
@@ -148,6 +151,7 @@ static void send_expired(void *ctx, const struct router_ticket_spec *t, const ch
 
 struct seat_texts {
     char bot_user[8], edge[ROUTER_NAME_BYTES + ROUTER_REGION_BYTES];
+    uint8_t trace[MER_TRACE_BYTES];
 };
 
 static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct router_ticket_spec *t, struct seat_texts *text,
@@ -161,6 +165,7 @@ static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct r
         s->kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
         s->ticket_id = (char *)t->id;
         s->edge = t->edge->incarnation;
+        s->has_trace = router_cross_write_trace(t->trace, text->trace, &s->trace);
         if (t->far != NULL) {
             router_crossing_name(&app->crossing, t->edge->region, t->far, text->edge, sizeof text->edge);
             s->edge = text->edge;
@@ -217,6 +222,7 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
                                             [MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL] = ROUTER_BOTS_FILL,
                                             [MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW] = ROUTER_BOTS_NOW};
     uint16_t latency[ROUTER_REGIONS_MAX];
+    struct mer_trace_context trace;
     router_crossing_latencies(&app->crossing, o, latency);
     struct router_group_wish group = {.key = 0};
     bool readable = read_code(app, o, &group);
@@ -233,7 +239,9 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
                                    .bots = known ? bots[o->bots] : ROUTER_BOTS_NONE,
                                    .edge = e,
                                    .latency = latency,
-                                   .group = group};
+                                   .group = group,
+                                   .trace = router_cross_read_trace(o->has_trace, &o->trace, &trace)};
+    MER_TRACE_LINES(&app->log, s.trace);
     enum mer_err err = readable ? router_match_open(&app->matcher, &s, app->loop.now_ms) : MER_EINVALID;
     if (err == MER_OK)
         return;
@@ -344,6 +352,7 @@ void router__lead_start(struct router_app *app)
                                    .ctx = app};
     MER_ASSERT(!app->leading);
     struct mer_hist waited = app->matcher.waited;
+                                   .tracer = mer_trace_tracer(app->trace),
     router_match_init(&app->matcher, &env, app->loop.now_ms);
     app->matcher.waited = waited;
     app->leading = true;

@@ -53,8 +53,14 @@ static enum router_group_why group_why(enum router_match_count why)
     return why == ROUTER_M_LOST || why == ROUTER_M_DECLINED ? ROUTER_GROUP_WHY_LOST : ROUTER_GROUP_WHY_ENDED;
 }
 
+static const char *const ended_as[ROUTER_M_COUNT] = {
+    [ROUTER_M_MATCHED] = "matched", [ROUTER_M_GONE_AWAY] = "matched elsewhere", [ROUTER_M_CANCELLED] = "cancelled",
+    [ROUTER_M_EXPIRED] = "expired", [ROUTER_M_DECLINED] = "declined",           [ROUTER_M_LOST] = "lost",
+};
+
 void router__ticket_drop(struct router_matcher *m, struct router_ticket *t, enum router_match_count why)
 {
+    router__trace_drop(m, t, ended_as[why]);
     router__ticket_move(m, t, TICKET_NEW);
     m->ended = why;
     router__untell(m, t);
@@ -66,6 +72,7 @@ void router__ticket_drop(struct router_matcher *m, struct router_ticket *t, enum
 
 void router__ticket_hold(struct router_matcher *m, struct router_ticket *t)
 {
+    router__trace_again(m, t);
     router__ticket_move(m, t, TICKET_HELD);
     router_steps_arm(&m->steps, t, m->now_ms + ROUTER_HOLD_MS);
 }
@@ -89,7 +96,8 @@ const struct router_ticket_spec *router__show(const struct router_matcher *m, co
                                             .edge = router_ticket_edge(&m->tickets, t),
                                             .far = d != NULL ? d->far : NULL,
                                             .latency = d != NULL ? d->latency : NULL,
-                                            .group = router_group_of(m, t)};
+                                            .group = router_group_of(m, t),
+                                            .trace = router__trace_of(m, t)};
     return &out->spec;
 }
 
@@ -172,6 +180,7 @@ void router_match_init(struct router_matcher *m, const struct router_match_env *
     router_pool_init(&m->pool, &m->tickets, seed);
     router_steps_init(&m->steps, &m->tickets, now_ms);
     router_groups_init(&m->groups, seed);
+    router_traces_init(&m->traces, env->tracer, seed);
     mer_map_init(&m->matches, match_key, seed);
     mer_slab_init(&m->match_slab, sizeof(struct router_match), MATCHES_A_CHUNK);
     mer_wheel_init(&m->wheel, now_ms);
@@ -189,6 +198,7 @@ void router_match_deinit(struct router_matcher *m)
     mer_slab_deinit(&m->match_slab);
     router_pool_deinit(&m->pool);
     router_groups_deinit(&m->groups);
+    router_traces_deinit(&m->traces);
     m->counts[ROUTER_M_LOST] += m->tickets.count;
     router_tickets_deinit(&m->tickets);
     memset(m->counts, 0, (ROUTER_M_MATCHES + 1) * sizeof m->counts[0]); /* the gauges */
@@ -266,6 +276,8 @@ enum mer_err router_match_open(struct router_matcher *m, const struct router_tic
         goto refused;
     }
     m->counts[ROUTER_M_OPENED]++;
+    if (s->trace != NULL)
+        router__trace_open(m, t, s->trace);
     enter(m, t);
     return MER_OK;
 refused:
@@ -377,7 +389,7 @@ uint64_t router_match_next_ms(const struct router_matcher *m)
 
 struct check {
     const struct router_matcher *m;
-    uint64_t seen[TICKET_NSTATES];
+    uint64_t seen[TICKET_NSTATES], traced;
 };
 
 static void check_ticket(void *object, void *ctx)
@@ -394,6 +406,8 @@ static void check_ticket(void *object, void *ctx)
             seats += x->seat[i].ticket == t;
         MER_ASSERT(seats == 1 && !x->creating);
     }
+    MER_ASSERT(t->traced == (router__trace_of(c->m, t) != NULL));
+    c->traced += t->traced;
     c->seen[t->state]++;
 }
 
@@ -406,6 +420,7 @@ void router_match_check(const struct router_matcher *m)
     MER_ASSERT(check.seen[TICKET_OFFERED] == m->counts[ROUTER_M_OFFERED]);
     MER_ASSERT(check.seen[TICKET_HELD] == m->counts[ROUTER_M_HELD]);
     MER_ASSERT(check.seen[TICKET_AWAY] == m->counts[ROUTER_M_AWAY]);
+    MER_ASSERT(check.traced == m->traces.by_ticket.count);
     MER_ASSERT(m->matches.count == m->counts[ROUTER_M_MATCHES]);
     const uint64_t *c = m->counts;
     MER_ASSERT(c[ROUTER_M_OPENED] == c[ROUTER_M_MATCHED] + c[ROUTER_M_GONE_AWAY] + c[ROUTER_M_CANCELLED] + c[ROUTER_M_EXPIRED] +

@@ -29,6 +29,7 @@
 
 #include "region-router/pool.h"
 #include "region-router/steps.h"
+#include "region-router/traces.h"
 
 enum { ROUTER_MATCH_ID_BYTES = 64, ROUTER_REASON_BYTES = 159 };
 
@@ -65,6 +66,7 @@ struct router_match_env {
     const struct mer_list *edges;         /* of struct router_edge by node: where games may be placed */
     const struct router_regions *regions; /* kept; NULL: no others, and ask, tell, untell are not called */
     struct mer_rng rng;                   /* ids, order of seats */
+    struct mer_tracer *tracer;            /* kept; NULL: traces of tickets are only passed on */
     void *ctx;
 };
 
@@ -108,6 +110,7 @@ struct router_matcher {
     struct router_pool pool;
     struct router_steps steps;
     struct router_groups groups;
+    struct router_traces traces;
     enum router_match_count ended; /* while untell is called: how the ticket ended */
     struct mer_map matches;        /* by id */
     struct mer_slab match_slab;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <meridian/slab.h>
+#include <meridian/trace.h>
 
 #include "region-router/cross.h"
 #include "region-router/groups.h"
@@ -39,8 +40,8 @@ struct router_ticket {
     uint32_t details;   /* 0: none */
     uint16_t rating, edge, due_ms, told_ms;
     uint8_t state : 3, bots : 2, failures : 2, no_room : 1; /* no_room: the last try found no edge to host */
-    uint8_t pooled : 1, armed : 1, told : 1, far : 1, grouped : 1,
-        odd : 1; /* grouped: it came with a code (groups.h); odd: the id's text is in the details, `id` its hash */
+    uint8_t pooled : 1, armed : 1, told : 1, far : 1, grouped : 1, odd : 1,
+        traced : 1; /* grouped: it came with a code (groups.h); odd: the id's text is in the details, `id` its hash; traced: traces.h */
     uint8_t id[ROUTER_ID_BYTES];
 };
 _Static_assert(sizeof(struct router_ticket) == 56, "millions wait");
@@ -62,6 +63,7 @@ struct router_ticket_spec { /* strings are copied */
     const char *far;         /* a ticket of another region: its edge there, and `edge` stands for the region; NULL: ours */
     const uint16_t *latency; /* by region, ROUTER_FAR: not known; NULL: nothing is */
     struct router_group_wish group;
+    const struct mer_trace_context *trace; /* of what led to it, and in effects of what follows; NULL: not traced */
 };
 
 struct router_tickets {

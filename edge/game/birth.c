@@ -67,7 +67,7 @@ static void on_devices(void *ctx, enum edge_store_result result, const struct ed
         for (size_t k = 0; k < i && !told; k++)
             told = strcmp(p->devices[i].edge, p->devices[k].edge) == 0;
         if (!told)
-            edge__host_send_open(o->host, p->devices[i].edge, o->gid, o->user, o->seat, NULL);
+            edge__host_send_open(o->host, p->devices[i].edge, &(struct edge_host_open){o->gid, o->user, o->seat, NULL, NULL});
     }
     mer_free(&o);
 }
@@ -79,8 +79,9 @@ static void open_seats(struct edge_hosted *g)
         const struct edge_game_seat *seat = &g->core.seats[i];
         if (seat->bot)
             continue;
+        const char *ticket = g->birth->ticket[i][0] ? g->birth->ticket[i] : NULL;
         if (g->birth->edge[i][0])
-            edge__host_send_open(h, g->birth->edge[i], g->core.id, seat->user, i, g->birth->ticket[i][0] ? g->birth->ticket[i] : NULL);
+            edge__host_send_open(h, g->birth->edge[i], &(struct edge_host_open){g->core.id, seat->user, i, ticket, edge__trace_seat(g, i)});
         struct opening *o = mer_try_calloc(1, sizeof(*o));
         if (!o)
             continue; /* the other devices find the game in the record when they come back */
@@ -100,9 +101,10 @@ static void born(struct edge_hosted *g)
     bool slow = h->c.loop->now_ms - g->birth->since_ms > EDGE_GAME_HOLD_MS; /* then the first turn starts anew */
     g->mine = g->asked;
     h->values[EDGE_HOST_M_STARTED]++;
+    edge__trace_born(g, NULL);
     answer_create(h, g->core.id, true);
     open_seats(g);
-    mer_free(&g->birth);
+    edge__birth_free(g);
     edge__hosted_live(g, slow);
 }
 
@@ -110,6 +112,7 @@ static void unborn(struct edge_hosted *g, const char *why)
 {
     struct edge_host *h = g->host;
     h->values[EDGE_HOST_M_REFUSED_CREATE]++;
+    edge__trace_born(g, why);
     MER_LOG(h->c.log, MER_INFO, "game.not_created", KV_STR("game", g->core.id), KV_STR("why", why));
     answer_create(h, g->core.id, false);
     edge__host_drop(g);
@@ -130,6 +133,7 @@ static void on_created(void *ctx, enum edge_store_result result, const struct ed
 {
     struct edge_hosted *g = ctx;
     (void)stored;
+    edge__trace_created(g, result);
     if (edge__hosted_answered(g))
         return;
     if (result == EDGE_STORE_OK)
@@ -149,7 +153,9 @@ static void create(struct edge_hosted *g)
 {
     struct edge_host *h = g->host;
     struct edge_store_write w = {.gid = g->core.id, .fence = g->fence, .version = g->core.now.version};
+    MER_TRACE_LINES(h->c.log, edge__trace_birth(g));
     g->asked = ++h->order;
+    edge__trace_creating(g);
     if (!edge__hosted_encode(g, true, &w) || edge_store_game_create(h->c.store, &w, on_created, g) != MER_OK)
         create_later(g);
     else
@@ -172,6 +178,7 @@ static void on_create(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
         err = edge__host_add(g);
     if (err == MER_OK) {
         mer_timer_init(&g->timer, on_create_timer);
+        edge__trace_create(g, c);
         create(g);
         return;
     }

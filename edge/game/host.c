@@ -136,7 +136,7 @@ void edge__host_free(struct edge_hosted *g)
 {
     edge_game_deinit(&g->core);
     edge__held_drop(g);
-    mer_free(&g->birth);
+    edge__birth_free(g);
     mer_free(&g->attach);
     mer_slab_free(&g->host->slab, g);
 }

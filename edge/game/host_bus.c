@@ -21,16 +21,27 @@ static void say(struct edge_host *h, const char *edge, IM(BusMessage) * m)
         h->values[EDGE_HOST_M_UNSENT]++; /* the proxy finds the gap, or another owner */
 }
 
-void edge__host_send_open(struct edge_host *h, const char *edge, const char *gid, const char *user, unsigned seat, const char *ticket)
+static void put_trace(IM(BusMessage) * m, const struct mer_trace_context *of, uint8_t bytes[MER_TRACE_BYTES])
+{
+    if (of == NULL)
+        return;
+    mer_trace_pack(of, bytes);
+    m->has_trace = true;
+    m->trace = (ProtobufCBinaryData){MER_TRACE_BYTES, bytes};
+}
+
+void edge__host_send_open(struct edge_host *h, const char *edge, const struct edge_host_open *o)
 {
     IM(SeatOpen) open = MERIDIAN__INTERNAL__V1__SEAT_OPEN__INIT;
     IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
-    open.game_id = (char *)gid;
-    open.user = (char *)user;
-    open.seat = seat;
-    open.ticket_id = (char *)ticket;
+    uint8_t trace[MER_TRACE_BYTES];
+    open.game_id = (char *)o->gid;
+    open.user = (char *)o->user;
+    open.seat = o->seat;
+    open.ticket_id = (char *)o->ticket;
     m.body_case = BODY(SEAT_OPEN);
     m.seat_open = &open;
+    put_trace(&m, o->trace, trace);
     say(h, edge, &m);
 }
 
@@ -193,11 +204,7 @@ static void send_events(struct edge_hosted *g, const struct news *n)
     e.n_messages = n->user_count > 0 ? n->count : 0;
     m.body_case = BODY(SEAT_EVENTS);
     m.seat_events = &e;
-    if (n->span != NULL && mer_span_on(n->span)) {
-        mer_trace_pack(&n->span->me, trace);
-        m.has_trace = true;
-        m.trace = (ProtobufCBinaryData){sizeof(trace), trace};
-    }
+    put_trace(&m, n->span != NULL ? mer_span_context(n->span) : NULL, trace);
     say(g->host, n->edge, &m);
 }
 

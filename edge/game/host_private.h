@@ -134,6 +134,7 @@ struct edge_birth {
     unsigned tries;
     char edge[EDGE_RULES_SEATS][EDGE_GAME_SESSION_MAX + 1];
     char ticket[EDGE_RULES_SEATS][EDGE_GAME_ID_MAX + 1];
+    struct edge_birth_trace *trace; /* host_trace.c; NULL: nobody's ticket was traced */
 };
 
 static inline struct edge_hosted *edge__hosted(struct edge_game *g)
@@ -213,6 +214,16 @@ const struct mer_trace_context *edge__trace_asker(const struct edge_hosted *g, c
 void edge__trace_put(struct edge_hosted *g, const struct edge_game_put *p);
 void edge__trace_stored(struct edge_hosted *g, enum edge_store_result result);
 
+/* A game that is being created: its seats came with traces; handed to the store, and its answer; how it ended, NULL: well. */
+void edge__trace_create(struct edge_hosted *g, const Meridian__Internal__V1__GameCreate *c);
+void edge__trace_creating(struct edge_hosted *g);
+void edge__trace_created(struct edge_hosted *g, enum edge_store_result result);
+void edge__trace_born(struct edge_hosted *g, const char *error);
+/* What goes on with a seat of it; NULL: its ticket was not traced. Those of no seat: of the first that was. */
+const struct mer_trace_context *edge__trace_seat(const struct edge_hosted *g, unsigned seat);
+const struct mer_trace_context *edge__trace_birth(const struct edge_hosted *g);
+void edge__birth_free(struct edge_hosted *g);
+
 /* host_bus.c: what it hears and says */
 /* A message that was held. */
 void edge__host_take(struct edge_host *h, const Meridian__Internal__V1__BusMessage *m);
@@ -228,7 +239,13 @@ uint64_t edge__host_presence_ms(const struct edge_hosted *g);
 /* messages to the edges where players are; with `reply`, first, to the session that asked. */
 void edge__host_publish(struct edge_hosted *g, const struct edge_game_ask *from, const Meridian__Client__V1__ServerMessage *reply,
                         const Meridian__Client__V1__ServerMessage *const *messages, size_t count);
-void edge__host_send_open(struct edge_host *h, const char *edge, const char *gid, const char *user, unsigned seat, const char *ticket);
+struct edge_host_open {
+    const char *gid, *user;
+    unsigned seat;
+    const char *ticket;                    /* NULL: not to the edge that accepted for him */
+    const struct mer_trace_context *trace; /* NULL: it is not traced */
+};
+void edge__host_send_open(struct edge_host *h, const char *edge, const struct edge_host_open *o);
 /* Another edge owns the game: its proxies go there. */
 void edge__host_send_away(struct edge_hosted *g);
 void edge__host_detach_left(struct edge_hosted *g);

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * host_trace.c - what a request costs at the owner of a game, for those that are traced (decision 27): a span from its coming until it is
- * stored and answered, and within it one for every time that the store was asked to keep the change, its WAIT included.
+ * stored and answered, and within it one for every time that the store was asked to keep the change, its WAIT included. The same of a game
+ * that is created, once for each seat whose ticket was traced: each is another trace.
  *
  * A span that nobody ends is simply not told: the game went to another owner, who has one of his own for the same request. */
+#include <meridian/mem.h>
+
 #include "edge/game/host_private.h"
+
+struct edge_birth_trace {
+    struct mer_span create[EDGE_RULES_SEATS], put[EDGE_RULES_SEATS]; /* put: off while the store has not been asked */
+};
+
+/* ---- requests ------------------------------------------------------------------------------------------------------------------------ */
 
 static const char *name_of(const struct edge_game_ask *ask)
 {
@@ -49,4 +58,70 @@ void edge__trace_stored(struct edge_hosted *g, enum edge_store_result result)
                                             {"meridian.game", g->core.id}}};
     mer_span_finish(g->host->c.tracer, &g->put, &e);
     g->put.start_us = 0;
+}
+
+/* ---- games that are created ---------------------------------------------------------------------------------------------------------- */
+
+void edge__trace_create(struct edge_hosted *g, const Meridian__Internal__V1__GameCreate *c)
+{
+    struct mer_tracer *tracer = g->host->c.tracer;
+    struct mer_trace_context from;
+    for (unsigned i = 0; tracer != NULL && i < c->n_seats; i++) {
+        const ProtobufCBinaryData *trace = &c->seats[i]->trace;
+        if (!c->seats[i]->has_trace || !mer_trace_unpack(trace->data, trace->len, &from))
+            continue;
+        if (g->birth->trace == NULL && (g->birth->trace = mer_try_calloc(1, sizeof(*g->birth->trace))) == NULL)
+            return;
+        mer_span_continue(tracer, &from, &g->birth->trace->create[i]);
+    }
+}
+
+void edge__trace_creating(struct edge_hosted *g)
+{
+    struct edge_birth_trace *b = g->birth->trace;
+    for (unsigned i = 0; b != NULL && i < EDGE_RULES_SEATS; i++)
+        mer_span_continue(g->host->c.tracer, mer_span_context(&b->create[i]), &b->put[i]);
+}
+
+void edge__trace_created(struct edge_hosted *g, enum edge_store_result result)
+{
+    struct edge_birth_trace *b = g->birth != NULL ? g->birth->trace : NULL;
+    const struct mer_span_end e = {
+        .name = "redis mer1_create",
+        .kind = MER_SPAN_CLIENT,
+        .error = result == EDGE_STORE_OK ? NULL : edge_store_result_name(result),
+        .attr = {{"db.system.name", "redis"}, {"db.operation.name", "FCALL mer1_create"}, {"meridian.game", g->core.id}}};
+    for (unsigned i = 0; b != NULL && i < EDGE_RULES_SEATS; i++) {
+        mer_span_finish(g->host->c.tracer, &b->put[i], &e);
+        b->put[i].start_us = 0;
+    }
+}
+
+void edge__trace_born(struct edge_hosted *g, const char *error)
+{
+    struct edge_birth_trace *b = g->birth->trace;
+    const struct mer_span_end e = {
+        .name = "create game", .kind = MER_SPAN_CONSUMER, .error = error, .attr = {{"meridian.game", g->core.id}}};
+    for (unsigned i = 0; b != NULL && i < EDGE_RULES_SEATS; i++)
+        mer_span_finish(g->host->c.tracer, &b->create[i], &e);
+}
+
+const struct mer_trace_context *edge__trace_seat(const struct edge_hosted *g, unsigned seat)
+{
+    return g->birth->trace != NULL ? mer_span_context(&g->birth->trace->create[seat]) : NULL;
+}
+
+const struct mer_trace_context *edge__trace_birth(const struct edge_hosted *g)
+{
+    for (unsigned i = 0; i < EDGE_RULES_SEATS; i++)
+        if (edge__trace_seat(g, i) != NULL)
+            return edge__trace_seat(g, i);
+    return NULL;
+}
+
+void edge__birth_free(struct edge_hosted *g)
+{
+    if (g->birth != NULL)
+        mer_free(&g->birth->trace);
+    mer_free(&g->birth);
 }

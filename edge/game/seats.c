@@ -94,6 +94,7 @@ void edge__proxy_remove(struct edge_proxy *p)
     mer_loop_disarm(s->c.loop, &p->timer);
     s->values[EDGE_SEATS_M_PROXIES]--;
     edge__asks_drop(p);
+    edge__proxy_found(p, "the seat was gone before he was told");
     edge__proxy_release(p);
 }
 

@@ -55,6 +55,8 @@ struct edge_seats_conf {
 };
 
 MER_MUST_CHECK enum mer_err edge_seats_create(struct edge_seats **out, const struct edge_seats_conf *conf);
+/* His ticket has become the seat he has here: its span (copied) ends when he is told. */
+void edge_seats_found(struct edge_seats *s, const char *user, const struct mer_span *span);
 /* A session of the user came and his player record names this game: attach (or, when attached already, send `matched` and `game_state` to
  * that session; session may be NULL). When the game turns out not to exist or to be over, the record is cleared and `unseated` comes. */
 void edge_seats_join(struct edge_seats *s, const char *user, const char *session, const char *game_id);

@@ -55,6 +55,30 @@ void edge__ask_answered(struct edge_seats *s, const struct edge_proxy_ask *ask, 
     mer_span_finish(s->c.tracer, &ask->span, &e);
 }
 
+static void found(struct edge_seats *s, const struct mer_span *span, const char *game, const char *error)
+{
+    const struct mer_span_end e = {
+        .name = "find_match", .kind = MER_SPAN_SERVER, .error = error, .attr = {{"meridian.game", game}, {"meridian.outcome", "matched"}}};
+    mer_span_finish(s->c.tracer, span, &e);
+}
+
+void edge__proxy_found(struct edge_proxy *p, const char *error)
+{
+    if (p->found)
+        found(p->seats, p->found, p->game, error);
+    mer_free(&p->found);
+}
+
+void edge_seats_found(struct edge_seats *s, const char *user, const struct mer_span *span)
+{
+    struct edge_proxy *p = edge__proxy_find(s, user, NULL);
+    bool tells = p && p->matched_due && !p->found;
+    if (tells && (p->found = mer_try_malloc(sizeof(*span))) != NULL)
+        *p->found = *span;
+    else
+        found(s, span, p ? p->game : NULL, NULL);
+}
+
 void edge__ask_error(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game, Meridian__Client__V1__ErrorCode code)
 {
     struct edge_game_answer a;

@@ -62,7 +62,8 @@ struct edge_proxy {
     struct edge_seats *seats;
     struct mer_list node;
     struct mer_timer timer;
-    struct mer_list asks; /* of edge_proxy_ask, in order */
+    struct mer_list asks;   /* of edge_proxy_ask, in order */
+    struct mer_span *found; /* his ticket's, until he is told `matched`; NULL: it was not traced */
     unsigned ask_count;
     uint8_t state;
     bool gone;        /* removed; freed when nobody holds it */
@@ -146,6 +147,8 @@ const char *edge__ask_make(const struct edge_seats *s, const char *session, cons
 /* What is traced of it ends here: just before it is told, because who is told may end the session, and the proxy with it. */
 void edge__ask_answered(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game,
                         const Meridian__Client__V1__ServerMessage *answer);
+/* The same of the ticket that led here; NULL: nothing went wrong. */
+void edge__proxy_found(struct edge_proxy *p, const char *error);
 void edge__ask_error(struct edge_seats *s, const struct edge_proxy_ask *ask, const char *game, Meridian__Client__V1__ErrorCode code);
 /* Copied; sent now or when attached. */
 void edge__proxy_ask(struct edge_proxy *p, const struct edge_proxy_ask *ask);

@@ -78,8 +78,10 @@ static void show_snapshot(struct edge_proxy *p, const IM(SeatSnapshot) * s)
     p->matched_due = p->matched_due && !matched;
     p->not_owner[0] = 0;
     edge__proxy_set(p, EDGE_PROXY_ATTACHED, EDGE_SEATS_RENEW_MS / 2 + mer_rng_below(&seats->c.rng, EDGE_SEATS_RENEW_MS / 2));
-    if (matched)
+    if (matched) {
+        edge__proxy_found(p, NULL);
         cbs->to_user(seats->c.ctx, p->user, s->matched);
+    }
     if (state && !p->gone) {
         edge__proxy_shown(p, s->game_state);
         cbs->to_user(seats->c.ctx, p->user, s->game_state);

@@ -118,7 +118,7 @@ static void on_find_match(struct edge_session *s, const CM(ClientMessage) * m)
     struct edge_invite invite;
     if (find_match_ok(s, m->find_match) && edge__invite_read(s, m->find_match, &invite) &&
         (!asks || taken_on(s, EDGE_WORK_MATCH, "find_match")))
-        edge_tickets_find(s, m->find_match, &invite);
+        edge_tickets_find(s, m->find_match, &invite, m->traceparent);
 }
 
 static void on_cancel(struct edge_session *s, const CM(ClientMessage) * m)

@@ -37,6 +37,7 @@ void edge__ticket_free(struct edge_ticket *t)
     mer_map_removes(&t->all->by_id, t->id);
     mer_loop_disarm(&t->all->app->loop, &t->timer);
     mer_loop_disarm(&t->all->app->loop, &t->gone);
+    edge__ticket_trace_drop(t);
     if (t->user != NULL) {
         struct edge_user *u = t->user;
         t->user = NULL;
@@ -69,7 +70,9 @@ static void run_later(struct edge_ticket *t)
 
 static void end(struct edge_ticket *t, CM(TicketState) state)
 {
-    t->all->values[state == STATE(EXPIRED) ? T_M_EXPIRED : T_M_CANCELLED]++;
+    bool expired = state == STATE(EXPIRED);
+    t->all->values[expired ? T_M_EXPIRED : T_M_CANCELLED]++;
+    edge__ticket_trace_end(t, expired ? "expired" : "cancelled", expired ? t->reason : NULL);
     edge__ticket_tell_user(t, state);
     edge__ticket_free(t);
 }
@@ -84,6 +87,7 @@ static void close_as(struct edge_ticket *t, CM(TicketState) state)
 /* Another ticket or game of this user stands in its place. */
 static void vanish(struct edge_ticket *t)
 {
+    edge__ticket_trace_end(t, "vanished", "another ticket or game of the player stands in its place");
     if (t->told)
         end(t, STATE(CANCELLED));
     else
@@ -92,6 +96,7 @@ static void vanish(struct edge_ticket *t)
 
 void edge__ticket_wait(struct edge_ticket *t)
 {
+    MER_TRACE_LINES(&t->all->app->log, edge__ticket_trace_of(t));
     edge__ticket_set(t, T_WAITING);
     t->game[0] = 0;
     if (t->cancel) {
@@ -115,6 +120,7 @@ static void to_matched(struct edge_ticket *t)
     struct edge_app *app = t->all->app;
     t->all->values[T_M_MATCHED]++;
     edge_seats_join(app->seats, t->user->id, NULL, t->game);
+    edge__ticket_trace_matched(t);
     edge__ticket_free(t);
 }
 
@@ -224,11 +230,13 @@ static void on_seated(void *ctx, enum edge_store_result result, const struct edg
     switch (result) {
     case EDGE_STORE_OK:
         edge__ticket_send_answer(all, t->id, t->game, true);
+        edge__ticket_trace_answered(t, NULL);
         edge__ticket_set(t, T_SEATED);
         mer_loop_arm(&all->app->loop, &t->timer, EDGE_SEAT_OPEN_WAIT_MS);
         return;
     case EDGE_STORE_LOST: /* another edge of this user was first */
         edge__ticket_send_answer(all, t->id, t->game, false);
+        edge__ticket_trace_answered(t, "the player's record has another");
         end(t, STATE(CANCELLED));
         return;
     default:
@@ -237,6 +245,7 @@ static void on_seated(void *ctx, enum edge_store_result result, const struct edg
             return;
         }
         edge__ticket_send_answer(all, t->id, t->game, false);
+        edge__ticket_trace_answered(t, "the store does not answer");
         edge__ticket_set(t, T_VOIDING);
         edge__ticket_run(t);
     }
@@ -315,6 +324,7 @@ void edge__ticket_run(struct edge_ticket *t)
 {
     if (t->pending)
         return; /* the answer runs it */
+    MER_TRACE_LINES(&t->all->app->log, edge__ticket_trace_of(t));
     if (call(t) == MER_OK)
         t->pending = true;
     else
@@ -335,6 +345,7 @@ void edge__ticket_release(struct edge_ticket *t)
 {
     if (t->state != T_SEATING && t->state != T_SEATED)
         return;
+    edge__ticket_trace_answered(t, "taken back");
     edge__ticket_set(t, T_VOIDING);
     edge__ticket_run(t);
 }

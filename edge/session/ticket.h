@@ -38,7 +38,8 @@ struct edge_ticket {
     char reason[REASON_BYTES];
     uint64_t next_step_at_ms; /* wall clock; 0: none */
     uint64_t opened_ms;
-    uint64_t since_ms; /* of the state */
+    uint64_t since_ms;               /* of the state */
+    struct edge_ticket_trace *trace; /* ticket_trace.c; NULL: it is not traced */
     Meridian__Client__V1__FindMatch *ask;
     Meridian__Client__V1__TicketState ends_as; /* CLOSING */
     struct mer_timer timer, gone;
@@ -65,6 +66,19 @@ void edge__ticket_wait(struct edge_ticket *t);
 void edge__ticket_cancel(struct edge_ticket *t);
 /* The match is undone, or nobody is left who would make it: matched if its game was made all the same, else waiting again. */
 void edge__ticket_release(struct edge_ticket *t);
+
+/* ticket_trace.c: each of these does nothing for what is not traced. traceparent: the player's, NULL: none. */
+void edge__ticket_trace_begin(struct edge_ticket *t, const char *traceparent);
+/* Whose doing it is what is done for the ticket now; NULL: it is not traced. */
+const struct mer_trace_context *edge__ticket_trace_of(const struct edge_ticket *t);
+/* Not taken: declined at once, and t may be NULL. */
+void edge__ticket_trace_offered(struct edge_tickets *all, struct edge_ticket *t, const Meridian__Internal__V1__SeatOffer *o, bool taken);
+void edge__ticket_trace_answered(struct edge_ticket *t, const char *error);
+/* error NULL: as it is with tickets. */
+void edge__ticket_trace_end(struct edge_ticket *t, const char *outcome, const char *error);
+/* It became a seat: its span goes on until the player is told. */
+void edge__ticket_trace_matched(struct edge_ticket *t);
+void edge__ticket_trace_drop(struct edge_ticket *t);
 
 /* ticket_tell.c */
 void edge__ticket_tell_user(struct edge_ticket *t, Meridian__Client__V1__TicketState state);

@@ -83,7 +83,7 @@ static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *sess
     return NULL;
 }
 
-void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m, const struct edge_invite *invite)
+void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m, const struct edge_invite *invite, const char *traceparent)
 {
     struct edge_app *app = s->all->app;
     char session[EDGE_SESSION_ID_BYTES];
@@ -105,6 +105,7 @@ void edge_tickets_find(struct edge_session *s, const CM(FindMatch) * m, const st
     }
     t->user = s->user;
     s->user->ticket = t;
+    edge__ticket_trace_begin(t, traceparent);
     edge__ticket_run(t);
 }
 
@@ -277,11 +278,13 @@ static void on_offer(void *ctx, const IM(RouterMessage) * m)
         return; /* being answered */
     bool fits = strlen(o->match_id) < sizeof(t->game) && strlen(o->owner) < sizeof(t->owner);
     if (t == NULL || t->state != T_WAITING || t->cancel || !fits) {
+        edge__ticket_trace_offered(all, t, o, false);
         edge__ticket_send_answer(all, o->ticket_id, o->match_id, false);
         return;
     }
     strcpy(t->game, o->match_id); /* lengths checked above */
     strcpy(t->owner, o->owner);
+    edge__ticket_trace_offered(all, t, o, true);
     edge__ticket_set(t, T_SEATING);
     edge__ticket_run(t);
 }
@@ -309,6 +312,7 @@ static void on_status(void *ctx, const IM(RouterMessage) * m)
     struct edge_ticket *t = mer_map_gets(&all->by_id, st->ticket_id);
     if (t == NULL || t->state != T_WAITING)
         return;
+    MER_TRACE_LINES(&all->app->log, edge__ticket_trace_of(t));
     if (st->state == STATE(EXPIRED)) {
         snprintf(t->reason, sizeof(t->reason), "%s", st->reason);
         t->ends_as = STATE(EXPIRED);
@@ -329,6 +333,7 @@ void edge_tickets_seated(struct edge_tickets *all, const char *user, const char 
     if (u == NULL || u->ticket == NULL || ticket_id == NULL || strcmp(u->ticket->id, ticket_id) != 0)
         return;
     all->values[T_M_MATCHED]++;
+    edge__ticket_trace_matched(u->ticket);
     edge__ticket_free(u->ticket);
 }
 

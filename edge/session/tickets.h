@@ -25,8 +25,10 @@ struct edge_user;
 MER_MUST_CHECK enum mer_err edge_tickets_create(struct edge_tickets **out, struct edge_app *app);
 void edge_tickets_destroy(struct edge_tickets *t);
 
-/* The three client messages; everything is answered. invite: what m says of codes, as edge__invite_read has read it. */
-void edge_tickets_find(struct edge_session *s, const Meridian__Client__V1__FindMatch *m, const struct edge_invite *invite);
+/* The three client messages; everything is answered. invite: what m says of codes, as edge__invite_read has read it; traceparent: what
+ * came with it, NULL: none. */
+void edge_tickets_find(struct edge_session *s, const Meridian__Client__V1__FindMatch *m, const struct edge_invite *invite,
+                       const char *traceparent);
 void edge_tickets_cancel(struct edge_session *s, const char *ticket_id);
 void edge_tickets_explain(struct edge_session *s, const char *ticket_id);
 /* A ticket of this user waits at `edge` (from the player's record): tell this session, or ask that edge to. */

@@ -106,8 +106,8 @@ static void start(struct world *w)
 static void take_ticket(struct world *w, struct router_edge *from, const RM(CrossTicket) * c)
 {
     struct router_ticket_spec s;
-    uint16_t latency[ROUTER_REGIONS_MAX];
-    if (router_cross_read_ticket(&s, c, &w->regions, from, latency) == MER_OK && router_match_open(&w->m, &s, w->now) != MER_OK)
+    struct router_cross_read read;
+    if (router_cross_read_ticket(&s, c, &w->regions, from, &read) == MER_OK && router_match_open(&w->m, &s, w->now) != MER_OK)
         MER_ASSERT(w->m.counts[ROUTER_M_REFUSED] > 0);
 }
 

@@ -35,7 +35,7 @@ enum mer_span_kind { MER_SPAN_INTERNAL = 1, MER_SPAN_SERVER, MER_SPAN_CLIENT, ME
 struct mer_span_attr {
     const char *key, *text; /* text NULL: left out */
 };
-enum { MER_SPAN_ATTRS = 4 };
+enum { MER_SPAN_ATTRS = 5 };
 /* What a span turned out to be. */
 struct mer_span_end {
     const char *name;

@@ -11,9 +11,16 @@ export async function move(client, view, card = view.choose(view.faces), more = 
     return { trace, parent, answer: await client.answer(moveId, 60_000) };
 }
 
+// A find_match under a trace of the player's own: {trace, parent}.
+export function find(client, options) {
+    const [trace, parent] = [randomBytes(16).toString("hex"), randomBytes(8).toString("hex")];
+    client.send("find_match", { game: "memory", ...options, traceparent: `00-${trace}-${parent}-00` });
+    return { trace, parent };
+}
+
 // people: [{client}], each connected; they meet by a code: [{client, view}].
-export async function meet(people) {
-    people[0].client.send("find_match", { ...BOARD, invite: true });
+export async function meet(people, board = BOARD) {
+    people[0].client.send("find_match", { ...board, invite: true });
     const { code } = await people[0].client.next("ticket");
     people[1].client.send("find_match", { game: "memory", code });
     for (const one of people) one.view = await one.client.matched();

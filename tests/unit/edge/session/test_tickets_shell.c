@@ -11,7 +11,7 @@
 
 #include "edge/session/deliver.h"
 #include "edge/session/ticket.h"
-#include "fake_clock.h"
+#include "fake_loop.h"
 #include "unit.h"
 
 #define IM(x) Meridian__Internal__V1__##x
@@ -48,6 +48,9 @@ static struct fix {
     char code[64], opened_code[64];
     bool hosts, opened_hosts, brief;
     uint64_t expires_at_ms;
+    uint8_t trace[2 * MER_TRACE_BYTES]; /* that the router was told */
+    size_t trace_len;
+    struct mer_span found; /* that the seat was given */
 } * f;
 
 /* --- the world --------------------------------------------------------------------------------------------------------------------------
@@ -125,6 +128,10 @@ enum mer_err edge_routers_send(struct edge_routers *r, const IM(RouterMessage) *
         snprintf(f->opened_code, sizeof(f->opened_code), "%s", m->ticket_open->code ? m->ticket_open->code : "");
         f->opened_hosts = m->ticket_open->hosts;
         f->brief = m->ticket_open->brief;
+        f->trace_len = m->ticket_open->has_trace ? m->ticket_open->trace.len : 0;
+        assert_true(f->trace_len <= sizeof(f->trace));
+        if (f->trace_len > 0)
+            memcpy(f->trace, m->ticket_open->trace.data, f->trace_len);
     }
     f->briefs += m->body_case == ROUTER(TICKET_OPEN) && m->ticket_open->brief;
     if (m->body_case == ROUTER(SEAT_ANSWER) && m->seat_answer->accepted) { /* whose seat it is */
@@ -205,6 +212,13 @@ void edge_seats_join(struct edge_seats *s, const char *user, const char *session
     snprintf(f->joined, sizeof(f->joined), "%s", game_id);
 }
 
+void edge_seats_found(struct edge_seats *s, const char *user, const struct mer_span *span)
+{
+    (void)s;
+    assert_string_equal(user, "u");
+    f->found = *span;
+}
+
 /* --- steps ------------------------------------------------------------------------------------------------------------------------------
  */
 
@@ -226,19 +240,19 @@ static void answer(const char *which, enum edge_store_result result)
 
 static void run_for(uint64_t ms)
 {
-    for (; ms > 0; ms--) {
-        f->clock.mono_us += 1000;
-        f->app.loop.now_ms++;
-        mer_wheel_advance(&f->app.loop.wheel, f->app.loop.now_ms, UINT32_MAX);
-    }
+    fake_loop_run_for(&f->app.loop, &f->clock, ms);
 }
 
-static void find(void)
+static void find_traced(const char *traceparent)
 {
     CM(FindMatch) m = MERIDIAN__CLIENT__V1__FIND_MATCH__INIT;
     struct edge_invite nobody = {.hosts = false};
     m.game = (char *)"memory";
-    edge_tickets_find(&f->session, &m, &nobody);
+    edge_tickets_find(&f->session, &m, &nobody, traceparent);
+}
+static void find(void)
+{
+    find_traced(NULL);
 }
 static void cancel(void)
 {
@@ -247,15 +261,21 @@ static void cancel(void)
     f->asked = f->told = 0;
     edge_tickets_cancel(&f->session, id);
 }
-static void offer(const char *match)
+static void offer_traced(const char *match, const void *trace, size_t len)
 {
     IM(SeatOffer) o = MERIDIAN__INTERNAL__V1__SEAT_OFFER__INIT;
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     o.ticket_id = f->id;
     o.match_id = (char *)match;
     o.owner = (char *)"e-2.other";
+    o.has_trace = trace != NULL;
+    o.trace = (ProtobufCBinaryData){len, (uint8_t *)trace};
     m.seat_offer = &o;
     f->router[ROUTER(SEAT_OFFER)](f->router_ctx, &m);
+}
+static void offer(const char *match)
+{
+    offer_traced(match, NULL, 0);
 }
 static void release(const char *match)
 {
@@ -336,7 +356,7 @@ static void find_as(const char *code, bool hosts)
     struct edge_invite invite = {.hosts = hosts};
     m.game = (char *)"memory";
     snprintf(invite.code.text, sizeof(invite.code.text), "%s", code);
-    edge_tickets_find(&f->session, &m, &invite);
+    edge_tickets_find(&f->session, &m, &invite, NULL);
     answer("open", EDGE_STORE_OK);
     assert_int_equal(f->told, STATE(WAITING));
 }
@@ -688,6 +708,130 @@ static void a_seat_at_home_is_never_given_up_before_its_store_has_spoken(void **
     reopened();
 }
 
+/* ---- traces -------------------------------------------------------------------------------------------------------------------------- */
+
+#define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+static const uint8_t match_span[MER_TRACE_BYTES] = "trace-of-a-find!matching\x01";
+
+static struct mer_tracer *traced(uint32_t per_million)
+{
+    struct mer_trace_export_conf conf = {&f->app.loop,         &f->app.log,     &f->app.metrics, f->app.rng,
+                                         "http://127.0.0.1:1", "meridian-edge", per_million};
+    assert_int_equal(mer_trace_open(&f->app.trace, &conf), MER_OK);
+    f->app.loop.turn_started_us = 1;
+    return mer_trace_tracer(f->app.trace);
+}
+static void untraced(void)
+{
+    mer_trace_close(f->app.trace);
+    f->app.trace = NULL;
+}
+static bool told_of(const struct mer_tracer *t, const char *text)
+{
+    return t->pending.len > 0 && memmem(t->pending.data, t->pending.len, text, strlen(text)) != NULL;
+}
+
+static void a_ticket_is_a_span_until_its_seat_takes_it_over(void **state)
+{
+    struct mer_tracer *t = traced(MER_TRACE_MILLION);
+    (void)state;
+    find_traced(TRACEPARENT);
+    answer("open", EDGE_STORE_OK);
+    assert_int_equal(f->trace_len, MER_TRACE_BYTES);
+    assert_int_equal(f->trace[0], 0x4b);
+    assert_int_equal(t->spans, 0);
+    offer_traced("g-1", match_span, sizeof(match_span));
+    assert_int_equal(t->spans, 0);
+    answer("seat", EDGE_STORE_OK);
+    assert_int_equal(t->spans, 1);
+    assert_true(told_of(t, "\"name\":\"seat_offer\"") && told_of(t, "\"parentSpanId\":\"6d61746368696e67\"") && told_of(t, "\"g-1\""));
+    assert_false(told_of(t, "\"status\""));
+    seated();
+    assert_null(f->user.ticket);
+    assert_int_equal(t->spans, 1);
+    assert_memory_equal(f->found.me.trace, f->trace, 16);
+    assert_memory_equal(f->found.me.span, f->trace + 16, 8);
+    assert_int_equal(f->found.parent[1], 0xf0);
+    untraced();
+}
+
+static void a_ticket_that_is_not_traced_has_nothing_of_it(void **state)
+{
+    (void)state;
+    assert_int_equal(traced(0)->spans, 0);
+    find_traced(TRACEPARENT);
+    answer("open", EDGE_STORE_OK);
+    assert_int_equal(f->trace_len, 0);
+    assert_null(f->user.ticket->trace);
+    untraced();
+    offer_traced("g-1", match_span, sizeof(match_span));
+    answer("seat", EDGE_STORE_OK);
+    seated();
+    assert_false(mer_span_on(&f->found));
+}
+
+static void what_comes_with_an_offer_and_is_no_trace_is_none(void **state)
+{
+    static const struct {
+        size_t len;
+        uint8_t bytes[64];
+    } hostile[] = {
+        {0, {0}},
+        {1, {1}},
+        {24, "trace-of-a-find!matching"},
+        {26, "trace-of-a-find!matching\x01\x01"},
+        {64, "trace-of-a-find!matching\x01"},
+        {25, "trace-of-a-find!matching\0"},                 /* not sampled */
+        {25, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0matching\1"}, /* nobody's */
+        {25, "trace-of-a-find!\0\0\0\0\0\0\0\0\1"},
+    };
+    struct mer_tracer *t = traced(MER_TRACE_MILLION);
+    (void)state;
+    waiting();
+    for (size_t i = 0; i < MER_COUNT(hostile); i++) {
+        offer_traced("g-1", hostile[i].bytes, hostile[i].len);
+        answer("seat", EDGE_STORE_OK);
+        release("g-1");
+        reopened();
+        offer_traced("g-2", hostile[i].bytes, hostile[i].len);
+        release("g-2");
+        answer("seat", EDGE_STORE_OK);
+        reopened();
+    }
+    assert_int_equal(t->spans, 0);
+    ended();
+    assert_int_equal(t->spans, 1);
+    untraced();
+}
+
+static void how_a_ticket_and_an_offer_end_is_told(void **state)
+{
+    struct mer_tracer *t = traced(MER_TRACE_MILLION);
+    (void)state;
+    waiting();
+    offer_traced("g-1", match_span, sizeof(match_span));
+    release("g-1");
+    assert_true(told_of(t, "\"message\":\"taken back\""));
+    answer("seat", EDGE_STORE_OK);
+    reopened();
+    assert_int_equal(t->spans, 1);
+    ended();
+    assert_true(told_of(t, "\"name\":\"find_match\"") && told_of(t, "\"stringValue\":\"cancelled\""));
+    offer_traced("g-2", match_span, sizeof(match_span)); /* nobody's any more */
+    assert_true(told_of(t, "\"message\":\"declined\""));
+    assert_int_equal(t->spans, 3);
+    find();
+    answer("open", EDGE_STORE_HAS_GAME);
+    answer("void", EDGE_STORE_EXISTS);
+    assert_null(f->user.ticket);
+    assert_true(told_of(t, "\"stringValue\":\"vanished\""));
+    assert_int_equal(t->spans, 4);
+    waiting();
+    edge_tickets_drop(f->app.tickets, &f->user); /* the process ends */
+    assert_int_equal(t->spans, 4);
+    untraced();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -716,6 +860,10 @@ int main(void)
         TEST(seats_that_somebody_took_back_do_not_count),
         TEST(a_seat_in_a_region_that_cannot_be_reached_is_given_up),
         TEST(a_seat_at_home_is_never_given_up_before_its_store_has_spoken),
+        TEST(a_ticket_is_a_span_until_its_seat_takes_it_over),
+        TEST(a_ticket_that_is_not_traced_has_nothing_of_it),
+        TEST(what_comes_with_an_offer_and_is_no_trace_is_none),
+        TEST(how_a_ticket_and_an_offer_end_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
