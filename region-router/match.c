@@ -319,6 +319,8 @@ void router_match_dropped(struct router_matcher *m, const char *ticket, enum rou
     struct router_ticket *t = find(m, ticket, from);
     if (t != NULL)
         router_group_leave(m, t, why);
+    if (t != NULL && why == ROUTER_GROUP_WHY_MATCHED)
+        router__trace_drop(m, t, ended_as[ROUTER_M_GONE_AWAY]);
     router_match_cancel(m, ticket, from, now_ms);
 }
 

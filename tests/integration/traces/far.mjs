@@ -3,13 +3,33 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { meet, move, turn } from "./moves.mjs";
-import { INTERNAL, named, only } from "./receiver.mjs";
+import { INTERNAL, ledTo, named, only } from "./receiver.mjs";
+
+// The ticket of who sits in the game of another region, and of who sits in his own's.
+async function tickets(receiver, people, names, host) {
+    const home = names.find((name) => name !== host);
+    const inRegion = (spans, region) => spans.find(({ resource }) => resource["cloud.region"] === region);
+    for (const { at, view, found: { trace, parent } } of people) {
+        const away = names[at] === home;
+        // seat_open is told through both routers; what waits until two edges know of each other goes without its trace.
+        const spans = await receiver.whole(trace, 6, (span) => span.name !== "relay" && ledTo(view.gameId)(span));
+        const [asked, seat, born, put] = ["find_match", "seat_offer", "create game", "redis mer1_create"].map((name) => only(spans, name));
+        const [near, far] = [names[at], away ? host : home].map((region) => inRegion(named(spans, "match"), region));
+        assert.deepEqual([asked.parent, near.parent, far.parent, born.parent, put.parent], [parent, asked.id, near.id, seat.parent, born.id]);
+        assert.equal(seat.parent, (away ? far : near).id, "the seat is the host's to offer");
+        assert.deepEqual([near, far].map((span) => span["meridian.outcome"]), away ? ["lent", "matched"] : ["matched", "matched elsewhere"]);
+        assert.equal(near["meridian.lent_to"], away ? host : undefined);
+        assert.deepEqual([asked, seat, born, put].map(({ resource }) => resource["cloud.region"]), [names[at], names[at], host, host]);
+        for (const span of [asked, seat, born, put, away ? far : near]) assert.equal(span["meridian.game"], view.gameId);
+    }
+}
 
 export function traces(pair, receiver, { connect }) {
-    test("traces: a move to another region goes through both routers, and its answer comes back through them", async () => {
+    test("traces: a ticket and a move to another region go through both routers, and the move's answer comes back through them", async () => {
         const people = await meet(await Promise.all([0, 1].map(async (at) => ({ at, client: await connect(at) }))));
         const host = people[0].view.gameId.split(".")[0];
         const home = pair.names.find((name) => name !== host);
+        await tickets(receiver, people, pair.names, host);
         const mover = await turn(people, ({ at }) => pair.names[at] === home);
         const { trace, parent } = await move(mover.client, mover.view);
         const spans = await receiver.whole(trace, 7);

@@ -18,11 +18,11 @@ export function find(client, options) {
     return { trace, parent };
 }
 
-// people: [{client}], each connected; they meet by a code: [{client, view}].
+// people: [{client}], each connected; they meet by a code: [{client, view, found: find's}].
 export async function meet(people, board = BOARD) {
-    people[0].client.send("find_match", { ...board, invite: true });
+    people[0].found = find(people[0].client, { ...board, invite: true });
     const { code } = await people[0].client.next("ticket");
-    people[1].client.send("find_match", { game: "memory", code });
+    people[1].found = find(people[1].client, { code });
     for (const one of people) one.view = await one.client.matched();
     return people;
 }

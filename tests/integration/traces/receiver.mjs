@@ -13,6 +13,9 @@ export const only = (spans, name) => {
     return found[0];
 };
 
+// Of a ticket that ended in this game: a match that was undone on the way, because an edge was slow, has spans of its own.
+export const ledTo = (gameId) => (span) => (span["meridian.game"] ?? gameId) === gameId;
+
 const textsOf = (attributes) => Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue]));
 
 // One span, its ids and times checked as the protocol wants them.
@@ -62,15 +65,15 @@ export class Receiver {
         }
     }
 
-    of(trace) {
-        return this.spans.filter((span) => span.trace === trace);
+    of(trace, counts = () => true) {
+        return this.spans.filter((span) => span.trace === trace && counts(span));
     }
-    // The one trace that this traceparent began, once it has so many spans.
-    async whole(trace, count) {
-        await until(`${count} spans of trace ${trace}`, () => this.of(trace).length >= count, 60_000).catch((error) => {
+    // The one trace that this traceparent began, once it has so many spans that count.
+    async whole(trace, count, counts) {
+        await until(`${count} spans of trace ${trace}`, () => this.of(trace, counts).length >= count, 60_000).catch((error) => {
             throw new Error(`${error.message}; there are ${this.of(trace).map(({ name, resource }) => `${name} of ${resource["service.instance.id"]}`).join(", ")}`);
         });
-        const spans = this.of(trace);
+        const spans = this.of(trace, counts);
         assert.equal(spans.length, count, spans.map(({ name }) => name).join());
         return spans;
     }

@@ -8,7 +8,7 @@ import { metrics, player } from "../outside/footprint.mjs";
 import { Footprint, until } from "../faults/own.mjs";
 import { logLines } from "./lines.mjs";
 import { BOARD, find, meet, move, turn } from "./moves.mjs";
-import { CLIENT, CONSUMER, Receiver, SERVER, named, only } from "./receiver.mjs";
+import { CLIENT, CONSUMER, Receiver, SERVER, ledTo, named, only } from "./receiver.mjs";
 
 const print = new Footprint(Number(process.env.MERIDIAN_SPARE_PORT ?? 15000));
 const receiver = new Receiver();
@@ -60,7 +60,7 @@ describe("traces", { timeout: 400_000, concurrency: true }, () => {
         for (const one of people) one.view = await one.client.matched();
         const gameId = people[0].view.gameId, owners = new Set();
         for (const [at, { trace, parent }] of people.entries()) {
-            const spans = await receiver.whole(trace, 5);
+            const spans = await receiver.whole(trace, 5, ledTo(gameId));
             const [asked, match, seat, born, put] = ["find_match", "match", "seat_offer", "create game", "redis mer1_create"].map((name) => only(spans, name));
             assert.deepEqual([asked, match, seat, born, put].map(({ kind }) => kind), [SERVER, CONSUMER, CONSUMER, CONSUMER, CLIENT]);
             assert.deepEqual([asked, match, seat, born, put].map((span) => span.parent), [parent, asked.id, match.id, match.id, born.id]);
