@@ -349,10 +349,10 @@ void router__lead_start(struct router_app *app)
                                    .regions = &app->crossing.regions,
                                    .edges = &app->edges.edges,
                                    .rng = app->rng,
+                                   .tracer = mer_trace_tracer(app->trace),
                                    .ctx = app};
     MER_ASSERT(!app->leading);
     struct mer_hist waited = app->matcher.waited;
-                                   .tracer = mer_trace_tracer(app->trace),
     router_match_init(&app->matcher, &env, app->loop.now_ms);
     app->matcher.waited = waited;
     app->leading = true;
