@@ -5,6 +5,7 @@
 enum {
     EDGE_RING_BYTES = 4 * 1024,           /* architecture section 3: a session's ring */
     EDGE_SESSION_LINGER_MS = 60 * 1000,   /* protocol: replay reaches back 60 s, a session lives 60 s after its last connection */
+    EDGE_PRESENCE_GRACE_MS = 5000,        /* R28 */
     EDGE_AUTH_DEADLINE_MS = 10 * 1000,    /* protocol: the token comes within 10 s (R11) */
     EDGE_TOKEN_SKEW_S = 5,                /* clocks of the issuer and ours; reliability allows up to 30 */
     EDGE_TOKEN_WARNING_MS = 60 * 1000,    /* protocol: `token_expiring` 60 s before the end */

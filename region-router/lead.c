@@ -300,6 +300,9 @@ bool router__lead_message(struct router_app *app, struct router_edge *e, const I
     case BODY(PRESENCE_ASK):
         router_presence_ask(app->relays, e, m->presence_ask);
         return true;
+    case BODY(PRESENCE_TOLD):
+        router_presence_told(app->relays, m->presence_told);
+        return true;
     case BODY(OUTBOX_FILLED):
         router_relays_filled(app->relays, m->outbox_filled);
         return true;

@@ -77,6 +77,9 @@ enum {
     ROUTER_RELAY_SCAN_FIRST = 64,       /* buckets a tick that a new leader looks at: all in a second */
     ROUTER_RELAY_SCAN = 4,              /* ... and from then on: all in 13 s, for hints that were lost */
     ROUTER_PRESENCE_MAX = 1024,         /* lookups under way; beyond them questions stay without an answer */
+    ROUTER_PRESENCE_GRACE_MS = 5000,    /* R28 */
+    ROUTER_PRESENCE_EDGE_MS = 500,      /* an edge's answer: a quarter of what the player's edge waits for the whole */
+    ROUTER_PRESENCE_LOST = 256,         /* edges lost within the grace; no special reason: a region's, all at once */
     ROUTER_RELAY_SCANS_MAX = 256,       /* looks without an answer yet */
 
     /* Leadership */

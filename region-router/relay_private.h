@@ -3,13 +3,16 @@
 #pragma once
 
 #include <meridian/event_reply.h>
+#include <meridian/list.h>
 #include <meridian/loop.h>
+#include <meridian/map.h>
 #include <meridian/metric.h>
 #include <meridian/redis.h>
 
 #include "region-router/config.h"
 #include "region-router/limits.h"
 #include "region-router/relay.h"
+#include "region-router/there.h"
 
 #include "meridian/region/v1/region.pb-c.h"
 
@@ -30,6 +33,7 @@ enum {
     ROUTER_RS_BAD_REPLIES,
     ROUTER_RS_PRESENCE_ASKED,
     ROUTER_RS_PRESENCE_LOST,
+    ROUTER_RS_PRESENCE_SILENT,
     ROUTER_RS_COUNT
 };
 
@@ -55,12 +59,17 @@ struct router_relays {
     size_t peer_count;
     bool leading;
     uint64_t term;
-    unsigned calls;        /* to Redis, without an answer yet */
-    unsigned lookups;      /* of these, of users' presence */
-    unsigned scans;        /* of these, looks at outboxes */
-    uint32_t scan_at;      /* the next bucket */
-    uint32_t scan_left;    /* to be looked at in a hurry */
-    struct mer_timer tick; /* every 50 ms while leading and there are other regions */
+    unsigned calls;            /* to Redis, without an answer yet */
+    unsigned lookups;          /* of users' presence: being read, or waiting for edges */
+    unsigned scans;            /* of these, looks at outboxes */
+    uint32_t scan_at;          /* the next bucket */
+    uint32_t scan_left;        /* to be looked at in a hurry */
+    struct mer_timer tick;     /* every 50 ms while leading and there are other regions */
+    struct router_there there; /* presence.c, from here on */
+    struct mer_map asked;      /* lookups that wait for edges, by number */
+    struct mer_list waiting;   /* the same, oldest first */
+    struct mer_timer late;     /* for the oldest */
+    uint64_t lookup;           /* number of the last */
     uint64_t values[ROUTER_RS_COUNT];
     struct mer_metric_set set;
 };
@@ -87,6 +96,7 @@ MER_MUST_CHECK enum mer_err router__fcall_done(struct router_relays *rs, enum me
 
 /* presence.c */
 void router__presence_init(struct router_relays *rs);
+void router__presence_deinit(struct router_relays *rs);
 
 struct router_relay_peer *router__relay_peer(struct router_relays *rs, const char *region);
 

@@ -37,6 +37,7 @@ static const struct mer_metric_def metrics[ROUTER_RS_COUNT] = {
     [ROUTER_RS_SCANNED] = {"meridian_router_relay_looks_total", "looks at the outboxes of a bucket"},
     [ROUTER_RS_PRESENCE_ASKED] = {"meridian_router_presence_asked_total", "questions whether a user is there"},
     [ROUTER_RS_PRESENCE_LOST] = {"meridian_router_presence_lost_total", "... without an answer"},
+    [ROUTER_RS_PRESENCE_SILENT] = {"meridian_router_presence_silent_total", "... answered without the edge that would have known"},
     [ROUTER_RS_BAD_REPLIES] = {"meridian_router_relay_bad_replies_total", "answers of Redis the function library cannot have given"},
 };
 struct bucket_call {             /* about one bucket's outbox */
@@ -399,6 +400,7 @@ void router_relays_destroy(struct router_relays *rs)
         return;
     router_relays_stop(rs);
     MER_ASSERT(rs->calls == 0);
+    router__presence_deinit(rs);
     for (size_t i = 0; i < rs->peer_count; i++)
         mer_metrics_remove(&rs->peer[i].set);
     mer_metrics_remove(&rs->set);

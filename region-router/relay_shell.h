@@ -25,6 +25,10 @@ void router_relays_filled(struct router_relays *rs, const Meridian__Internal__V1
 void router_relays_tell(struct router_relays *rs, const struct router_edge *only);
 /* presence.c: an edge of ours asks whether a user is there. Answered soon, or never. */
 void router_presence_ask(struct router_relays *rs, const struct router_edge *from, const Meridian__Internal__V1__PresenceAsk *ask);
+/* ... an edge of ours answers that he is at it, or not. */
+void router_presence_told(struct router_relays *rs, const Meridian__Internal__V1__PresenceTold *told);
+/* ... this edge is not linked any more. */
+void router_presence_edge_lost(struct router_relays *rs, const struct router_edge *e);
 /* Events stored for a region that it does not have yet, as last looked at; 0 for one that is none. */
 uint64_t router_relays_waiting(const struct router_relays *rs, const char *region);
 /* For operators; meaningful while we lead. Borrowed for this turn. */

@@ -168,6 +168,9 @@ static bool epoch_of(const Meridian__Internal__V1__RouterMessage *m, uint64_t *e
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_PRESENCE_TOLD:
         *epoch = m->presence_told->router_epoch;
         return true;
+    case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_PRESENCE_ASK:
+        *epoch = m->presence_ask->router_epoch;
+        return m->presence_ask->has_router_epoch;
     case MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_OTHER_REGIONS:
         *epoch = m->other_regions->router_epoch;
         return true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * presence.c - see presence.h.
  *
- * Who is connected where stands in the registry, but only the leader knows which of the edges it names live, so it is asked also about
- * users of our own region. A question is lost like anything in flight; then its player is told to ask again.
+ * Where a user was last stands in the registry; whether he is still there only that edge knows, and which of the edges live only the
+ * leader. So the leader is asked, also about users of our own region, and asks them. A question is lost like anything in flight; then its
+ * player is told to ask again.
  *
  * Timer: `late`, armed for the oldest question. Owner: the app. Next: region-router/presence.c. */
 #include "edge/room/presence.h"
@@ -21,10 +22,11 @@ enum {
     ASKING_MAX = 4096 /* 1 MiB at most */
 };
 
-enum { M_ASKED, M_LATE, M_COUNT };
+enum { M_ASKED, M_LATE, M_TOLD, M_COUNT };
 static const struct mer_metric_def defs[M_COUNT] = {
     [M_ASKED] = {"meridian_edge_presence_asked_total", "questions whether a user is there"},
     [M_LATE] = {"meridian_edge_presence_late_total", "... without an answer in time"},
+    [M_TOLD] = {"meridian_edge_presence_told_total", "questions of the leader whether a user is at this edge, answered"},
 };
 
 struct edge_presence {
@@ -122,6 +124,21 @@ static void on_told(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
     forget(ps, q);
 }
 
+/* The leader asks us, for whoever asked it. */
+static void on_ask(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
+{
+    struct edge_presence *ps = ctx;
+    Meridian__Internal__V1__PresenceTold told = MERIDIAN__INTERNAL__V1__PRESENCE_TOLD__INIT;
+    Meridian__Internal__V1__RouterMessage rm = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
+    told.router_epoch = m->presence_ask->router_epoch;
+    told.ask = m->presence_ask->ask;
+    told.answer = edge_sessions_there(ps->app->sessions, m->presence_ask->user) ? ANSWER(ONLINE) : ANSWER(OFFLINE);
+    rm.body_case = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_PRESENCE_TOLD;
+    rm.presence_told = &told;
+    if (edge_routers_send(ps->app->routers, &rm) == MER_OK)
+        ps->values[M_TOLD]++;
+}
+
 /* NULL: too many, or no memory. */
 static struct asking *asking_new(struct edge_presence *ps, const char *session, const CM(GetPresence) * m)
 {
@@ -181,6 +198,7 @@ enum mer_err edge_presence_create(struct edge_presence **out, struct edge_app *a
     mer_timer_init(&ps->late, on_late);
     mer_metrics_add(&app->metrics, &ps->set, defs, M_COUNT, ps->values);
     edge_routers_on(app->routers, MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_PRESENCE_TOLD, on_told, ps);
+    edge_routers_on(app->routers, MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_PRESENCE_ASK, on_ask, ps);
     *out = ps;
     return MER_OK;
 }

@@ -109,6 +109,25 @@ bool edge_sessions_unshown(const struct edge_sessions *all, const char *user)
     return unshown;
 }
 
+/* The timer of a DETACHED session says since when: its end is EDGE_SESSION_LINGER_MS after its connection's. */
+static bool lost_lately(const struct edge_session *s, uint64_t now_ms)
+{
+    return s->timer.due_ms > now_ms + EDGE_SESSION_LINGER_MS - EDGE_PRESENCE_GRACE_MS;
+}
+
+bool edge_sessions_there(const struct edge_sessions *all, const char *user)
+{
+    const struct edge_user *u = mer_map_gets(&all->users, user);
+    bool there = edge_sessions_present(all, user);
+    if (u == NULL || there)
+        return there;
+    MER_LIST_EACH (it, &u->sessions) {
+        const struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
+        there = there || s->taken || lost_lately(s, all->app->loop.now_ms);
+    }
+    return there;
+}
+
 bool edge_sessions_present(const struct edge_sessions *all, const char *user)
 {
     const struct edge_user *u = mer_map_gets(&all->users, user);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// R29: direct messages within a region, over two edges: stored, then told; once, in order, to every device; again until they are acknowledged.
+// R28, R29: who is there, and direct messages within a region, over two edges: stored, then told; once, in order, to every device; again until they are acknowledged.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
@@ -183,5 +183,25 @@ test("messages are limited like moves", async () => {
     for (let i = 0; i < 60; i++) a.send("send_message", { to: "bob", text: "flood", messageId: `m${i}` });
     const said = await a.error("rate_limited");
     assert.ok(said.retryAfterMs > 0);
+    await a.close();
+});
+
+// Last: of the two edges one is left.
+test("a user is offline seconds after his connection or his edge is gone, and not before", async (t) => {
+    const [ann, bob, cat] = [someUser("ann"), someUser("bob"), someUser("cat")];
+    const [a, , c] = [await connect(one, ann), await connect(two, bob), await connect(one, cat)];
+    for (const user of [bob, cat]) await registered(a, user);
+    const began = Date.now();
+    process.kill(print.region.edges[1].pid, "SIGKILL");
+    await c.close();
+    const gone = new Map();
+    await until("both are offline", async () => {
+        await sleep(200);
+        for (const user of [bob, cat])
+            if (!gone.has(user) && !(await presence(a, user)).online) gone.set(user, Date.now() - began);
+        return gone.size === 2;
+    });
+    t.diagnostic(`offline ${gone.get(bob)} ms after his edge was killed, ${gone.get(cat)} ms after her connection ended`);
+    for (const user of [bob, cat]) assert.ok(gone.get(user) >= 4900, `${gone.get(user)} ms`);
     await a.close();
 });
