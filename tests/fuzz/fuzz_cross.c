@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fuzz_cross.c - what leaders of two other regions say about tickets: each piece of the input (a byte that says who and when, two of its
  * length) is decoded and done as cross_shell.c does it, to a matcher that has tickets of its own. Whatever comes, the matcher's rules hold
- * and a ticket of ours is lent to one match at a time. */
+ * and a ticket of ours is lent to one match at a time; a trace that goes on is one. */
 #include <string.h>
 
 #include "region-router/cross_read.h"
@@ -24,7 +24,12 @@ struct world {
 
 static void offer(void *ctx, const struct router_ticket_spec *t, const struct router_match *x, uint32_t deadline_ms)
 {
+    uint8_t wire[MER_TRACE_BYTES];
+    struct mer_trace_context again;
     (void)ctx, (void)deadline_ms;
+    if (t->trace != NULL)
+        mer_trace_pack(t->trace, wire);
+    MER_ASSERT(t->trace == NULL || mer_trace_unpack(wire, sizeof wire, &again)); /* what goes on is one */
     MER_ASSERT(t->id != NULL && x->accepted == 0);
 }
 static void release(void *ctx, const struct router_ticket_spec *t, const struct router_match *x)
@@ -73,6 +78,27 @@ static void open_own(struct world *w, const char *id)
     MER_ASSERT(router_match_open(&w->m, &s, w->now) == MER_OK);
 }
 
+/* A microsecond with each look. */
+static uint64_t mono_us(void *ctx)
+{
+    return ++*(uint64_t *)ctx;
+}
+static uint64_t wall_ms(void *ctx)
+{
+    return *(uint64_t *)ctx / 1000;
+}
+
+static struct mer_tracer *tracer(void)
+{
+    static struct mer_tracer t;
+    static struct mer_rng_seeded seed;
+    static uint64_t us;
+    if (us == 0)
+        mer_tracer_init(&t, (struct mer_clock){mono_us, wall_ms, &us}, mer_rng_seed(&seed, 2), 0);
+    t.pending.len = t.spans = 0;
+    return &t;
+}
+
 static void start(struct world *w)
 {
     static const char *const names[REGIONS] = {"eu", "asia", "us"};
@@ -98,6 +124,7 @@ static void start(struct world *w)
                                    .untell = untell,
                                    .edges = &w->edges,
                                    .regions = &w->regions,
+                                   .tracer = tracer(),
                                    .rng = mer_rng_seed(&w->seed, 1)};
     router_match_init(&w->m, &env, w->now);
     open_own(w, "a");

@@ -75,6 +75,7 @@ enum mer_err router_mesh_send(struct router_mesh *m, const char *region, const R
     f->to_regions++;
     switch ((int)msg->body_case) {
     case BODY(CROSS_TICKET):
+        keep_trace(msg->cross_ticket->has_trace, &msg->cross_ticket->trace);
         snprintf(f->said, sizeof f->said, "%s ticket %s of %s, %zu latencies", region, msg->cross_ticket->ticket_id,
                  msg->cross_ticket->edge, msg->cross_ticket->n_latency_ms);
         break;
@@ -82,6 +83,7 @@ enum mer_err router_mesh_send(struct router_mesh *m, const char *region, const R
         snprintf(f->said, sizeof f->said, "%s drop %s", region, msg->cross_drop->ticket_id);
         break;
     case BODY(CROSS_OFFER):
+        keep_trace(msg->cross_offer->has_trace, &msg->cross_offer->trace);
         snprintf(f->said, sizeof f->said, "%s offer %s by %s", region, msg->cross_offer->ticket_id, msg->cross_offer->owner);
         break;
     case BODY(CROSS_ANSWER):
@@ -115,6 +117,7 @@ void router_edges_send(struct router_edges *es, struct mer_link *l, const IM(Rou
     f->to_edges++;
     switch ((int)m->body_case) {
     case TO_EDGE(SEAT_OFFER):
+        keep_trace(m->seat_offer->has_trace, &m->seat_offer->trace);
         snprintf(f->told, sizeof f->told, "offer %s %s by %s", m->seat_offer->ticket_id, m->seat_offer->match_id, m->seat_offer->owner);
         break;
     case TO_EDGE(SEAT_RELEASE):
@@ -508,6 +511,66 @@ static void a_router_that_traces_puts_itself_into_the_chain(void **state)
     mer_trace_close(f->app.trace);
 }
 
+static void a_ticket_s_trace_goes_where_the_ticket_is_told_and_comes_back_with_the_offer(void **state)
+{
+    struct mer_trace_context from;
+    ProtobufCBinaryData bytes = {sizeof traced, (uint8_t *)traced};
+    (void)state;
+    assert_true(mer_trace_unpack(traced, sizeof traced, &from));
+    struct router_ticket_spec s = {.id = "t",
+                                   .user = "t",
+                                   .name = "",
+                                   .game = "memory",
+                                   .players = 2,
+                                   .rows = 4,
+                                   .cols = 4,
+                                   .waited_ms = ROUTER_PATIENCE_MS,
+                                   .edge = &f->edge,
+                                   .trace = &from};
+    assert_int_equal(router_match_open(&f->app.matcher, &s, f->app.loop.now_ms), MER_OK);
+    assert_string_equal(f->said, "us ticket t of e-1.me, 3 latencies");
+    assert_int_equal(f->trace_len, sizeof traced);
+    assert_memory_equal(f->trace, traced, sizeof traced); /* nothing is told here: passed on */
+    f->trace_len = 0;
+    HEAR("us", CROSS_OFFER, cross_offer,
+         {.ticket_id = (char *)"t", .match_id = (char *)"us.g-1", .owner = (char *)"u-1.x", .has_trace = true, .trace = bytes});
+    assert_string_equal(f->told, "offer t us.g-1 by us/u-1.x");
+    assert_int_equal(f->trace_len, sizeof traced);
+    HEAR("us", CROSS_OFFER, cross_offer, {.ticket_id = (char *)"t", .match_id = (char *)"us.g-1", .owner = (char *)"u-1.x"});
+    assert_int_equal(f->trace_len, 0);
+}
+
+static void a_ticket_of_another_region_is_offered_a_seat_in_its_own_trace_or_in_none(void **state)
+{
+    static const struct {
+        size_t len;
+        const char *bytes;
+        bool good;
+    } rows[] = {{25, "trace-of-a-move!its-span\1", true},
+                {25, "trace-of-a-move!its-span\0", false},
+                {24, "trace-of-a-move!its-span", false},
+                {26, "trace-of-a-move!its-span\1\1", false},
+                {0, "", false},
+                {25, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0its-span\1", false}};
+    RM(CrossTicket__LatencyMsEntry) e[] = {latency("eu", 70), latency("us", 80)}, *list[] = {&e[0], &e[1]};
+    (void)state;
+    for (size_t i = 0; i < MER_COUNT(rows); i++) {
+        RM(CrossTicket) c = ticket("far");
+        c.n_latency_ms = MER_COUNT(list);
+        c.latency_ms = list;
+        c.has_trace = true;
+        c.trace = (ProtobufCBinaryData){rows[i].len, (uint8_t *)rows[i].bytes};
+        HEAR("us", CROSS_TICKET, cross_ticket, c);
+        open_own("near", 0);
+        assert_int_equal(f->app.matcher.counts[ROUTER_M_OFFERED], 2);
+        assert_string_equal(f->said, "us offer far by e-1.me");
+        assert_int_equal(f->trace_len, rows[i].good ? rows[i].len : 0);
+        HEAR("us", CROSS_DROP, cross_drop, {.ticket_id = (char *)"far"});
+        router_match_cancel(&f->app.matcher, "near", &f->edge, f->app.loop.now_ms);
+    }
+    assert_int_equal(bad(), 0);
+}
+
 static void what_finds_no_way_is_said_to_who_sent_it(void **state)
 {
     static const struct {
@@ -553,6 +616,8 @@ int main(void)
         T(what_edges_say_passes_through),
         T(a_trace_passes_through_a_router_that_does_not_trace),
         T(a_router_that_traces_puts_itself_into_the_chain),
+        T(a_ticket_s_trace_goes_where_the_ticket_is_told_and_comes_back_with_the_offer),
+        T(a_ticket_of_another_region_is_offered_a_seat_in_its_own_trace_or_in_none),
         T(what_finds_no_way_is_said_to_who_sent_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

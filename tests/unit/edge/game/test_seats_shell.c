@@ -43,6 +43,9 @@ static struct fix {
     bool unshown; /* what the session layer says */
     int error;
     char attached_to[64];
+    struct mer_tracer tracer;
+    struct mer_rng_seeded ids;
+    bool with_matched; /* snapshots have it */
 } * f;
 
 /* --- the world ------------------------------------------------------------------------------------------------------------------------ */
@@ -193,16 +196,22 @@ static void snapshot_of(const char *game, const char *owner, CM(GameStatus) stat
 {
     CM(GameState) g = MERIDIAN__CLIENT__V1__GAME_STATE__INIT;
     CM(ServerMessage) state = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
+    CM(Matched) who = MERIDIAN__CLIENT__V1__MATCHED__INIT;
+    CM(ServerMessage) matched = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
     IM(SeatSnapshot) s = MERIDIAN__INTERNAL__V1__SEAT_SNAPSHOT__INIT;
     IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
     g.game_id = (char *)game;
     g.status = status;
     state.body_case = FROM(GAME_STATE);
     state.game_state = &g;
+    who.game_id = (char *)game;
+    matched.body_case = FROM(MATCHED);
+    matched.matched = &who;
     s.game_id = (char *)game;
     s.user = (char *)"u";
     s.version = version;
     s.game_state = &state;
+    s.matched = f->with_matched ? &matched : NULL;
     m.from = (char *)owner;
     m.body_case = BUS(SEAT_SNAPSHOT);
     m.seat_snapshot = &s;
@@ -282,8 +291,14 @@ static int set_up(void **state)
     assert_int_equal(mer_loop_init(&f->loop, clock), MER_OK);
     mer_log_init(&f->log, open("/dev/null", O_WRONLY | O_CLOEXEC), MER_ERROR, clock);
     mer_metrics_init(&f->metrics);
-    struct edge_seats_conf conf = {
-        .loop = &f->loop, .log = &f->log, .rng = mer_rng_seed(&f->seed, 7), .metrics = &f->metrics, .cbs = &cbs, .ctx = f};
+    struct edge_seats_conf conf = {.loop = &f->loop,
+                                   .log = &f->log,
+                                   .rng = mer_rng_seed(&f->seed, 7),
+                                   .metrics = &f->metrics,
+                                   .cbs = &cbs,
+                                   .ctx = f,
+                                   .tracer = &f->tracer};
+    mer_tracer_init(&f->tracer, clock, mer_rng_seed(&f->ids, 8), 0);
     assert_int_equal(edge_seats_create(&f->seats, &conf), MER_OK);
     return 0;
 }
@@ -294,6 +309,7 @@ static int tear_down(void **state)
     if (f->asked)
         answer(EDGE_STORE_UNKNOWN, "");
     edge_seats_destroy(f->seats);
+    mer_tracer_deinit(&f->tracer);
     mer_loop_deinit(&f->loop);
     close(f->log.fd);
     free(*state);
@@ -426,6 +442,45 @@ static void who_has_just_come_gets_the_state_instead_of_what_happens(void **stat
     assert_int_equal(f->unseated, 1);
 }
 
+/* --- traces --------------------------------------------------------------------------------------------------------------------------- */
+
+static const struct mer_span found = {.me = {"trace-of-a-find", "its-own"}, .start_us = 1};
+
+static bool told_of(const char *text)
+{
+    return f->tracer.pending.len > 0 && memmem(f->tracer.pending.data, f->tracer.pending.len, text, strlen(text)) != NULL;
+}
+
+static void a_ticket_s_span_ends_when_its_player_is_told(void **state)
+{
+    (void)state;
+    edge_seats_join(f->seats, "u", NULL, FAR_GAME);
+    edge_seats_found(f->seats, "u", &found);
+    answer(EDGE_STORE_OK, FAR_OWNER);
+    snapshot(FAR_GAME, FAR_OWNER);
+    assert_int_equal(f->tracer.spans, 0); /* without `matched` */
+    f->with_matched = true;
+    snapshot_of(FAR_GAME, FAR_OWNER, MERIDIAN__CLIENT__V1__GAME_STATUS__GAME_STATUS_PLAYING, SHOWN_VERSION + 1);
+    assert_int_equal(f->tracer.spans, 1);
+    assert_true(told_of("\"name\":\"find_match\"") && told_of(FAR_GAME) && told_of("{\"stringValue\":\"matched\"}") && !told_of("status"));
+    edge_seats_found(f->seats, "u", &found); /* told already */
+    assert_int_equal(f->tracer.spans, 2);
+    edge_seats_leave(f->seats, "u");
+    assert_int_equal(f->tracer.spans, 2);
+}
+
+static void a_seat_that_goes_before_takes_the_span_along(void **state)
+{
+    (void)state;
+    edge_seats_join(f->seats, "u", NULL, FAR_GAME);
+    edge_seats_found(f->seats, "u", &found);
+    edge_seats_leave(f->seats, "u");
+    assert_int_equal(f->tracer.spans, 1);
+    assert_true(told_of("\"status\""));
+    edge_seats_found(f->seats, "u", &found); /* nobody sits here */
+    assert_int_equal(f->tracer.spans, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -440,6 +495,8 @@ int main(void)
         TEST(a_seat_that_the_owner_does_not_know_is_cleared_at_once),
         TEST(who_watches_sees_the_end),
         TEST(who_has_just_come_gets_the_state_instead_of_what_happens),
+        TEST(a_ticket_s_span_ends_when_its_player_is_told),
+        TEST(a_seat_that_goes_before_takes_the_span_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
