@@ -65,14 +65,27 @@ locals {
   UNIT
 }
 
+# It watches itself: a region's monitor is a host of its own, which is what this root spares. Whether the host is there is AWS' to say.
+module "watcher" {
+  source         = "../modules/watcher"
+  region         = local.name
+  cloud_region   = local.region.cloud_region
+  topic          = module.keeping.topic_address
+  key_arn        = module.keeping.key_arn
+  watchdog_url   = try(local.settings.watchdog_url, "")
+  listen         = "127.0.0.1:${module.sizing.ports.metrics}"
+  retention_days = 15
+  options        = ["--storage.tsdb.retention.size=2GB"] # of the root disk's 20
+}
+
 module "host" {
   source       = "../modules/host"
   cloud_region = local.region.cloud_region
   bucket       = module.keeping.bucket.name
   release      = local.settings.release
   packages     = ["meridian-edge", "meridian-router", "meridian-ctl"]
-  tools        = ["redis-server", "redis-tools"]
-  units        = ["redis-server@1.service", "meridian-redis-form.service", "meridian-router.service", "meridian-edge@@N@.service"]
+  tools        = concat(["redis-server", "redis-tools", "prometheus-redis-exporter"], module.watcher.tools)
+  units        = concat(["redis-server@1.service", "meridian-redis-form.service", "meridian-router.service", "meridian-edge@@N@.service", "prometheus-redis-exporter.service"], module.watcher.units)
   reloads      = "meridian-edge@*.service"
   logs         = local.logs
   processes    = local.settings.cores
@@ -80,15 +93,25 @@ module "host" {
   bus_port     = module.sizing.ports.bus
   data_dir     = "/var/lib/redis"
   secrets      = { for file in setsubtract(keys(local.secret_files), ["logs-password"]) : file => module.keeping.secrets[file].name }
-  environment  = { HOSTS = "single", REDIS_PORT = tostring(local.redis_port - 1), REDIS_PROCESSES = "1" }
-  files = {
-    "/etc/meridian/edge-@N@.yaml.in"                  = yamlencode(local.edge)
-    "/etc/meridian/router.yaml.in"                    = yamlencode(local.router)
-    "/etc/meridian/redis-1.conf.in"                   = local.redis
-    "/etc/sysctl.d/60-meridian-redis.conf"            = file("${path.root}/../modules/redis/files/sysctl.conf")
-    "/usr/local/lib/meridian/prepare"                 = file("${path.root}/../modules/redis/files/prepare")
-    "/usr/local/lib/meridian/form"                    = file("${path.root}/files/form")
-    "/etc/systemd/system/meridian-redis-form.service" = local.form_service
-    "/etc/sysctl.d/60-meridian-port.conf"             = "net.ipv4.ip_unprivileged_port_start = ${module.sizing.ports.player}\n"
+  environment  = { HOSTS = "single", REDIS_PORT = tostring(local.redis_port - 1), REDIS_PROCESSES = "1", EXPORTED = "redis://127.0.0.1" }
+  watch = {
+    region = local.settings.region
+    targets = {
+      "edge-@N@" = { address = "127.0.0.1:@ADMIN_PORT@", labels = { instance = "@HOST@-@N@" } }
+      router     = { address = "127.0.0.1:@ADMIN_PORT@", labels = { instance = "router-a" } }
+      redis      = { address = "127.0.0.1:${local.redis_port}", labels = { exporter = "127.0.0.1:9121" } }
+    }
   }
+  files = merge(module.watcher.files, {
+    "/etc/meridian/edge-@N@.yaml.in"       = yamlencode(local.edge)
+    "/etc/meridian/router.yaml.in"         = yamlencode(local.router)
+    "/etc/meridian/redis-1.conf.in"        = local.redis
+    "/etc/sysctl.d/60-meridian-redis.conf" = file("${path.root}/../modules/redis/files/sysctl.conf")
+    "/usr/local/lib/meridian/prepare"      = "${file("${path.root}/../modules/redis/files/prepare")}${module.watcher.prepare}"
+    # Redis is on loopback here, without TLS.
+    "/etc/systemd/system/prometheus-redis-exporter.service" = replace(file("${path.root}/../modules/redis/files/exporter.service"), " --tls-ca-cert-file /etc/meridian/secrets/redis-ca", "")
+    "/usr/local/lib/meridian/form"                          = file("${path.root}/files/form")
+    "/etc/systemd/system/meridian-redis-form.service"       = local.form_service
+    "/etc/sysctl.d/60-meridian-port.conf"                   = "net.ipv4.ip_unprivileged_port_start = ${module.sizing.ports.player}\n"
+  })
 }

@@ -84,6 +84,7 @@ module "access" {
   bucket_arn  = module.keeping.bucket.arn
   secret_arns = [for s in module.keeping.secrets : s.arn]
   key_arn     = module.keeping.key_arn
+  statements  = module.watcher.statements
 }
 
 resource "aws_instance" "this" {

@@ -15,11 +15,25 @@ variable "footprint" {
 }
 
 variable "regions" {
-  description = "Outputs of the region roots, by name."
+  description = "Outputs of the region roots, by name; they need not have been applied with the same settings."
   type = map(object({
-    link        = object({ vpc_id = string, router_tables = map(string) })
-    players     = any
-    name_server = any
+    link = object({ vpc_id = string, router_tables = map(string) })
+    players = object({
+      ipv4     = list(string)
+      ipv6     = list(string)
+      balancer = object({ dns_name = string, zone_id = string, arn_suffix = string })
+    })
+    name_server = object({
+      subnet_id   = string
+      group       = string
+      bucket      = string
+      bucket_arn  = string
+      key_arn     = string
+      routers     = list(string)
+      image_id    = string
+      metrics_url = string
+      logs        = optional(object({ url = string, user = string, authority = string, secret = object({ name = string, arn = string }) }))
+    })
   }))
 
   validation {

@@ -93,9 +93,9 @@ variable "files" {
 }
 
 variable "watch" {
-  description = "Where this host's metrics go (Prometheus' write interface), of which region they are, and what is asked for them: file of targets, which begins with its job and may have @N@ in it -> address, and labels beyond region and host. Null: nobody watches."
+  description = "Where this host's metrics go (Prometheus' write interface; null: a Prometheus of this host reads them, whose files the caller gives), of which region they are, and what is asked for them: file of targets, which begins with its job and may have @N@ in it -> address, and labels beyond region and host. Null: nobody watches."
   type = object({
-    url     = string
+    url     = optional(string)
     region  = string
     targets = map(object({ address = string, labels = optional(map(string), {}) }))
   })

@@ -30,10 +30,10 @@ locals {
   watch = {
     tools = [for w in var.watch[*] : "prometheus"]
     units = [for w in var.watch[*] : "prometheus.service"]
-    files = merge({}, [for w in var.watch[*] : merge({
-      "/etc/meridian-watch/agent.yml"          = replace(local.agent, local.agent_writes_to, w.url)
+    files = merge({}, [for w in var.watch[*] : merge({ for file, text in {
+      "/etc/meridian-watch/agent.yml"          = replace(local.agent, local.agent_writes_to, coalesce(w.url, local.agent_writes_to))
       "/etc/systemd/system/prometheus.service" = local.agent_service
-      }, {
+      } : file => text if w.url != null }, {
       for name, t in w.targets : "/etc/meridian-watch/targets/${name}.yaml.in" => jsonencode([{
         targets = [t.address]
         labels  = merge({ region = w.region, host = "@HOST@" }, t.labels)

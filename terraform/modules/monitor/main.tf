@@ -8,15 +8,24 @@ locals {
   hostname = "prometheus.${var.private_zone}"
 }
 
+module "watcher" {
+  source         = "../watcher"
+  region         = var.region
+  cloud_region   = var.cloud_region
+  topic          = var.topic
+  key_arn        = var.hosts.key_arn
+  watchdog_url   = var.watchdog_url
+  listen         = "0.0.0.0:${var.port}"
+  retention_days = var.size.retention_days
+  options        = ["--web.enable-remote-write-receiver"]
+}
+
 module "access" {
   source     = "../access"
   name       = "${var.name}-monitor"
   bucket_arn = var.hosts.bucket.arn
   key_arn    = var.hosts.key_arn
-  statements = {
-    TellThePager   = { actions = ["sns:Publish"], resources = [var.topic] }
-    EncryptForThat = { actions = ["kms:GenerateDataKey", "kms:Decrypt"], resources = [var.hosts.key_arn] }
-  }
+  statements = module.watcher.statements
 }
 
 module "host" {
@@ -25,10 +34,12 @@ module "host" {
   bucket       = var.hosts.bucket.name
   release      = var.hosts.release
   packages     = []
-  tools        = ["prometheus", "prometheus-alertmanager"]
-  units        = ["prometheus.service", "prometheus-alertmanager.service"]
-  data_dir     = local.data
-  files        = local.files
+  tools        = module.watcher.tools
+  units        = module.watcher.units
+  data_dir     = module.watcher.data_dir
+  files = merge(module.watcher.files, {
+    "/usr/local/lib/meridian/prepare" = "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\nset -euo pipefail\n${module.watcher.prepare}"
+  })
 }
 
 resource "aws_instance" "this" {
@@ -63,10 +74,6 @@ resource "aws_instance" "this" {
     precondition {
       condition     = var.size.memory_mib <= var.memory_mib * 0.8
       error_message = "The region shows ${var.size.series} series, which want ${var.size.memory_mib} MiB: a larger monitor."
-    }
-    precondition {
-      condition     = length(local.parts) == 2
-      error_message = "infra/observability/alertmanager.yml has no one line \"receivers:\" any more, after which ours are put."
     }
   }
 }

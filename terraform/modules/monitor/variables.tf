@@ -72,9 +72,4 @@ variable "watchdog_url" {
   description = "Takes a call a minute while alerting works, and cries when none comes; empty: nobody notices."
   type        = string
   default     = ""
-
-  validation {
-    condition     = var.watchdog_url == "" || startswith(var.watchdog_url, "https://")
-    error_message = "watchdog_url: https://, or empty."
-  }
 }

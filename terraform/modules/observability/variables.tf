@@ -38,3 +38,9 @@ variable "instances" {
   type        = map(string)
   default     = {}
 }
+
+variable "redis_nodes" {
+  description = "Nodes of managed Redis, as ElastiCache names them."
+  type        = set(string)
+  default     = []
+}

@@ -8,6 +8,11 @@ output "instances" {
   value       = var.kind == "own" ? module.own["this"].instances : {}
 }
 
+output "managed_nodes" {
+  description = "Nodes that no host of ours stands beside; none when they are own."
+  value       = var.kind == "own" ? [] : module.managed["this"].nodes
+}
+
 output "promise" {
   description = "What is kept when things fail, in a sentence."
   value = {

@@ -183,5 +183,6 @@ module "observability" {
   group               = module.edge_fleet.group
   min_hosts           = module.sizing.fleet.min_hosts
   max_hosts           = module.sizing.fleet.max_hosts
+  redis_nodes         = module.redis.managed_nodes
   instances           = merge({ for z, id in module.router.instances : "router-${z}" => id }, { for n, id in module.redis.instances : "redis-${n}" => id }, { monitor = module.monitor.instance })
 }

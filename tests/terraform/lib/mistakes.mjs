@@ -5,7 +5,9 @@
 const inFile = (file, from, to) => ({ file: `terraform/${file}`, from, to });
 const footprint = (from, to) => ({ file: 'geo/footprint.yaml', from, to });
 
-/* root: where it is planned (REGION: any region). says: what Terraform must answer. check: the check that must refuse. */
+const managed = inFile('live/prod/environment.yaml', 'redis: own', 'moves_per_shard_second: 64000\nredis: managed');
+
+/* root: where it is planned (REGION: any region); edit: one or many. says: what Terraform must answer. check: the check that must refuse. */
 export const mistakes = [
     { name: 'a misspelt argument', edit: inFile('modules/edge-fleet/balancer.tf', 'connection_termination = false', 'connection_terminaton = false'), says: /Unsupported argument[\s\S]*connection_terminaton/ },
     { name: 'an argument that AWS decides', edit: inFile('modules/edge-fleet/balancer.tf', 'internal                               = false', 'arn = "mine"'), says: /unconfigurable attribute.*"arn"/ },
@@ -35,6 +37,10 @@ export const mistakes = [
     { name: 'log lines in the clear', edit: inFile('modules/host/ship.tf', '"ELASTICSEARCH=${l.url}', '"ELASTICSEARCH=${replace(l.url, "https", "http")}'), check: 'lines-leave-over-tls' },
     { name: 'a kind of host whose lines stay', edit: inFile('modules/router/main.tf', 'logs         = var.hosts.logs\n', ''), check: 'lines-leave-over-tls' },
     { name: 'Elasticsearch behind a closed door', edit: inFile('modules/region/main.tf', 'logs_url             = var.settings.logs.url\n', ''), check: 'lines-leave-over-tls' },
+    { name: 'a managed Redis that nobody watches', edit: [managed, inFile('modules/region/main.tf', 'redis_nodes         = module.redis.managed_nodes', '')], check: 'managed-redis-is-watched' },
+    { name: 'one host that asks nobody', root: 'single', edit: inFile('single/config.tf', 'redis      = { address', '#'), check: 'the-host-watches-itself' },
+    { name: 'its Prometheus open to the network', root: 'single', edit: inFile('single/config.tf', 'listen         = "127.0.0.1:', 'listen         = "0.0.0.0:'), check: 'the-host-watches-itself' },
+    { name: 'a monitor that anybody inside may empty', edit: inFile('modules/monitor/main.tf', '["--web.enable-remote-write-receiver"]', '["--web.enable-remote-write-receiver", "--web.enable-admin-api"]'), check: 'every-host-is-watched' },
     { name: 'overcommit until the next reboot', edit: inFile('modules/redis/files/prepare', 'sysctl -q -p /etc/sysctl.d/60-meridian-redis.conf', 'sysctl -q vm.overcommit_memory=1'), check: 'redis-may-fork-after-a-reboot' },
     { name: 'a region left out of the mesh', root: 'global', edit: inFile('modules/regions/main.tf', 'if pair[0] < pair[1]', 'if pair[0] < pair[1] && pair[1] < 3'), check: 'full-mesh' },
     { name: 'a mesh for more than routers', root: 'global', edit: inFile('modules/global/mesh.tf', 'var.footprint.regions[each.value.to].router_network', 'var.footprint.regions[each.value.to].network_ipv4'), check: 'mesh-is-for-routers-only' },

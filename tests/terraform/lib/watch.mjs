@@ -7,7 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { environmentOf, filesOf, filled } from './hosts.mjs';
+import { environmentOf, EXAMPLE, filesOf, filled } from './hosts.mjs';
 
 const run = promisify(execFile);
 const unless = (ok, complaint) => (ok ? [] : [complaint]);
@@ -44,9 +44,11 @@ export async function watchersTakeTheirConfiguration(r, dir) {
         const jobs = fs.readdirSync(path.join(at, 'targets')).map((f) => f.replace(/[-.].*/, ''));
         complaints.push(...jobs.flatMap((job) => unless(!said.includes(`targets/${job}*`), `${h.address}: ${said}`))); // promtool names files that are not there
     }
-    for (const h of hosts(r, 'monitor')) {
+    for (const h of [...hosts(r, 'monitor'), ...hosts(r, 'single')]) {
         written(h, dir);
         const said = await check('promtool', 'check', 'config', path.join(dir, 'prometheus.yml'));
+        const jobs = fs.readdirSync(path.join(dir, 'targets')).map((f) => f.replace(/[-.].*/, '')).filter((job) => job !== 'alertmanager');
+        complaints.push(...unless(jobs.length === (h.values.tags.role === 'single' ? 3 : 0) && !jobs.some((job) => said.includes(`targets/${job}*`)), `${h.address}: ${jobs}: ${said}`));
         complaints.push(...unless((said.match(/rules found/g) ?? []).length === 5, `the monitor's rules: ${said}`));
         await check('amtool', 'check-config', path.join(dir, 'alertmanager.yml'));
     }
@@ -63,26 +65,17 @@ const get = (url) => fetch(url).then((answer) => answer.json());
 async function prepared(files, dir, port) {
     const bin = path.join(dir, 'bin');
     fs.mkdirSync(bin);
-    for (const name of ['systemctl', 'sysctl', 'chown']) fs.writeFileSync(path.join(bin, name), '#!/bin/sh\n', { mode: 0o755 });
+    for (const name of ['systemctl', 'sysctl', 'chown', 'install']) fs.writeFileSync(path.join(bin, name), '#!/bin/sh\n', { mode: 0o755 });
     fs.mkdirSync(path.join(dir, 'redis'));
     const env = environmentOf(files);
-    fs.writeFileSync(path.join(dir, 'host.env'), `export ${env.PRIVATE_ZONE ? `NAME='${env.NAME}' PRIVATE_ZONE='${env.PRIVATE_ZONE}' ` : ''}HOSTS='${env.HOSTS}' DATA_DIR='${dir}/data' REDIS_PORT=${port - 1} REDIS_PROCESSES=2\n`);
+    fs.writeFileSync(path.join(dir, 'host.env'), `export EXPORTED='${env.EXPORTED}' HOSTS='${env.HOSTS}' DATA_DIR='${dir}/data' REDIS_PORT=${port - 1} REDIS_PROCESSES=${env.REDIS_PROCESSES > 1 ? 2 : 1}\n`);
     for (const n of [1, 2]) fs.writeFileSync(path.join(dir, `redis-${n}.conf`), '');
     const script = files['/usr/local/lib/meridian/prepare'].replaceAll('/etc/meridian/secrets', dir).replaceAll('/etc/meridian', dir).replaceAll('/etc/redis', `${dir}/redis`);
     await run('bash', ['-c', script], { env: { PATH: `${bin}:${process.env.PATH}` } });
-    if (!env.PRIVATE_ZONE) return '';
     const passwords = fs.readFileSync(path.join(dir, 'redis-passwords.json'), 'utf8');
     const names = Object.keys(JSON.parse(passwords));
-    if (names.join() !== [0, 1].map((n) => `rediss://redis-${env.NAME}.${env.PRIVATE_ZONE}:${port + n}`).join()) throw new Error(`prepare: ${names}`);
+    if (names.join() !== [0, 1].slice(0, env.REDIS_PROCESSES).map((n) => `${env.EXPORTED}:${port + n}`).join()) throw new Error(`prepare: ${names}`);
     return passwords;
-}
-
-/* The same for the one host of `single`, which has no exporter. */
-export async function singlePrepares(r, dir) {
-    const files = filesOf(hosts(r, 'single')[0].values);
-    fs.writeFileSync(path.join(dir, 'redis-password'), 'secret-secret-secret\n');
-    await prepared(files, dir, 6400);
-    return unless(fs.existsSync(path.join(dir, 'data/6400/users.acl')) && fs.existsSync(path.join(dir, 'redis/redis-1.conf')), 'no users, or no configuration');
 }
 
 /* So many ports of 127.0.0.1 that nobody has just now: other tests run beside. */
@@ -95,6 +88,52 @@ async function freePorts(count) {
     return ports;
 }
 
+const PASSWORD = 'secret-secret-secret';
+
+/* Runs the commands until Prometheus at that port answers `ask` with something that ends it; answers that, or what was said instead. */
+async function answered(commands, dir, port, ask, ends) {
+    let words = '';
+    const children = commands.map(([program, ...options]) => {
+        const child = spawn(program, options, { cwd: dir });
+        for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (words += text));
+        child.ended = new Promise((done) => child.on('close', done));
+        return child;
+    });
+    try {
+        for (const until = Date.now() + 240000; Date.now() < until; await new Promise((done) => setTimeout(done, 300))) {
+            const found = await get(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(ask)}`).then((a) => a.data.result).catch(() => []);
+            if (ends(found)) return { found };
+        }
+        return { words: words.slice(-3000) };
+    } finally {
+        for (const child of children) child.kill('SIGKILL'); // an agent would try for a minute to bring the rest
+        await Promise.all(children.map((child) => child.ended));
+    }
+}
+
+/* The one host of \`single\`: what runs on it is seen by its own Prometheus, of which Redis is there and the rest is not. */
+export async function singleSeesItself(r, dir) {
+    fs.writeFileSync(path.join(dir, 'redis-password'), `${PASSWORD}\n`);
+    const [host] = hosts(r, 'single');
+    const [redis, exporter, monitor] = await freePorts(3);
+    const passwords = await prepared(filesOf(host.values), dir, redis);
+    const made = ['users.acl'].every((file) => fs.existsSync(path.join(dir, 'data', String(redis), file))) && fs.existsSync(path.join(dir, 'redis/redis-1.conf'));
+    if (!made) return ['no users, or no configuration'];
+    if (await missing('prometheus', 'prometheus-redis-exporter')) return [];
+    fs.writeFileSync(path.join(dir, 'redis-passwords.json'), passwords);
+    const here = (text) =>
+        text.replaceAll('127.0.0.1:6400', `127.0.0.1:${redis}`).replaceAll('127.0.0.1:9121', `127.0.0.1:${exporter}`).replaceAll('127.0.0.1:9090', `127.0.0.1:${monitor}`)
+            .replaceAll('/var/lib/prometheus', `${dir}/metrics`).replaceAll('/etc/meridian-watch', `${dir}/watch`).replaceAll('/etc/meridian', dir).replace('scrape_interval: 15s', 'scrape_interval: 1s');
+    const files = written(host, path.join(dir, 'watch'), here);
+    const unit = (name) => command(files[`/etc/systemd/system/${name}.service`], here);
+    const commands = [['redis-server', '--port', String(redis), '--bind', '127.0.0.1', '--requirepass', PASSWORD, '--save', ''], unit('prometheus-redis-exporter'), unit('prometheus')];
+    const { found, words } = await answered(commands, dir, monitor, 'redis_up or up{job!="redis"}', (all) => all.length === 3 && all.some((one) => one.value[1] === '1'));
+    if (!found) return [`the host does not see itself: ${words}`];
+    const seen = found.map(({ metric: m, value: [, v] }) => `${m.__name__} ${m.job} ${m.instance} ${v}`).sort().join(', ');
+    const expected = `redis_up redis 127.0.0.1:${redis} 1, up edge ${EXAMPLE.HOST}-1 0, up router router-a 0`;
+    return unless(seen === expected && found.every(({ metric: m }) => m.region && m.host === EXAMPLE.HOST), `${seen} is not ${expected}: ${JSON.stringify(found)}`);
+}
+
 /* r: an applied region with Redis hosts. */
 export async function figuresReachTheMonitor(r, dir) {
     if (await missing('prometheus', 'prometheus-redis-exporter')) return [];
@@ -105,9 +144,8 @@ export async function figuresReachTheMonitor(r, dir) {
         text.replaceAll(`prometheus.${zone}:9090`, `127.0.0.1:${monitor}`).replace(/redis-[\w-]+\.[\w.-]+:\d+/g, `localhost:${redis}`).replaceAll('127.0.0.1:9121', `127.0.0.1:${exporter}`)
             .replaceAll('127.0.0.1:9090', `127.0.0.1:${agent}`).replaceAll('0.0.0.0:9090', `127.0.0.1:${monitor}`).replaceAll('/var/lib/prometheus', `${dir}/data`)
             .replaceAll('/etc/meridian-watch', `${dir}/${folder}`).replaceAll('/etc/meridian/secrets', dir).replaceAll('/etc/meridian', dir).replace('scrape_interval: 15s', 'scrape_interval: 1s');
-    const password = 'secret-secret-secret';
     await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'redis-key', '-out', 'redis-ca', '-days', '2', '-subj', '/CN=redis', '-addext', 'subjectAltName=DNS:localhost'], { cwd: dir });
-    fs.writeFileSync(path.join(dir, 'redis-password'), `${password}\n`);
+    fs.writeFileSync(path.join(dir, 'redis-password'), `${PASSWORD}\n`);
     const [here, there] = [placed('host'), placed('monitor')];
     const files = written(host, path.join(dir, 'host'), here);
     fs.writeFileSync(path.join(dir, 'redis-passwords.json'), here(await prepared(files, dir, redis)));
@@ -116,24 +154,11 @@ export async function figuresReachTheMonitor(r, dir) {
     const unit = (from, name, places) => command(from[`/etc/systemd/system/${name}.service`], places);
     const tls = ['--tls-cert-file', 'redis-ca', '--tls-key-file', 'redis-key', '--tls-ca-cert-file', 'redis-ca', '--tls-auth-clients', 'no'];
     const commands = [
-        ['redis-server', '--port', '0', '--tls-port', String(redis), '--bind', '127.0.0.1', ...tls, '--requirepass', password, '--save', ''],
+        ['redis-server', '--port', '0', '--tls-port', String(redis), '--bind', '127.0.0.1', ...tls, '--requirepass', PASSWORD, '--save', ''],
         unit(files, 'prometheus-redis-exporter', here), unit(files, 'prometheus', here), unit(units, 'prometheus', there),
     ];
-    let words = '';
-    const children = commands.map(([program, ...options]) => {
-        const child = spawn(program, options, { cwd: dir });
-        for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (words += text));
-        child.ended = new Promise((done) => child.on('close', done));
-        return child;
-    });
-    try {
-        for (const until = Date.now() + 240000; Date.now() < until; await new Promise((done) => setTimeout(done, 300))) {
-            const found = await get(`http://127.0.0.1:${monitor}/api/v1/query?query=redis_up`).then((a) => a.data.result).catch(() => []);
-            if (found[0]?.value[1] === '1') return unless(found[0].metric.region === r.name && found[0].metric.job === 'redis' && !('exporter' in found[0].metric) && !('tls' in found[0].metric), JSON.stringify(found));
-        }
-        return [`the monitor does not hear of Redis: ${words.slice(-3000)}`];
-    } finally {
-        for (const child of children) child.kill('SIGKILL'); // an agent would try for a minute to bring the rest
-        await Promise.all(children.map((child) => child.ended));
-    }
+    const { found, words } = await answered(commands, dir, monitor, 'redis_up', (all) => all[0]?.value[1] === '1');
+    if (!found) return [`the monitor does not hear of Redis: ${words}`];
+    const [{ metric }] = found;
+    return unless(metric.region === r.name && metric.job === 'redis' && !('exporter' in metric) && !('tls' in metric), JSON.stringify(found));
 }

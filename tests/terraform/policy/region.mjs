@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must be true of every region's plan, whatever else changes. Each check has a name; it answers with what is wrong, or with nothing.
 // `r` is one region: name, footprint entry, its resources by type.
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { root } from '../lib/environment.mjs';
 import { documentSize, environmentOf, filesOf, flat } from '../lib/hosts.mjs';
 
 const only = (list) => list[0]?.values ?? {};
@@ -47,8 +51,25 @@ export const regionChecks = {
                 const there = files['/etc/meridian-watch/agent.yml']?.includes(`http://${record.values.name}:9090/api/v1/write`);
                 return unless(there && targets.length && /\bprometheus\.service\b/.test(environmentOf(files).UNITS), `${h.address}: nobody sees it`);
             }),
-            ...unless(writes.length === 4 && writes.every((w) => w.values.from_port === 9090 && w.values.to_port === 9090 && !w.values.cidr_ipv4 && !w.values.cidr_ipv6), `${writes.length} ways to the monitor`),
+            // Figures travel in the clear: from the hosts of four groups, to the one port, and no other way.
+            ...unless(writes.map((w) => w.index).sort().join() === ['edge', 'geo', 'redis', 'router'].map((g) => `${g}-to-monitor`).join(), `ways to the monitor: ${writes.map((w) => w.index)}`),
+            ...writes.flatMap(({ index, values: v }) => unless(v.from_port === 9090 && v.to_port === 9090 && !v.cidr_ipv4 && !v.cidr_ipv6 && !v.prefix_list_id, `${index}: ${v.from_port}-${v.to_port} ${v.cidr_ipv4 ?? ''}`)),
+            ...unless(!/--web\.enable-(admin-api|lifecycle)/.test(filesOf(monitor.values)['/etc/systemd/system/prometheus.service']), 'whoever reaches the monitor can empty or stop it'),
             ...unless(!monitor.values.associate_public_ip_address && r.of('aws_cloudwatch_metric_alarm').some((a) => a.index === 'monitor'), 'the monitor is public, or nobody watches it'),
+        ];
+    },
+    // At the figures of the rules for hosts of ours, read where those stand.
+    'managed-redis-is-watched': (r) => {
+        const rules = fs.readFileSync(path.join(root, 'infra/observability/rules/store.yml'), 'utf8');
+        const limit = (alert) => +new RegExp(`alert: ${alert}\\n +expr: '.* > ([0-9.]+)'`).exec(rules)[1];
+        const want = { EngineCPUUtilization: 80, DatabaseMemoryUsagePercentage: 100 * limit('RedisMemoryHigh'), Evictions: 0, CurrConnections: 65000 * limit('RedisConnectionsHigh'), ReplicationLag: 1, IsMaster: 0 };
+        const alarms = r.of('aws_cloudwatch_metric_alarm').map(({ values: a }) => ({ ...a, ...a.metric_query?.find((q) => q.metric?.length)?.metric[0] })).filter((a) => a.namespace === 'AWS/ElastiCache');
+        const nodes = r.of('aws_elasticache_replication_group').flatMap(({ values: g }) =>
+            Array.from({ length: g.num_node_groups * (g.replicas_per_node_group + 1) }, (_, n) => `${g.replication_group_id}-${String((n / 3 | 0) + 1).padStart(4, '0')}-00${(n % 3) + 1}`));
+        return [
+            ...nodes.flatMap((node) => Object.entries(want).flatMap(([metric, threshold]) =>
+                unless(alarms.some((a) => a.dimensions.CacheClusterId === node && a.metric_name === metric && a.threshold === threshold && a.alarm_actions?.length !== 0), `${node}: ${metric}`))),
+            ...unless(alarms.length === nodes.length * Object.keys(want).length, `${alarms.length} alarms for ${nodes.length} nodes`),
         ];
     },
     // All hosts but the monitor, or none: Elasticsearch over TLS, its password a secret that the host's role may read, a way out.

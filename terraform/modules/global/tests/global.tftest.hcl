@@ -4,7 +4,7 @@ variables {
   regions = { for name in ["north", "south", "west"] : name => {
     link        = { vpc_id = "vpc-${name}", router_tables = { a = "rtb-${name}-a", b = "rtb-${name}-b", c = "rtb-${name}-c" } }
     players     = { ipv4 = ["192.0.2.1"], ipv6 = ["2001:db8::1"], balancer = { dns_name = "${name}.elb.test", zone_id = "ZLB", arn_suffix = "net/x/1" } }
-    name_server = { subnet_id = "subnet-1", group = "sg-1", bucket = "b", bucket_arn = "arn:aws:s3:::b", key_arn = "arn:aws:kms:::key/k", routers = ["r:7300"], image_id = "ami-1", metrics_url = "http://prometheus.r.internal:9090/api/v1/write" }
+    name_server = { subnet_id = "subnet-1", group = "sg-1", bucket = "b", bucket_arn = "arn:aws:s3:::b", key_arn = "arn:aws:kms:::key/k", routers = ["r:7300"], image_id = "ami-1", metrics_url = "http://prometheus.r.internal:9090/api/v1/write", logs = name == "north" ? { url = "https://logs.test:9200", user = "shipper", authority = "", secret = { name = "kit/north/logs-password", arn = "arn:x" } } : null }
   } }
 }
 

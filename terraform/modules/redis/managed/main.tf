@@ -3,6 +3,11 @@
 # The user is made switched off and without a password of use, because what Terraform sets it also writes into its state. The operator switches
 # it on with the password of the region's secret (README, "Managed Redis"), and Terraform leaves that alone.
 
+locals {
+  id             = "${var.name}-redis"
+  nodes_of_shard = 3
+}
+
 resource "aws_elasticache_subnet_group" "this" {
   region     = var.cloud_region
   name       = "${var.name}-redis"
@@ -51,7 +56,7 @@ resource "aws_elasticache_user_group" "this" {
 
 resource "aws_elasticache_replication_group" "this" {
   region                     = var.cloud_region
-  replication_group_id       = "${var.name}-redis"
+  replication_group_id       = local.id
   description                = "${var.name}: games, registry, outboxes"
   engine                     = "valkey"
   engine_version             = "8.0"
@@ -59,7 +64,7 @@ resource "aws_elasticache_replication_group" "this" {
   port                       = var.port
   cluster_mode               = "enabled"
   num_node_groups            = var.shards
-  replicas_per_node_group    = 2
+  replicas_per_node_group    = local.nodes_of_shard - 1
   automatic_failover_enabled = true
   multi_az_enabled           = true
   transit_encryption_enabled = true

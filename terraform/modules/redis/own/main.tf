@@ -40,26 +40,6 @@ locals {
     ""
   ]))
 
-  # As the user who may read the secrets; the password is of the file that `prepare` writes. Under Debian's name: see modules/host/watch.tf.
-  exporter_service = <<-UNIT
-    [Unit]
-    Description=Metrics of this host's Redis
-    After=network-online.target
-    StartLimitIntervalSec=0
-    [Service]
-    User=redis
-    ExecStart=/usr/bin/prometheus-redis-exporter --web.listen-address 127.0.0.1:9121 --redis.addr= --redis.password-file /etc/meridian/redis-passwords.json --tls-ca-cert-file /etc/meridian/secrets/redis-ca
-    Restart=always
-    RestartSec=15
-    NoNewPrivileges=yes
-    CapabilityBoundingSet=
-    ProtectSystem=strict
-    ProtectHome=yes
-    PrivateTmp=yes
-    [Install]
-    WantedBy=multi-user.target
-  UNIT
-
   form_service = <<-UNIT
     [Unit]
     Description=Forms the region's Redis Cluster and loads the function library
@@ -102,7 +82,7 @@ module "host" {
     targets = { "redis-@N@" = { address = "redis-${each.key}.${var.private_zone}:@BUS_PORT@", labels = { exporter = "127.0.0.1:9121", tls = "true" } } }
   }
   environment = {
-    NAME            = each.key
+    EXPORTED        = "rediss://redis-${each.key}.${var.private_zone}"
     HOSTS           = join(" ", local.host_list)
     PRIVATE_ZONE    = var.private_zone
     REDIS_PORT      = tostring(var.ports.redis - 1)
@@ -111,7 +91,7 @@ module "host" {
   files = merge({
     "/etc/meridian/redis-@N@.conf.in"                       = replace(local.config, "@NAME@", each.key)
     "/etc/sysctl.d/60-meridian-redis.conf"                  = file("${path.module}/../files/sysctl.conf")
-    "/etc/systemd/system/prometheus-redis-exporter.service" = local.exporter_service
+    "/etc/systemd/system/prometheus-redis-exporter.service" = file("${path.module}/../files/exporter.service")
     "/usr/local/lib/meridian/prepare"                       = file("${path.module}/../files/prepare")
     "/usr/local/lib/meridian/bin/redis-cli"                 = file("${path.module}/../files/redis-cli")
     }, each.key == local.first ? {

@@ -1,6 +1,6 @@
 run "own_hosts_keep_the_full_promise" {
   assert {
-    condition     = output.client.durability == "all" && output.client.replicas == 2 && length(output.instances) == 6
+    condition     = output.client.durability == "all" && output.client.replicas == 2 && length(output.instances) == 6 && length(output.managed_nodes) == 0
     error_message = jsonencode(output.client)
   }
   assert {
@@ -16,6 +16,10 @@ run "managed_says_what_it_does_not_keep" {
   assert {
     condition     = output.client.durability == "one" && length(output.client.nodes) == 1 && length(output.instances) == 0 && strcontains(output.promise, "can be lost")
     error_message = jsonencode([output.client, output.promise])
+  }
+  assert {
+    condition     = length(output.managed_nodes) == 3 * var.size.shards && contains(output.managed_nodes, "kit-north-redis-0002-003")
+    error_message = jsonencode(output.managed_nodes)
   }
 }
 
