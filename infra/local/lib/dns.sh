@@ -6,38 +6,42 @@ port_dns() { printf '%s' $((base_port + 281)); }
 port_geo() { printf '%s' $((base_port + 282)); }
 dns_dir() { printf '%s' "$state/dns"; }
 
-dns_geo() { # COMMAND OPTION...
-    local command=$1 database=() probe=http
-    shift
+dns_geo() { # COMMAND FOLDER OPTION...
+    local command=$1 dir=$2 database=() probe=http
+    shift 2
     [ -z "$geo_database" ] || database=(--database "$geo_database")
     [ "$tls" = 0 ] || probe=tcp
-    "$binaries/geo/geo" "$command" --dir "$(dns_dir)/gdnsd" --footprint "$(dns_dir)/footprint.yaml" --measured "$(dns_dir)/measured.yaml" \
+    "$binaries/geo/geo" "$command" --dir "$(dns_dir)/$dir" --footprint "$(dns_dir)/footprint.yaml" --measured "$(dns_dir)/measured.yaml" \
         --listen "127.0.0.1:$(port_dns)" --probe "$probe:$(port_play)" --run-dir "$(dns_dir)/run" --state-dir "$(dns_dir)/state" \
         "${database[@]}" "$@"
 }
 
-# Networks in the order that geo gives to their place: read back out of a first plan's orders.json.
+# Networks in the order that geo gives to their place: read back out of the orders.json of a plan without them.
 dns_networks() {
     local prefix place order
     printf 'places: {}\nnetworks:\n'
     while read -r prefix place _; do
         [[ -n $prefix && $prefix != "#"* ]] || continue
-        order=$(grep -o "\"$place\": *\[[^]]*\]" "$(dns_dir)/gdnsd/orders.json" | sed 's/.*\[//; s/\]//; s/"//g')
+        order=$(grep -o "\"$place\": *\[[^]]*\]" "$(dns_dir)/orders/orders.json" | sed 's/.*\[//; s/\]//; s/"//g')
         [ -n "$order" ] || fail "infra/local/networks: geo knows no place \"$place\""
         printf '  %s: [%s]\n' "\"$prefix\"" "$order"
     done <"$root/infra/local/networks"
 }
 
-dns_plan() {
+# What geo reads, for the regions that are in $regions.
+dns_input() {
     mkdir -p "$(dns_dir)"/{run,state}
     footprint_write >"$(dns_dir)/footprint.yaml"
     printf 'places: {}\nnetworks: {}\n' >"$(dns_dir)/measured.yaml"
-    dns_geo plan >"$state/log/geo.log" 2>&1 || return 1
-    if [ -z "$geo_database" ]; then
-        dns_networks >"$(dns_dir)/measured.yaml.new" || return 1
-        mv "$(dns_dir)/measured.yaml.new" "$(dns_dir)/measured.yaml"
-    fi
-    dns_geo apply >>"$state/log/geo.log" 2>&1
+    [ -z "$geo_database" ] || return 0
+    dns_geo plan orders >>"$state/log/geo.log" 2>&1 || return 1
+    dns_networks >"$(dns_dir)/measured.yaml.new" || return 1
+    mv "$(dns_dir)/measured.yaml.new" "$(dns_dir)/measured.yaml"
+}
+
+dns_plan() {
+    : >"$state/log/geo.log"
+    dns_input && dns_geo apply gdnsd >>"$state/log/geo.log" 2>&1
 }
 
 dns_agent_config() {
@@ -64,7 +68,7 @@ dns_start() {
         done
     fi
     if [ -z "$(process_pid meridian-geo)" ]; then
-        dns_agent_config >"$state/config/meridian-geo.yaml"
+        [ -s "$state/config/meridian-geo.yaml" ] || dns_agent_config >"$state/config/meridian-geo.yaml"
         process_start meridian-geo "$binaries/geo/meridian-geo" --config "$state/config/meridian-geo.yaml"
         for ((tries = 0; tries < 200; tries++)); do
             [ "$(http_status "http://127.0.0.1:$(port_geo)/readyz")" != 200 ] || return 0

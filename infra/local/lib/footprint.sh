@@ -5,8 +5,11 @@
 # Here a region has the network of the file when no route of this machine leads there, else all networks are moved by the same number of
 # 16-bit networks: so several footprints run beside each other. It is reached at its network's first address; on plain loopback at the
 # loopback address that ends alike.
+#
+# A footprint of several regions has a copy of the file in its state folder, which is the one to be edited while it runs (infra/local/region).
 
 footprint_file=$root/geo/footprint.yaml
+footprint_copy=$state/footprint.yaml
 declare -A footprint=() # "zone", "REGION KEY", "REGION REGION": milliseconds there and back
 declare -A network_of=() # "10.20": the first half of the region's addresses here
 outside_network=         # of this machine itself, where regions are namespaces
@@ -26,6 +29,7 @@ footprint_lines() {
 
 footprint_read() {
     local key value
+    all_regions=()
     while IFS=$'\t' read -r key value; do
         if [ "$key" = region ]; then all_regions+=("$value"); else footprint[$key]=$value; fi
     done < <(footprint_lines)
@@ -60,20 +64,30 @@ networks_taken() {
         END { exit !found }'
 }
 
+network_move() { # REGION BY
+    local net=${footprint["$1 network_ipv4"]%.0.0/16}
+    network_of[$1]=${net%.*}.$(((${net#*.} + $2) % 256))
+}
+
 networks_choose() { # namespaces | loopback
-    local by name net nets
+    local by name nets
     for by in {0..9}; do
         nets=()
         outside_network=10.$((254 - by))
         for name in "${regions[@]}"; do
-            net=${footprint["$name network_ipv4"]%.0.0/16}
-            network_of[$name]=${net%.*}.$(((${net#*.} + by) % 256))
+            network_move "$name" "$by"
             nets+=("${network_of[$name]}")
         done
         [ "$1" = namespaces ] || return 0
         networks_taken "${nets[@]}" "$outside_network" || return 0
     done
     fail "this machine has routes into the networks of geo/footprint.yaml and into all that were tried instead (last: ${nets[*]/%/.0.0\/16})"
+}
+
+# That of a region more: moved as far as the others were.
+network_choose() { # namespaces | loopback, REGION
+    network_move "$2" $((254 - ${outside_network#10.}))
+    [ "$1" = loopback ] || ! networks_taken "${network_of[$2]}" || fail "this machine has a route into the network of $2 (${network_of[$2]}.0.0/16)"
 }
 
 # region_address REGION: where players, other regions and this machine reach it.

@@ -4,6 +4,7 @@
 
 world_is_there() { [ -e "$state/run/world" ]; }
 world_save() {
+    [ -e "$footprint_copy" ] || cp "$footprint_file" "$footprint_copy"
     {
         declare -p regions way network_of outside_network geo_database footprint
         declare -p base_port edge_count router_count replica_count tls binaries edge_sets router_sets
@@ -108,11 +109,11 @@ world_down() {
     dns_end
     world_end
     step_done
-    rm -rf "$state/regions" "$state/run" "$state/config" "$state/endpoints.json"
+    rm -rf "$state/regions" "$state/run" "$state/config" "$state/endpoints.json" "$footprint_copy"
     rm -f "$state"/log/down-*.log
 }
 
-world_processes() { if [ "$way" = namespaces ]; then echo wan forward; fi && echo meridian-geo; }
+world_processes() { if [ "$way" = namespaces ]; then printf '%s\n' wan "${regions[@]/#/forward-}"; fi && echo meridian-geo; }
 
 # What every region says of itself, each in a file (region_said) that whoever prints it removes; 0 when everything is ready.
 world_ask() { # [--json]

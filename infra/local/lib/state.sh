@@ -5,6 +5,7 @@
 #   redis/          the cluster's (infra/local/redis-cluster)
 #   observe/        Prometheus and Alertmanager (up --observe), gone after down
 #   regions/ dns/   of several regions: each one's own state folder; geo-DNS
+#   footprint.yaml  of several regions: which there are (infra/local/region), gone after down
 #   endpoints.json  for whoever wants to connect (PROTOCOL.md, "The local footprint")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 state=${MERIDIAN_LOCAL:-$root/build/local}

@@ -61,19 +61,23 @@ started_and_ready() {
     process_failed "$name" "did not start"
 }
 
+world_node() { printf '%s,%s.0.0/16,%s,wan' "$1" "${network_of[$1]}" "$(world_namespace "$1")"; } # REGION
+
+# A region's device gets its address, and this machine the way there.
+world_address() { # REGION
+    local namespace
+    namespace=$(world_namespace "$1")
+    ip -n "$namespace" address add "$(region_address "$1")/32" dev wan
+    ip -n "$namespace" link set wan up
+    ip -n "$namespace" route add default dev wan src "$(region_address "$1")"
+    ip route add "${network_of[$1]}.0.0/16" dev "$(world_device)" src "$outside_network.0.1"
+}
+
 world_addresses() {
-    local name namespace
-    for name in "${regions[@]}"; do
-        namespace=$(world_namespace "$name")
-        ip -n "$namespace" address add "$(region_address "$name")/32" dev wan
-        ip -n "$namespace" link set wan up
-        ip -n "$namespace" route add default dev wan src "$(region_address "$name")"
-    done
+    local name
     ip address add "$outside_network.0.1/32" dev "$(world_device)"
     ip link set "$(world_device)" up
-    for name in "${regions[@]}"; do
-        ip route add "${network_of[$name]}.0.0/16" dev "$(world_device)" src "$outside_network.0.1"
-    done
+    for name in "${regions[@]}"; do world_address "$name" || return 1; done
 }
 
 # Half of a round trip each way.
@@ -88,34 +92,59 @@ world_distances() {
     done
 }
 
+world_wan_start() {
+    local name nodes=()
+    for name in "${regions[@]}"; do nodes+=("$(world_node "$name")"); done
+    nodes+=("outside,$outside_network.0.0/16,,$(world_device)")
+    rm -f "$(wan_control)"
+    # A distance does not grow because this machine has much to do.
+    started_and_ready wan nice -n -10 "$binaries/tests/wan/meridian-wan" run "$(wan_control)" "${MERIDIAN_SEED:-1}" "${nodes[@]}"
+    world_addresses >>"$state/log/wan.log" 2>&1 || process_failed wan "has devices that cannot be given addresses"
+    world_distances || fail "the emulated wide area does not take its distances"
+}
+
+# The way from here to the admin ports of a region.
+world_forward() { # REGION
+    local ports=() port
+    [ -z "$(process_pid "forward-$1")" ] || return 0
+    while read -r port; do ports+=("$(world_namespace "$1"),127.${network_of[$1]#*.}.0.1:$port"); done < <(region=$1 admin_ports)
+    started_and_ready "forward-$1" "$binaries/tests/wan/meridian-wan" forward "${ports[@]}"
+}
+
 # Everything of it that does not run yet.
 world_start() {
     [ "$way" = namespaces ] || return 0
-    local name ports=() nodes=() port
-    for name in "${regions[@]}"; do
-        world_namespace_make "$name" || fail "no network namespace could be made for $name"
-        nodes+=("$name,${network_of[$name]}.0.0/16,$(world_namespace "$name"),wan")
-        while read -r port; do ports+=("$(world_namespace "$name"),127.${network_of[$name]#*.}.0.1:$port"); done < <(region=$name admin_ports)
-    done
-    nodes+=("outside,$outside_network.0.0/16,,$(world_device)")
-    if [ -z "$(process_pid wan)" ]; then
-        rm -f "$(wan_control)"
-        # A distance does not grow because this machine has much to do.
-        started_and_ready wan nice -n -10 "$binaries/tests/wan/meridian-wan" run "$(wan_control)" "${MERIDIAN_SEED:-1}" "${nodes[@]}"
-        world_addresses >>"$state/log/wan.log" 2>&1 || process_failed wan "has devices that cannot be given addresses"
-        world_distances || fail "the emulated wide area does not take its distances"
-    fi
-    [ -n "$(process_pid forward)" ] || started_and_ready forward "$binaries/tests/wan/meridian-wan" forward "${ports[@]}"
+    local name
+    for name in "${regions[@]}"; do world_namespace_make "$name" || fail "no network namespace could be made for $name"; done
+    [ -n "$(process_pid wan)" ] || world_wan_start
+    for name in "${regions[@]}"; do world_forward "$name"; done
+}
+
+# A region more in the wide area that runs, and one less.
+world_grow() { # REGION
+    [ "$way" = namespaces ] || return 0
+    world_namespace_make "$1" || fail "no network namespace could be made for $1"
+    wan tell "$(wan_control)" add "$(world_node "$1")" && world_address "$1" >>"$state/log/wan.log" 2>&1 && world_distances ||
+        fail "the emulated wide area does not take $1; its log: $state/log/wan.log"
+}
+world_shrink() { # REGION
+    [ "$way" = namespaces ] || return 0
+    process_stop 5 "forward-$1"
+    ip route del "${network_of[$1]}.0.0/16" dev "$(world_device)" 2>/dev/null || true
+    wan tell "$(wan_control)" drop "$1" 2>/dev/null || true
+    world_namespace_end "$1"
 }
 
 # Devices go with their process, routes with their devices; what still runs in a namespace is ours and ends with it.
-world_end() {
+world_namespace_end() { # REGION
     local name pid
-    process_stop 5 forward wan
-    for name in "${regions[@]}"; do
-        name=$(world_namespace "$name") || return 0
-        [ -e "/run/netns/$name" ] || continue
-        for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2>/dev/null || true; done
-        ip netns del "$name"
-    done
+    name=$(world_namespace "$1") || return 0
+    [ -e "/run/netns/$name" ] || return 0
+    for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2>/dev/null || true; done
+    ip netns del "$name"
+}
+world_end() {
+    local name
+    process_stop 5 wan "${regions[@]/#/forward-}"
+    for name in "${regions[@]}"; do world_namespace_end "$name"; done
 }

@@ -47,6 +47,10 @@ export class World {
         const done = this.local("up", "--detach", "--binaries", build, "--port", String(this.port), "--regions", regions, ...words);
         assert.equal(done.code, 0, done.err + done.out);
         this.said = done.out;
+        this.look();
+    }
+    // Which regions there are now, and where.
+    look() {
         this.endpoints = JSON.parse(readFileSync(path.join(this.state, "endpoints.json"), "utf8"));
     }
     // up, interrupted when it has said these words: {code, text}.

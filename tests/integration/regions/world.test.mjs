@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -157,6 +157,47 @@ describe("four regions in namespaces", { skip: why && `not here: ${why}` }, () =
             assert.equal(world.local("status").code, 0);
             await seconds("126.0.0.0/24", "asia");
         });
+    });
+
+    test("get one more while they run, which is far and in DNS like the others, and lose it again", async () => {
+        const file = path.join(world.state, "footprint.yaml");
+        const four = readFileSync(file, "utf8");
+        const sa = ["- name: sa", "  latitude: -23.55", "  longitude: -46.63", "  cloud_region: sa-east-1", "  share_percent: 5", "  capacity_players: 750000",
+            "  buddy: us-east", "  network_ipv4: 10.50.0.0/16", "  addresses: [192.0.2.1]"].map((line) => `  ${line}\n`).join("");
+        const five = four.replace("share_percent: 30", "share_percent: 25").replace("\n# Round trips", `${sa}\n# Round trips`) +
+            "  us-east sa: 115\n  us-west sa: 175\n  eu sa: 200\n  asia sa: 260\n";
+        const region = (code, says, ...words) => {
+            const done = world.local("region", ...words);
+            assert.equal(done.code, code, done.err + done.out);
+            assert.match(done.err + done.out, says);
+        };
+        region(1, /no region "sa" in /, "add", "sa");
+        writeFileSync(file, five.replace("buddy: us-east\n    network_ipv4: 10.50", "buddy: sa\n    network_ipv4: 10.50"));
+        region(1, /buddy/, "add", "sa"); // what geo check says
+        writeFileSync(file, five);
+        region(0, /sa .*ready/, "add", "sa");
+        region(1, /sa runs already/, "add", "sa");
+        assert.equal(world.traces().length, 5 + 1);
+        world.look();
+        const server = echo("sa", "serve", world.region("sa").address, "9");
+        servers.push(server);
+        await once(createInterface(server.stdout), "line");
+        const { times } = await ask("us-east", "sa", 20);
+        assert.ok(times.length === 20 && Math.min(...times) >= 115, `${times}`);
+        assert.ok((await guest(world.region("sa").play.url, "Ann")).token);
+        region(0, /gdnsd replaced/, "dns");
+        await until("sa in DNS", () => world.ask("play.test", "177.0.0.0/24") === "sa");
+        assert.equal(world.local("status").code, 0);
+
+        region(1, /still in /, "remove", "sa");
+        writeFileSync(file, four);
+        region(0, /gdnsd replaced/, "dns");
+        region(0, /ending sa/, "remove", "sa");
+        world.look();
+        assert.equal(world.traces().length, 4 + 1);
+        assert.deepEqual(world.endpoints.regions.map(({ name }) => name), ["us-east", "us-west", "eu", "asia"]);
+        assert.equal(world.local("status").code, 0);
+        await until("sa out of DNS", () => world.ask("play.test", "177.0.0.0/24") === "us-east");
     });
 
     test("leave their networks to nobody else: further regions would be on others", () => {
