@@ -247,7 +247,7 @@ static void on_dropped(void *ctx, const struct router_member *m)
         n->address[0] = 0;
         n->term = 0;
     }
-    MER_LOG(k->conf.log, MER_INFO, "electable.drop", KV_STR("node", m->address), KV_STR("id", m->id));
+    MER_LOG(k->conf.log, MER_INFO, "electable.drop", KV_STR("node", m->address));
 }
 
 /* ---- on the loop --------------------------------------------------------------------------------------------------------------------- */
