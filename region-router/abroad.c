@@ -119,7 +119,8 @@ const struct router_edge *router_match_lend(struct router_matcher *m, const char
         return NULL;
     }
     m->counts[ROUTER_M_LENT]++;
-    router__trace_lent(m, t, match, m->env.regions->region[region].name);
+    if (t->traced)
+        router__trace_lent(m, t, match, m->env.regions->region[region].name);
     router__ticket_move(m, t, TICKET_AWAY);
     t->match = hash_of(match);
     t->away = (uint8_t)region;

@@ -60,7 +60,8 @@ static const char *const ended_as[ROUTER_M_COUNT] = {
 
 void router__ticket_drop(struct router_matcher *m, struct router_ticket *t, enum router_match_count why)
 {
-    router__trace_drop(m, t, ended_as[why]);
+    if (t->traced)
+        router__trace_drop(m, t, ended_as[why]);
     router__ticket_move(m, t, TICKET_NEW);
     m->ended = why;
     router__untell(m, t);
@@ -72,7 +73,8 @@ void router__ticket_drop(struct router_matcher *m, struct router_ticket *t, enum
 
 void router__ticket_hold(struct router_matcher *m, struct router_ticket *t)
 {
-    router__trace_again(m, t);
+    if (t->traced)
+        router__trace_again(m, t);
     router__ticket_move(m, t, TICKET_HELD);
     router_steps_arm(&m->steps, t, m->now_ms + ROUTER_HOLD_MS);
 }
@@ -97,7 +99,7 @@ const struct router_ticket_spec *router__show(const struct router_matcher *m, co
                                             .far = d != NULL ? d->far : NULL,
                                             .latency = d != NULL ? d->latency : NULL,
                                             .group = router_group_of(m, t),
-                                            .trace = router__trace_of(m, t)};
+                                            .trace = t->traced ? router__trace_of(m, t) : NULL};
     return &out->spec;
 }
 

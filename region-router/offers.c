@@ -91,7 +91,8 @@ bool router__match_make(struct router_matcher *m, struct router_ticket *const *t
     mer_wheel_arm(&m->wheel, &x->timer, m->now_ms + ROUTER_OFFER_MS);
     for (unsigned i = 0; i < count; i++) {
         struct router_shown shown;
-        router__trace_matched(m, t[i], x);
+        if (t[i]->traced)
+            router__trace_matched(m, t[i], x);
         m->env.offer(m->env.ctx, router__show(m, t[i], &shown), x, ROUTER_OFFER_MS);
     }
     return true;

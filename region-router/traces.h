@@ -26,7 +26,7 @@ void router_traces_init(struct router_traces *ts, struct mer_tracer *tracer, con
 /* What is there is not told. */
 void router_traces_deinit(struct router_traces *ts);
 
-/* All of these but the first are for tickets with `traced` set, and do nothing for others. */
+/* All of these but the first do nothing for a ticket without `traced`; where millions come by, callers look at that themselves. */
 
 /* A ticket that is new here came with this. */
 void router__trace_open(struct router_matcher *m, struct router_ticket *t, const struct mer_trace_context *from);
