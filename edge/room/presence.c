@@ -50,24 +50,9 @@ static struct mer_key key_of(const void *entry)
     return (struct mer_key){&((const struct asking *)entry)->number, sizeof(uint64_t)};
 }
 
-static void say_error(struct edge_presence *ps, const char *session, CM(ErrorCode) code, const char *text, const char *re,
-                      uint32_t retry_after_ms)
-{
-    CM(Error) e = MERIDIAN__CLIENT__V1__ERROR__INIT;
-    CM(ServerMessage) m = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
-    e.code = code;
-    e.message = (char *)text;
-    e.re = (char *)re;
-    e.has_retry_after_ms = retry_after_ms > 0;
-    e.retry_after_ms = retry_after_ms;
-    m.body_case = MERIDIAN__CLIENT__V1__SERVER_MESSAGE__BODY_ERROR;
-    m.error = &e;
-    edge_sessions_to_session(ps->app->sessions, session, &m);
-}
-
 static void not_known(struct edge_presence *ps, const char *session, const char *user)
 {
-    say_error(ps, session, CODE(TRY_AGAIN), "nobody can say now", user, WAIT_MS);
+    edge_sessions_error(ps->app->sessions, session, CODE(TRY_AGAIN), "nobody can say now", user, WAIT_MS);
 }
 
 static void answer(struct edge_presence *ps, const struct asking *q, bool online)
@@ -118,7 +103,7 @@ static void on_told(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
     if (told->answer == ANSWER(ONLINE) || told->answer == ANSWER(OFFLINE))
         answer(ps, q, told->answer == ANSWER(ONLINE));
     else if (told->answer == ANSWER(NO_REGION))
-        say_error(ps, q->session, CODE(BAD_FIELD), "region: there is none of this name", q->user, 0);
+        edge_sessions_error(ps->app->sessions, q->session, CODE(BAD_FIELD), "region: there is none of this name", q->user, 0);
     else
         not_known(ps, q->session, q->user);
     forget(ps, q);
