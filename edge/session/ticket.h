@@ -21,17 +21,18 @@ struct edge_ticket {
     struct edge_tickets *all;
     struct edge_user *user; /* NULL once it has ended while a call is under way */
     enum ticket_state state;
-    bool pending; /* a store call is under way */
-    bool cancel;  /* wanted by the player, or nobody is left: as soon as it can be */
-    bool told;    /* somebody has seen its id: it does not end without a word */
+    enum obstacle obstacle;                    /* OPENING, REOPENING: what stands in the way in the player's record */
+    Meridian__Client__V1__TicketState ends_as; /* CLOSING */
+    bool pending;                              /* a store call is under way */
+    bool cancel;                               /* wanted by the player, or nobody is left: as soon as it can be */
+    bool told;                                 /* somebody has seen its id: it does not end without a word */
     uint8_t tries;
     uint8_t unmade; /* accepted seats in a row whose game was never made, and nobody said why */
     char id[TICKET_ID_BYTES];
     char asked_by[EDGE_SESSION_ID_BYTES];
     char game[EDGE_ID_MAX];       /* SEATING ... VOIDING: the match */
     char owner[EDGE_ID_MAX];      /* who will host it */
-    enum obstacle obstacle;       /* OPENING, REOPENING: what stands in the way in the player's record */
-    char other[EDGE_ID_MAX];      /* that game or ticket */
+    char other[EDGE_ID_MAX];      /* OPENING, REOPENING: the obstacle, a game or a ticket */
     char other_edge[EDGE_ID_MAX]; /* where that ticket is */
     char code[MER_INVITE_BYTES];  /* for friends only: this one; "": for anybody */
     bool hosts;                   /* with code: the table is his */
@@ -41,7 +42,6 @@ struct edge_ticket {
     uint64_t since_ms;               /* of the state */
     struct edge_ticket_trace *trace; /* ticket_trace.c; NULL: it is not traced */
     Meridian__Client__V1__FindMatch *ask;
-    Meridian__Client__V1__TicketState ends_as; /* CLOSING */
     struct mer_timer timer, gone;
 };
 

@@ -272,7 +272,7 @@ static void claimed_by_other(uint64_t epoch)
     hear(&m, other);
 }
 
-static void create_game(void)
+static void order_game(const char *id, const ProtobufCBinaryData *trace)
 {
     IM(GameCreate) c = MERIDIAN__INTERNAL__V1__GAME_CREATE__INIT;
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
@@ -282,14 +282,22 @@ static void create_game(void)
     for (unsigned i = 0; i < 2; i++) {
         seat[i].user = seat[i].name = (char *)users[i];
         seat[i].kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
+        seat[i].has_trace = trace != NULL;
+        if (trace)
+            seat[i].trace = trace[i];
     }
-    c.match_id = (char *)"g-1";
+    c.match_id = (char *)id;
     c.game = (char *)"memory";
     c.rows = c.cols = 4;
     c.n_seats = 2;
     c.seats = seats;
     m.game_create = &c;
     f->create(f->host, &m);
+}
+
+static void create_game(void)
+{
+    order_game("g-1", NULL);
     answer(EDGE_STORE_OK, ME, 1);
     f->game = edge__host_find(f->host, "g-1");
     assert_non_null(f->game);
@@ -544,6 +552,84 @@ static void more_than_a_game_may_hold_is_lost_not_kept(void **state)
     f->said_count = 0;
 }
 
+/* --- a game that is created for tickets that are traced --------------------------------------------------------------------------------
+ */
+
+static struct mer_tracer *traced(void)
+{
+    static struct mer_tracer t;
+    static struct mer_rng_seeded ids;
+    mer_tracer_init(&t, f->loop.clock, mer_rng_seed(&ids, 3), 0);
+    f->host->c.tracer = &t;
+    return &t;
+}
+static unsigned count_of(const struct mer_tracer *t, const char *text)
+{
+    unsigned n = 0;
+    const uint8_t *at = t->pending.data, *end = at + t->pending.len;
+    for (; t->pending.len > 0 && (at = memmem(at, (size_t)(end - at), text, strlen(text))) != NULL; at++)
+        n++;
+    return n;
+}
+#define BYTES(n, text) ((ProtobufCBinaryData){(n), (uint8_t *)(text)})
+#define MATCH BYTES(25, "trace-of-a-find!matching\1")
+
+static void a_game_is_created_in_the_trace_of_each_seat(void **state)
+{
+    const ProtobufCBinaryData both[] = {MATCH, BYTES(25, "trace-of-anothe!matched-\1")};
+    struct mer_tracer *t = traced();
+    (void)state;
+    order_game("g-2", both);
+    answer(EDGE_STORE_AGAIN, ME, 0);
+    assert_int_equal(t->spans, 2);
+    run_for(EDGE_HOST_RETRY_MAX_MS);
+    answer(EDGE_STORE_OK, ME, 1);
+    assert_int_equal(t->spans, 6);
+    assert_int_equal(count_of(t, "\"name\":\"redis mer1_create\""), 4);
+    assert_int_equal(count_of(t, "\"name\":\"create game\""), 2);
+    assert_int_equal(count_of(t, "\"parentSpanId\":\"6d61746368696e67\""), 1);
+    assert_int_equal(count_of(t, "\"parentSpanId\":\"6d6174636865642d\""), 1);
+    assert_int_equal(count_of(t, "\"traceId\":\"74726163652d6f662d612d66696e6421\""), 3);
+    assert_int_equal(count_of(t, "\"status\""), 2); /* the tries that the store did not take */
+    assert_null(edge__host_find(f->host, "g-2")->birth);
+    mer_tracer_deinit(t);
+}
+
+static void a_game_that_is_refused_says_so_in_its_trace(void **state)
+{
+    const ProtobufCBinaryData one[] = {MATCH, BYTES(0, "")};
+    struct mer_tracer *t = traced();
+    (void)state;
+    order_game("g-2", one);
+    answer(EDGE_STORE_VOIDED, ME, 0);
+    assert_int_equal(t->spans, 2);
+    assert_int_equal(count_of(t, "\"status\""), 2);
+    assert_null(edge__host_find(f->host, "g-2"));
+    mer_tracer_deinit(t);
+}
+
+static void what_comes_with_a_seat_and_is_no_trace_is_none(void **state)
+{
+    const ProtobufCBinaryData hostile[] = {BYTES(0, ""),
+                                           BYTES(1, "\1"),
+                                           BYTES(24, "trace-of-a-find!matching"),
+                                           BYTES(26, "trace-of-a-find!matching\1\1"),
+                                           BYTES(25, "trace-of-a-find!matching\0"),
+                                           BYTES(25, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0matching\1"),
+                                           BYTES(25, "trace-of-a-find!\0\0\0\0\0\0\0\0\1"),
+                                           BYTES(40, "trace-of-a-find!matching\1.and-what-comes-behind")};
+    struct mer_tracer *t = traced();
+    char id[] = "g-20";
+    (void)state;
+    for (size_t i = 0; i < MER_COUNT(hostile); i++, id[3]++) {
+        order_game(id, (const ProtobufCBinaryData[]){hostile[i], hostile[i]});
+        assert_null(edge__host_find(f->host, id)->birth->trace);
+        answer(EDGE_STORE_OK, ME, 1);
+    }
+    assert_int_equal(t->spans, 0);
+    mer_tracer_deinit(t);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -560,6 +646,9 @@ int main(void)
         TEST(who_goes_while_his_coming_waits_is_gone),
         TEST(what_waits_for_a_game_that_ends_is_answered_by_its_end),
         TEST(more_than_a_game_may_hold_is_lost_not_kept),
+        TEST(a_game_is_created_in_the_trace_of_each_seat),
+        TEST(a_game_that_is_refused_says_so_in_its_trace),
+        TEST(what_comes_with_a_seat_and_is_no_trace_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
