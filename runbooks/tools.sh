@@ -4,9 +4,11 @@
 #
 #   region NAME            what follows is about that region: meridianctl asks its routers (and the geo agent), redis-cli its Redis
 #                          (REDIS_HOST, REDIS_PASSWORD_FILE); GEO: an agent's admin port; CERTIFICATES: where those of links between regions
-#                          are made, KEYS: those of tokens
-#   unit ID VERB           systemctl VERB for the edge or router of that name: start stop kill reload
+#                          are made, KEYS: those of tokens; PLAY: where players reach the region
+#   FOOTPRINT              the footprint's file: which regions there are
+#   unit ID VERB           systemctl VERB for the edge or router of that name, or meridian-geo: start stop kill reload
 #   setting ID KEY         what its configuration says of KEY
+#   setting_add ID KEY TEXT, setting_drop ID KEY WORD   one more in the list KEY of its configuration; none that begin with WORD
 #   metrics ID             its metrics
 #   rising ID METRIC       which of its counters of that name grow within 5 s
 #   mean ID TIMES LIMIT    the mean of what a histogram of it counts in 5 s, in milliseconds, and whether that is above the limit
@@ -14,6 +16,11 @@
 #   newcomers N [KEYS]     N new players a second connect for a second, with tokens signed by that private file (else the region's): how it went
 #   storm N SECONDS        N a second come from everywhere, for so long, to the port that all edges share; flood: all from one address. They go
 #                          on beside what follows
+#   crowd N SECONDS        N players play whole games in the region for so long, beside what follows; alone: how it went, when they are done
+#   meet A B               somebody in region A and somebody in B look for each other and play their game to the end: how it went
+#   region_hosts NAME      servers of a region more, configured like the others; region_hosts_end NAME: and none of it any more
+#   name_server geo apply  on each name server, with the footprint as it is now
+#   asked COMMAND          the same as COMMAND, and what became of the questions that a name server was asked all the while
 #   redis_node PORT VERB   the same for a Redis of the region, or for `all`: start kill remove
 #   redis_hosts N          N more Redis nodes, empty and known to nobody: their ports
 #   redis_ask COMMAND      of the first Redis of the region that answers
@@ -40,6 +47,16 @@ tools_pid() { # FILE
     if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then printf '%s' "$pid"; fi
 }
 tools_up() { "$MERIDIAN_ROOT/infra/local/up" --detach >/dev/null; }
+# What has ended of one region is started, or of the world around regions: the others need not be looked at.
+tools_up_again() { # STATE FOLDER
+    local enter=() name
+    if [ "$1" != "$MERIDIAN_LOCAL" ]; then
+        name=$(REGION=${1##*/} tools_namespace)
+        [ -z "$name" ] || enter=(ip netns exec "$name")
+    fi
+    MERIDIAN_LOCAL=$1 "${enter[@]}" "$MERIDIAN_ROOT/infra/local/up" --detach >/dev/null
+}
+FOOTPRINT=$MERIDIAN_LOCAL/footprint.yaml
 
 region() {
     REGION=$1
@@ -52,13 +69,14 @@ region() {
     GEO=$(sed -n 's/.*"dns".*"admin": "\([^"]*\)".*/\1/p' "$MERIDIAN_LOCAL/endpoints.json")
     CERTIFICATES=$REGION_STATE/tls/mesh
     KEYS=$REGION_STATE/keys
-    export REGION MERIDIANCTL_ROUTERS MERIDIANCTL_AGENTS REDISCLI_AUTH REDIS_HOST REDIS_PASSWORD_FILE GEO CERTIFICATES KEYS
+    PLAY=$(sed -n 's/.*"play": {"url": "\([^"]*\)".*/\1/p' "$REGION_STATE/endpoints.json")
+    export REGION MERIDIANCTL_ROUTERS MERIDIANCTL_AGENTS REDISCLI_AUTH REDIS_HOST REDIS_PASSWORD_FILE GEO CERTIFICATES KEYS PLAY
 }
 
 unit() {
     local file pid
-    file=$(find "$MERIDIAN_LOCAL/regions" -path "*/run/$1.pid")
-    [ -n "$file" ] || tools_fail "no edge or router is called $1" || return
+    file=$(find "$MERIDIAN_LOCAL/regions" "$MERIDIAN_LOCAL/run" -path "*/run/$1.pid")
+    [ -n "$file" ] || tools_fail "no server is called $1" || return
     pid=$(tools_pid "$file")
     case $2 in
     start) # as systemd does: nothing where it runs, and after its end where it is on its way there
@@ -66,7 +84,7 @@ unit() {
             if curl -sf --noproxy '*' --max-time 1 "http://$(setting "$1" admin_listen)/readyz" >/dev/null; then return; fi
             sleep 0.1
         done
-        tools_up
+        tools_up_again "${file%/run/*}"
         return
         ;;
     reload) kill -HUP "$pid" ;;
@@ -77,7 +95,19 @@ unit() {
     [ "$2" = reload ] || while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
 }
 
-setting() { sed -n "s/^$2: //p" "$MERIDIAN_LOCAL"/regions/*/config/"$1.yaml" | sed 's/^"\(.*\)"$/\1/'; }
+tools_config() { find "$MERIDIAN_LOCAL/regions" "$MERIDIAN_LOCAL/config" -path "*/config/$1.yaml"; }
+setting() { sed -n "s/^$2: //p" "$(tools_config "$1")" | sed 's/^"\(.*\)"$/\1/'; }
+setting_add() {
+    local file fresh
+    file=$(tools_config "$1")
+    fresh=$(awk -v key="$2:" -v item="  - \"$3\"" '
+        open && !/^  - / { print item; open = 0 }
+        { print }
+        $0 == key { open = found = 1 }
+        END { if (!found) print key; if (open || !found) print item }' "$file")
+    printf '%s\n' "$fresh" >"$file"
+}
+setting_drop() { sed -i "/^$2:\$/,/^[^ ]/{\|^  - \"$3[ =\"]|d}" "$(tools_config "$1")"; }
 
 metrics() { curl -sS --noproxy '*' --max-time 5 "http://$(setting "$1" admin_listen)/metrics"; }
 tools_twice() { metrics "$1" | grep "^$2" || true; echo "then"; sleep 5; metrics "$1" | grep "^$2" || true; }
@@ -108,6 +138,36 @@ tools_connect() { # RATE SECONDS ADDRESSES KEYS [OPTION...]
     ip netns exec "$(tools_namespace)" meridian-load --mode connect --endpoints "$REGION_STATE/endpoints.json" --keys "$4" \
         --rate "$1" --seconds "$2" --sources "$3" --ramp 0 --warmup 0 --quiet "${@:5}" 2>&1 |
         sed -n 's/^connections: \([0-9]*\) .*), \([0-9]*\) failed.*/\1 connected, \2 failed/p'
+}
+
+tools_told() { # COUNT ITS-NAME FILE
+    awk -v count="$1" -v name="$2" '
+        /"fine"/ { fine = $2 == "true," ? "well" : "NOT WELL" }
+        /"[a-z_]+": [0-9]/ { gsub(/[",:]/, ""); if (!($1 in got)) got[$1] = $2 }
+        END { if (NR) printf "all went %s: %d %s, %d moves\n", fine, got[count], name, got["moves_ok"] }' "$3" 2>/dev/null
+}
+crowd() { # [PLAYERS SECONDS]
+    local json=$REGION_STATE/run/crowd.json
+    if [ $# = 0 ]; then
+        tools_told games_ended games "$json"
+        return
+    fi
+    rm -f "$json"
+    ip netns exec "$(tools_namespace)" meridian-load --endpoints "$REGION_STATE/endpoints.json" --keys "$KEYS/private.jwks" \
+        --redis-password "$REDIS_PASSWORD_FILE" --players "$1" --seconds "$2" --think 300 --ramp 1 --warmup 1 --quiet --json "$json" >/dev/null 2>&1 &
+}
+meet() { # REGION REGION
+    local dir source name
+    dir=$(mktemp -d)
+    source=$(ip -4 route get "$(setting "$1-1" public_url | sed 's|.*//||; s|:.*||')" | sed -n 's/.* src \([0-9.]*\).*/\1/p')
+    printf '{"regions": [{"edges": [%s]}]}\n' "$(for name in "$1" "$2"; do
+        printf '%s{"id": "%s", "ws": "ws%s/v1/ws", "admin": "http://%s"}' "$([ "$name" = "$1" ] || printf ', ')" "$name-1" \
+            "$(setting "$name-1" public_url | sed 's/^http//')" "$(setting "$name-1" admin_listen)"
+    done)" >"$dir/endpoints.json"
+    meridian-load --endpoints "$dir/endpoints.json" --keys "$MERIDIAN_LOCAL/keys/private.jwks" --players 2 --seconds 18 --think 300 \
+        --cross 100 --ramp 0 --warmup 0 --sources 1 --sources-from "$source" --quiet --json "$dir/meet.json" >/dev/null 2>&1 || true
+    tools_told matches_cross "games across" "$dir/meet.json"
+    rm -r "$dir"
 }
 
 redis_ports() { find "$REGION_STATE/redis" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -n; }
@@ -155,6 +215,27 @@ redis_primaries() { redis_ask cluster nodes | awk '$3 ~ /master/ && $3 !~ /fail/
 region_dies() { ip netns pids "$(tools_namespace)" | xargs -r kill -KILL; }
 region_comes_back() { redis_node all start && tools_up; }
 tools_namespace() { sed -n "/\"name\": \"$REGION\"/,/namespace/s/.*\"namespace\": \"\([^\"]*\)\".*/\1/p" "$MERIDIAN_LOCAL/endpoints.json"; }
+
+region_hosts() { "$MERIDIAN_ROOT/infra/local/region" add "$1"; }
+region_hosts_end() { "$MERIDIAN_ROOT/infra/local/region" remove "$1"; }
+
+name_server() {
+    [ "$*" = "geo apply" ] || tools_fail "name_server: geo apply, not $*" || return
+    "$MERIDIAN_ROOT/infra/local/region" dns
+}
+asked() {
+    local told asking
+    told=$(mktemp)
+    while :; do dig +short +time=1 +tries=1 @127.0.0.1 -p "$(tools_dns_port)" play.test +subnet=84.128.0.0/24; done >"$told" &
+    asking=$!
+    sleep 0.2
+    "$@"
+    sleep 1
+    kill "$asking"
+    wait "$asking" 2>/dev/null || true
+    awk '/^[0-9]/ { good++; next } { bad++ } END { printf "%d questions answered, %d not\n", good, bad }' "$told"
+    rm "$told"
+}
 
 line() { meridian-wan tell "$MERIDIAN_LOCAL/run/wan.sock" "$3" both "$1" "$2" >/dev/null; }
 

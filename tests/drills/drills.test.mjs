@@ -20,7 +20,7 @@ const base = Number(process.env.MERIDIAN_SPARE_PORT ?? 23350) + 600;
 const QUICK = ["edge-drain", "router-leader-lost", "certificate-rotation"];
 const SPARE_S = 120; // a step that is not asked again
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const programs = ["region-router", "infra/platform/tools", "infra/planner", "tests/wan", "tests/load"].map((dir) => path.join(build, dir));
+const programs = ["region-router", "infra/platform/tools", "infra/planner", "geo", "tests/wan", "tests/load"].map((dir) => path.join(build, dir));
 let state, env;
 function useState(dir) {
     state = dir;
@@ -32,6 +32,7 @@ const fileOf = (page) => path.join(root, "runbooks", page.includes("/") ? "" : "
 const pagesIn = (folder) => readdirSync(path.join(root, "runbooks", folder)).map((file) => file.slice(0, -3)).sort();
 const all = [...pagesIn("procedures"), ...pagesIn("diagnosis").map((page) => `diagnosis/${page}`)];
 const wanted = process.env.DRILLS === "all" ? all : (process.env.DRILLS?.split(",") ?? QUICK);
+const isAlone = (page) => parsePage(readFileSync(fileOf(page), "utf8"), `${page}.md`).alone;
 const namespaces = process.getuid() === 0 && existsSync("/dev/net/tun") && spawnSync("ip", ["netns", "list"]).status === 0;
 
 function local(command, ...args) {
@@ -125,7 +126,10 @@ async function drill(page) {
     }
 }
 
-describe("runbooks", { skip: namespaces ? false : "network namespaces need root: nothing is drilled" }, () => {
+function drills(name, pages) {
+    if (pages.length > 0) describe(name, { skip: namespaces ? false : "network namespaces need root: nothing is drilled" }, () => drillAll(pages));
+}
+function drillAll(pages) {
     const own = !process.env.DRILLS_AT;
     before(() => {
         useState(process.env.DRILLS_AT ?? mkdtempSync(path.join(os.tmpdir(), "d-")));
@@ -136,8 +140,11 @@ describe("runbooks", { skip: namespaces ? false : "network namespaces need root:
         local("down");
         rmSync(state, { recursive: true, force: true });
     });
-    for (const page of wanted) test(page, { timeout: 600_000 }, () => drill(page));
-});
+    for (const page of pages) test(page, { timeout: 600_000 }, () => drill(page));
+}
+
+drills("runbooks", wanted.filter((page) => !isAlone(page)));
+for (const page of wanted.filter(isAlone)) drills(`alone: ${page}`, [page]);
 
 describe("every page", () => {
     for (const page of all) test(`${page} is written as a drill reads it`, () => {

@@ -8,6 +8,8 @@
 //
 // The first line after the title says in which regions people play meanwhile; none of them may lose a game or an acknowledged move:
 //   <!-- drill players=us-east,eu -->
+// With `alone` the page gets a footprint of its own, because afterwards other regions are there than before:
+//   <!-- drill players=us-east,eu alone -->
 import assert from "node:assert/strict";
 
 const OPENING = /^```sh (set|fault|run)(?: within=(\d+))?$/;
@@ -16,7 +18,7 @@ export function parsePage(text, name) {
     const lines = text.split("\n");
     const wrong = (at, what) => assert.fail(`${name}:${at + 1}: ${what}`);
     if (!/^# .+/.test(lines[0])) wrong(0, "a page begins with its title");
-    const head = /^<!-- drill players=([a-z0-9,-]*) -->$/.exec(lines[1]) ?? wrong(1, "the line that tells the drill is missing");
+    const head = /^<!-- drill players=([a-z0-9,-]*)( alone)? -->$/.exec(lines[1]) ?? wrong(1, "the line that tells the drill is missing");
     const steps = [];
     const block = (at) => {
         const end = lines.indexOf("```", at + 1);
@@ -42,7 +44,7 @@ export function parsePage(text, name) {
     const last = steps.at(-1);
     if (last?.kind === "run" && !last.see) wrong(last.line - 1, "what must be seen of this is not told");
     if (!steps.some((step) => step.kind === "run")) wrong(0, "nothing is done on this page");
-    return { players: head[1] ? head[1].split(",") : [], steps };
+    return { players: head[1] ? head[1].split(",") : [], alone: head[2] !== undefined, steps };
 }
 
 // The names that a `set` gives values to.

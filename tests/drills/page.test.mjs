@@ -9,8 +9,9 @@ const see = ["```see", "20...", "```"];
 
 describe("a page", () => {
     test("is who plays, and what is done in order", () => {
-        const { players, steps } = parsePage(page("Text.", "```sh set", "A=1", "```", ...run, ...see, "```sh fault", "kill", "it", "```"), "a.md");
-        assert.deepEqual(players, ["eu"]);
+        const { players, alone, steps } = parsePage(page("Text.", "```sh set", "A=1", "```", ...run, ...see, "```sh fault", "kill", "it", "```"), "a.md");
+        assert.deepEqual([players, alone], [["eu"], false]);
+        assert.equal(parsePage(page(...run, ...see).replace("players=eu", "players=eu alone"), "a.md").alone, true);
         assert.deepEqual(steps, [
             { kind: "set", line: 4, code: "A=1", within: 0 },
             { kind: "run", line: 7, code: "date", within: 5, see: ["20..."] },

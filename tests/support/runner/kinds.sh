@@ -82,7 +82,8 @@ run_node() { # KIND
         else
             local pattern=()
             [[ -z $filter || $file == *"$filter"* ]] || pattern=(--test-name-pattern "$(quoted "$filter")")
-            timeout -k 10 900 node --test --test-reporter=tap "${pattern[@]}" "$file" >"$out" 2>&1 || true
+            # Every drill, one after another, takes a quarter of an hour.
+            timeout -k 10 1800 node --test --test-reporter=tap "${pattern[@]}" "$file" >"$out" 2>&1 || true
         fi
         read -r passed failed < <(count_tap "$out")
         failures_tap "$out" >"$out.failures"
