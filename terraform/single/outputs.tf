@@ -12,3 +12,8 @@ output "secrets" {
   description = "What has to be filled: file -> name of the secret."
   value       = { for file, s in module.keeping.secrets : file => s.name }
 }
+
+output "place" {
+  description = "What terraform/secrets must know to make values."
+  value       = { name = "single", cloud_region = local.region.cloud_region, private_zone = "", redis = "own" }
+}

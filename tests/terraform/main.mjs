@@ -11,6 +11,7 @@ import * as programs from './lib/programs.mjs';
 import { aGroupOfHostsFormsACluster } from './lib/redis.mjs';
 import { each, Report } from './lib/report.mjs';
 import { Resources } from './lib/resources.mjs';
+import { valuesAreMadeAndBrought } from './lib/secrets.mjs';
 import { linesReachElasticsearch } from './lib/ship.mjs';
 import { Stubs } from './lib/stubs.mjs';
 import { created, Terraform } from './lib/terraform.mjs';
@@ -73,6 +74,9 @@ async function roots(env, tree) {
         await report.test(`programs ${name}: watchers-take-their-configuration`, () => watchersTakeTheirConfiguration(region, folder('watch')));
         if (dir === applied[0]) await withRegion(region);
     }
+    const keys = programs.binary('infra/platform/tools/meridian-keys');
+    if (!keys) console.log('SKIPPED: meridian-keys is not built: no values of secrets are made');
+    else await report.test('programs: values of secrets are made and brought', () => valuesAreMadeAndBrought(tree, applied.filter(isRegion).slice(0, 2), of(applied[0]), path.dirname(keys), folder('secrets')));
     for (const dir of applied.filter((d) => d === 'terraform/single')) {
         const single = await stateOf(of(dir), { name: 'single' });
         await report.test('programs single: binaries-take-their-configuration', () => programs.binariesTakeTheirConfiguration(single, folder('single')));
@@ -192,7 +196,8 @@ async function refuse(env, applied, mistake) {
     const plan = JSON.parse(await terraform.must('show', '-json', 'plan.bin'));
     const more = { name, footprint, entry: footprint.regions.find((r) => r.name === name) };
     if (mistake.root === 'global') more.addresses = addressesIn(tree, 'prod', footprint.regions);
-    const resources = new Resources(plan, more);
+    if (mistake.applied) await terraform.apply();
+    const resources = mistake.applied ? await stateOf(terraform, more) : new Resources(plan, more);
     for (const [check, what] of Object.entries({ global: globalChecks, single: singleChecks }[mistake.root] ?? regionChecks)) if (complains(what, resources)) refusals.push(check);
     if (mistake.check === 'binaries-take-their-configuration' && (await programs.binariesTakeTheirConfiguration(resources, folder('config'))).length) refusals.push(mistake.check);
     return verdict(mistake, refusals, '');
@@ -202,8 +207,10 @@ function verdict(mistake, refusals, out) {
     const complaints = [];
     if (mistake.says && !mistake.says.test(out)) complaints.push(`Terraform does not say ${mistake.says}: ${out || 'it plans it'}`);
     if (!mistake.says && out) complaints.push(`Terraform refuses before the check can: ${out}`);
+    if (!mistake.says && !mistake.check) complaints.push(...refusals.map((check) => `${check} refuses what is right`));
     if (mistake.check && !refusals.includes(mistake.check)) complaints.push(`${mistake.check} lets it pass (${refusals.join(', ') || 'and so does every other check'})`);
-    return complaints.length ? complaints : `refused by ${[mistake.says && 'Terraform', mistake.check].filter(Boolean).join(' and ')}`;
+    if (complaints.length || (!mistake.says && !mistake.check)) return complaints;
+    return `refused by ${[mistake.says && 'Terraform', mistake.check].filter(Boolean).join(' and ')}`;
 }
 
 async function main() {

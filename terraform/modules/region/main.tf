@@ -17,20 +17,21 @@ locals {
   logs  = local.ships ? merge(var.settings.logs, { secret = module.keeping.secrets["logs-password"] }) : null
 
   secret_files = merge({
-    tls-certificate   = "players' certificate chain, PEM"
-    tls-key           = "and its key, PEM"
-    tls-tickets       = "ticket keys that the region's edges share, first one encrypts; rotated"
-    token-keys        = "JWKS with the public keys of players' tokens"
-    regions-keys      = "JWKS with the private key that signs the list of regions; its public half belongs into every token-keys"
-    guest-keys        = "JWKS with the private key of guests' tokens"
-    link-ca           = "authority of the routers' links, PEM"
-    link-certificate  = "this region's certificate for them, PEM"
-    link-key          = "and its key, PEM"
-    redis-password    = "one line"
-    redis-ca          = "authority of the Redis nodes, PEM"
+    tls-certificate  = "players' certificate chain, PEM"
+    tls-key          = "and its key, PEM"
+    tls-tickets      = "ticket keys that the region's edges share, first one encrypts; rotated"
+    token-keys       = "JWKS with the public keys of players' tokens"
+    regions-keys     = "JWKS with the private key that signs the list of regions; its public half belongs into every token-keys"
+    guest-keys       = "JWKS with the private key of guests' tokens"
+    link-ca          = "authority of the routers' links, PEM"
+    link-certificate = "this region's certificate for them, PEM"
+    link-key         = "and its key, PEM"
+    redis-password   = "one line"
+    redis-ca         = "authority of the Redis nodes, PEM"
+    }, var.settings.redis == "own" ? {
     redis-certificate = "certificate of the Redis nodes, for *.${local.me.private_zone}, PEM"
     redis-key         = "and its key, PEM"
-  }, local.ships ? { logs-password = "of the Elasticsearch user ${var.settings.logs.user}, one line without blanks" } : {})
+  } : {}, local.ships ? { logs-password = "of the Elasticsearch user ${var.settings.logs.user}, one line without blanks" } : {})
 
   image_id = var.settings.image_id != "" ? var.settings.image_id : data.aws_ssm_parameter.debian.value
   hosts    = { image_id = local.image_id, release = var.settings.release, bucket = module.keeping.bucket, key_arn = module.keeping.key_arn, logs = local.logs }

@@ -40,6 +40,11 @@ output "secrets" {
   value       = { for file, s in module.keeping.secrets : file => s.name }
 }
 
+output "place" {
+  description = "What terraform/secrets must know to make values."
+  value       = { name = var.region, cloud_region = local.me.cloud_region, private_zone = local.me.private_zone, redis = var.settings.redis }
+}
+
 output "size" {
   description = "What was computed for this region."
   value       = { fleet = module.sizing.fleet, redis = module.sizing.redis, drain = module.sizing.drain }

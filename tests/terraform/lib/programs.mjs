@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const unless = (ok, complaint) => (ok ? [] : [complaint]);
 
 /* Path of a binary of ours, or undefined. */
-function binary(name) {
+export function binary(name) {
     const builds = [process.env.MERIDIAN_BUILD, 'build/test', 'build/release'].filter(Boolean);
     return builds.map((b) => path.resolve(root, b, name)).find((f) => fs.existsSync(f));
 }

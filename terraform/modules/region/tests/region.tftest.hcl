@@ -45,6 +45,10 @@ run "managed_redis_and_route_53_need_no_hosts_for_them" {
     }
   }
   assert {
+    condition     = !contains(keys(output.secrets), "redis-key") && output.place.redis == "managed"
+    error_message = jsonencode(output.secrets)
+  }
+  assert {
     condition     = strcontains(output.promise, "can be lost")
     error_message = output.promise
   }
