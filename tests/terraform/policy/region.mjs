@@ -156,7 +156,7 @@ export const regionChecks = {
     ],
     'roles-name-what-they-may': (r) =>
         r.of('aws_iam_role_policy').flatMap((p) => {
-            if (!p.values.policy) return [`${p.address} is not known from the plan`];
+            if (!p.values.policy) throw new Error(`${p.address} is not known from the plan`);
             return JSON.parse(p.values.policy).Statement.flatMap((s) => {
                 const starred = [s.Action].flat().some((a) => a === '*' || a.endsWith(':*'));
                 const everywhere = [s.Resource].flat().includes('*') && !s.Condition;
@@ -262,6 +262,6 @@ export const regionChecks = {
         const have = edgeConfig(r).origins;
         return unless([...have].sort().join() === want.sort().join() && have[1] === `https://${r.name}.${zone}`, `edges answer ${have}`);
     },
-    'alarms-wake-somebody': (r) => r.of('aws_cloudwatch_metric_alarm').flatMap((a) => unless(a.values.alarm_actions === undefined || a.values.alarm_actions === null || a.values.alarm_actions.length > 0, `${a.address} has no action`)),
+    'alarms-wake-somebody': (r) => r.of('aws_cloudwatch_metric_alarm').flatMap((a) => unless(a.values.alarm_actions === undefined || a.values.alarm_actions?.length > 0, `${a.address} has no action`)),
     'user-data-fits': (r) => [...r.of('aws_instance'), ...r.of('aws_launch_template')].flatMap((h) => unless(documentSize(h.values) <= 16384, `${h.address}: ${documentSize(h.values)} bytes`)),
 };
