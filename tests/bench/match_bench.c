@@ -26,7 +26,8 @@ enum {
     PACED_A_MS = 100,
     PACED = 300 * 1000,
     SLICE = 1000,
-    CANCELLED = 8
+    CANCELLED = 8,
+    WAITING_MAX = (ROUTER_TICKETS_MAX - 1000) / 2 /* as many expire, and some are being matched */
 };
 
 struct offer {
@@ -282,6 +283,10 @@ int main(int argc, char **argv)
     struct mer_rng_seeded s1, s2;
     struct mer_rng r = mer_rng_seed(&s1, 1);
     uint64_t now = 1000000, matches;
+    if (argc > 3 || tickets == 0 || waiting > WAITING_MAX) {
+        fprintf(stderr, "match_bench [TICKETS [WAITING]]: at least one ticket, at most %d waiting\n", WAITING_MAX);
+        return 2;
+    }
     double each = bytes_a_ticket(2 * waiting, WAITS), named = bytes_a_ticket(2 * waiting, NAMED);
     start(&b, mer_rng_seed(&s2, 2), now);
     for (uint64_t i = 0; i < 2 * waiting; i++)
