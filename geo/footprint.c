@@ -260,18 +260,26 @@ static void latency_pair(void *ctx, struct geo_yaml *y, const yaml_node_t *at, c
 
 /* ---- rules over several keys --------------------------------------------------------------------------------------------------------- */
 
+static void judge_addresses(struct reading *g, struct geo_yaml *y, uint32_t a, uint32_t b)
+{
+    const struct geo_region *ra = &g->f->region[a], *rb = &g->f->region[b];
+    for (uint32_t i = 0; i < ra->address_count; i++)
+        for (uint32_t j = 0; j < (a == b ? i : rb->address_count); j++)
+            if (strcmp(ra->address[i], rb->address[j]) == 0)
+                geo_yaml_error(y, g->at[a], "addresses", "%s is %s of %s", ra->address[i], a == b ? "twice an address" : "also an address",
+                               rb->name);
+}
+
 static void judge_pairs(struct reading *g, struct geo_yaml *y, uint32_t a)
 {
     const struct geo_footprint *f = g->f;
+    judge_addresses(g, y, a, a);
     for (uint32_t b = 0; b < a; b++) {
         if (strcmp(f->region[a].name, f->region[b].name) == 0)
             geo_yaml_error(y, g->at[a], "name", "\"%s\" is the name of two regions", f->region[a].name);
         if (strcmp(f->region[a].network_ipv4, f->region[b].network_ipv4) == 0)
             geo_yaml_error(y, g->at[a], "network_ipv4", "%s and %s overlap", f->region[a].name, f->region[b].name);
-        for (uint32_t i = 0; i < f->region[a].address_count; i++)
-            for (uint32_t j = 0; j < f->region[b].address_count; j++)
-                if (strcmp(f->region[a].address[i], f->region[b].address[j]) == 0)
-                    geo_yaml_error(y, g->at[a], "addresses", "%s is also an address of %s", f->region[a].address[i], f->region[b].name);
+        judge_addresses(g, y, a, b);
     }
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { FILE_MAX_BYTES = 1024 * 1024, KEY_MAX_BYTES = 128 };
+enum { FILE_MAX_BYTES = 1024 * 1024, KEY_MAX_BYTES = 128, DEPTH_MAX = 16 };
 
 static void tell(struct geo_yaml *y, unsigned line, const char *key, const char *fmt, va_list args)
 {
@@ -38,6 +38,16 @@ static void error_at(struct geo_yaml *y, size_t line, const char *fmt, ...)
     va_end(args);
 }
 
+/* libyaml's time grows with the square of the depth. */
+static bool too_deep(const yaml_event_t *e, unsigned *depth)
+{
+    if (e->type == YAML_MAPPING_START_EVENT || e->type == YAML_SEQUENCE_START_EVENT)
+        return ++*depth > DEPTH_MAX;
+    if (e->type == YAML_MAPPING_END_EVENT || e->type == YAML_SEQUENCE_END_EVENT)
+        --*depth;
+    return false;
+}
+
 /* The document's loader resolves anchors silently; the events tell. */
 static bool plain(struct geo_yaml *y, FILE *in)
 {
@@ -47,7 +57,7 @@ static bool plain(struct geo_yaml *y, FILE *in)
     if (!yaml_parser_initialize(&parser))
         return false;
     yaml_parser_set_input_file(&parser, in);
-    unsigned documents = 0;
+    unsigned documents = 0, depth = 0;
     while (good && !done) {
         if (!yaml_parser_parse(&parser, &event)) {
             error_at(y, parser.problem_mark.line + 1, "%s", parser.problem ? parser.problem : "not valid YAML");
@@ -65,6 +75,8 @@ static bool plain(struct geo_yaml *y, FILE *in)
             why = "tags are not allowed";
         else if (event.type == YAML_DOCUMENT_START_EVENT && ++documents > 1)
             why = "one document a file";
+        else if (too_deep(&event, &depth))
+            why = "nested too deeply";
         if (why != NULL)
             error_at(y, event.start_mark.line + 1, "%s", why);
         good = why == NULL;
