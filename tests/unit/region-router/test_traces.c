@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include "fake_clock.h"
+#include "hostile_traces.h"
 
 struct fix {
     struct router_matcher m;
@@ -262,26 +263,12 @@ static void more_than_there_is_room_for_are_not_traced_and_counted(void **state)
 
 static void what_a_peer_says_that_is_no_trace_is_none(void **state)
 {
-    static const struct {
-        size_t len;
-        uint8_t bytes[64];
-    } hostile[] = {
-        {0, {0}},
-        {1, {1}},
-        {24, "trace-of-a-find!matching"},
-        {26, "trace-of-a-find!matching\1\1"},
-        {64, "trace-of-a-find!matching\1"},
-        {25, "trace-of-a-find!matching\0"},                 /* not sampled */
-        {25, "trace-of-a-find!matching\376"},               /* likewise */
-        {25, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0matching\1"}, /* nobody's */
-        {25, "trace-of-a-find!\0\0\0\0\0\0\0\0\1"},
-    };
     struct mer_trace_context c;
     ProtobufCBinaryData good = {25, (uint8_t *)"trace-of-a-find!matching\1"}, back;
     uint8_t bytes[MER_TRACE_BYTES];
     (void)state;
-    for (size_t i = 0; i < MER_COUNT(hostile); i++) {
-        ProtobufCBinaryData bad = {hostile[i].len, (uint8_t *)hostile[i].bytes};
+    for (size_t i = 0; i < MER_COUNT(hostile_traces); i++) {
+        ProtobufCBinaryData bad = {hostile_traces[i].len, (uint8_t *)hostile_traces[i].bytes};
         assert_null(router_cross_read_trace(true, &bad, &c));
     }
     assert_null(router_cross_read_trace(false, &good, &c));
