@@ -211,8 +211,11 @@ static void act(struct edge_proxy *p)
     if (p->far && p->lost_ms && p->seats->c.loop->now_ms - p->lost_ms >= EDGE_ABROAD_GIVE_UP_MS) {
         edge__proxy_out_of_reach(p);
     } else if (p->state == EDGE_PROXY_ATTACHED) {
+        bool owed = p->seats->c.cbs->user_unshown(p->seats->c.ctx, p->user); /* the answer to a join is lost */
+        p->matched_due = p->matched_due || owed;
+        p->show = p->show || owed;
         edge__proxy_set(p, EDGE_PROXY_ATTACHED, EDGE_SEATS_RENEW_MS);
-        if (!send_attach(p, p->version, NULL) && p->state == EDGE_PROXY_ATTACHED)
+        if (!send_attach(p, owed ? 0 : p->version, NULL) && p->state == EDGE_PROXY_ATTACHED)
             p->act_ms = p->seats->c.loop->now_ms + EDGE_SEATS_RENEW_MS / 4;
     } else if (p->state == EDGE_PROXY_ATTACHING && ++p->tries < EDGE_SEATS_ATTACH_TRIES) {
         edge__proxy_attach(p);

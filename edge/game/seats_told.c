@@ -127,20 +127,21 @@ static void show_events(struct edge_proxy *p, const IM(SeatEvents) * e)
         return;
     }
     if (e->version < p->version + !notice)
-        return;                                      /* was in a snapshot */
-    if (s->c.cbs->user_unshown(s->c.ctx, p->user)) { /* an event means nothing to it, and the game's end would be the first it hears */
+        return; /* was in a snapshot */
+    bool end = false, resumed = false;
+    for (size_t i = 0; i < e->n_messages; i++) {
+        end = end || is_end(p, e->messages[i]);
+        resumed = resumed || e->messages[i]->body_case == SERVER(GAME_RESUMED);
+    }
+    if (end && s->c.cbs->user_unshown(s->c.ctx, p->user)) { /* who came a moment ago would see nothing of it, or not what is over */
         p->matched_due = p->show = true;
         edge__proxy_attach(p);
         return;
     }
     p->version = e->version;
     s->values[EDGE_SEATS_M_EVENTS]++;
-    bool end = false, resumed = false;
-    for (size_t i = 0; i < e->n_messages && !p->gone; i++) {
-        end = end || is_end(p, e->messages[i]);
-        resumed = resumed || e->messages[i]->body_case == SERVER(GAME_RESUMED);
+    for (size_t i = 0; i < e->n_messages && !p->gone; i++)
         s->c.cbs->to_user(s->c.ctx, p->user, e->messages[i]);
-    }
     if (end && !p->gone) {
         end_game(p);
     } else if (resumed && p->blind && !p->gone) {

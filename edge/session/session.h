@@ -71,6 +71,7 @@ struct edge_session {
     bool warned : 1;                        /* token_expiring was sent */
     bool registered : 1;                    /* the registry has answered */
     bool unshown : 1;                       /* owed the state of the game its user may have */
+    bool missed : 1;                        /* ... and something happened there meanwhile, which is in the state to come */
     bool holding : 1;                       /* what is numbered waits in the ring until the resume is decided */
     bool taken : 1;                         /* lives on at another edge: the registry's entry is that one's */
     bool returning : 1;                     /* said so before the upgrade; a hint, not checked */

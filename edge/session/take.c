@@ -200,6 +200,10 @@ static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
     struct joining j = {.s = s};
     struct edge_ring held;
     uint64_t seen = s->back->offset;
+    if (s->missed) { /* the old one may have missed the same */
+        end_snapshot(s);
+        return;
+    }
     if (edge__session_rename(s, s->back->session, s->back->epoch) != MER_OK) {
         end_with_state(s, OUTCOME(GONE), "epoch");
         return;

@@ -22,7 +22,7 @@
 #define HOME_OWNER "e-2.next"
 #define SELF "e-1.me"
 
-enum { KINDS = 64, PAUSED_LINK_MS = 2000, SHOWN_VERSION = 3, STEP_MS = 100 };
+enum { KINDS = 64, PAUSED_LINK_MS = 2000, SHOWN_VERSION = 3, RENEWED_MS = 5000, STEP_MS = 100 };
 
 static struct fix {
     struct mer_loop loop;
@@ -40,7 +40,8 @@ static struct fix {
     unsigned adoptions;
     /* what went out */
     unsigned attaches, states, ends, link_pauses, cleared, unseated;
-    bool unshown; /* what the session layer says */
+    uint64_t version; /* ... of the last attach: what the user has been shown */
+    bool unshown;     /* what the session layer says */
     int error;
     char attached_to[64];
     struct mer_tracer tracer;
@@ -70,7 +71,10 @@ const char *edge_bus_incarnation(const struct edge_bus *b)
 enum mer_err edge_bus_send(struct edge_bus *b, const char *to, IM(BusMessage) * m)
 {
     (void)b;
-    f->attaches += m->body_case == BUS(SEAT_ATTACH);
+    if (m->body_case == BUS(SEAT_ATTACH)) {
+        f->attaches++;
+        f->version = m->seat_attach->version;
+    }
     snprintf(f->attached_to, sizeof(f->attached_to), "%s", to);
     return MER_OK;
 }
@@ -426,7 +430,7 @@ static void who_watches_sees_the_end(void **state)
     assert_int_equal(f->unseated, 1);
 }
 
-static void who_has_just_come_gets_the_state_instead_of_what_happens(void **state)
+static void who_has_just_come_gets_the_state_instead_of_the_end(void **state)
 {
     (void)state;
     play(FAR_GAME, FAR_OWNER);
@@ -481,6 +485,24 @@ static void a_seat_that_goes_before_takes_the_span_along(void **state)
     assert_int_equal(f->tracer.spans, 2);
 }
 
+static void who_is_owed_the_state_gets_it_with_the_next_renewal(void **state)
+{
+    (void)state;
+    play(FAR_GAME, FAR_OWNER);
+    f->version = UINT64_MAX;
+    f->unshown = true;
+    for (unsigned ms = 0; f->version == UINT64_MAX && ms < RENEWED_MS; ms++)
+        run_for(1);
+    assert_int_equal(f->version, 0); /* else the owner has nothing to say */
+    snapshot(FAR_GAME, FAR_OWNER);
+    assert_int_equal(f->states, 2);
+    f->unshown = false;
+    run_for(RENEWED_MS);
+    assert_int_equal(f->version, SHOWN_VERSION);
+    snapshot(FAR_GAME, FAR_OWNER);
+    assert_int_equal(f->states, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -494,7 +516,8 @@ int main(void)
         TEST(a_game_whose_owner_is_another_meanwhile_is_followed_there),
         TEST(a_seat_that_the_owner_does_not_know_is_cleared_at_once),
         TEST(who_watches_sees_the_end),
-        TEST(who_has_just_come_gets_the_state_instead_of_what_happens),
+        TEST(who_has_just_come_gets_the_state_instead_of_the_end),
+        TEST(who_is_owed_the_state_gets_it_with_the_next_renewal),
         TEST(a_ticket_s_span_ends_when_its_player_is_told),
         TEST(a_seat_that_goes_before_takes_the_span_along),
     };
