@@ -17,20 +17,6 @@ void router_cross_read_latency(const struct router_regions *r, const char *regio
         latency[i] = ms < ROUTER_FAR ? (uint16_t)ms : ROUTER_FAR - 1;
 }
 
-const struct mer_trace_context *router_cross_read_trace(bool has, const ProtobufCBinaryData *trace, struct mer_trace_context *of)
-{
-    return has && mer_trace_unpack(trace->data, trace->len, of) ? of : NULL;
-}
-
-bool router_cross_write_trace(const struct mer_trace_context *of, uint8_t bytes[MER_TRACE_BYTES], ProtobufCBinaryData *trace)
-{
-    if (of == NULL)
-        return false;
-    mer_trace_pack(of, bytes);
-    *trace = (ProtobufCBinaryData){MER_TRACE_BYTES, bytes};
-    return true;
-}
-
 enum mer_err router_cross_read_ticket(struct router_ticket_spec *s, const Meridian__Region__V1__CrossTicket *c,
                                       const struct router_regions *r, struct router_edge *from, struct router_cross_read *into)
 {
@@ -54,7 +40,7 @@ enum mer_err router_cross_read_ticket(struct router_ticket_spec *s, const Meridi
         .far = c->edge,
         .latency = into->latency,
         .group = {.key = c->group, .hosts = c->hosts},
-        .trace = router_cross_read_trace(c->has_trace, &c->trace, &into->trace),
+        .trace = mer_trace_get(c->has_trace, &c->trace, &into->trace),
     };
     return strlen(c->edge) < ROUTER_NAME_BYTES ? MER_OK : MER_EINVALID;
 }

@@ -10,10 +10,6 @@
 void router_cross_no_latencies(uint16_t latency[ROUTER_REGIONS_MAX]);
 /* region NULL: an entry without its key, which a map's may be; it and regions that are not ours are left out. */
 void router_cross_read_latency(const struct router_regions *r, const char *region, uint32_t ms, uint16_t latency[ROUTER_REGIONS_MAX]);
-/* The context that came with a message into *of, or NULL: none did. */
-const struct mer_trace_context *router_cross_read_trace(bool has, const ProtobufCBinaryData *trace, struct mer_trace_context *of);
-/* ... and into one, which then points to `bytes`; false: there is none. */
-bool router_cross_write_trace(const struct mer_trace_context *of, uint8_t bytes[MER_TRACE_BYTES], ProtobufCBinaryData *trace);
 /* What a ticket that is read points to. */
 struct router_cross_read {
     uint16_t latency[ROUTER_REGIONS_MAX];

@@ -80,7 +80,7 @@ bool router_crossing_tell(void *ctx, const struct router_ticket_spec *t, unsigne
         entries[c.n_latency_ms++] = e;
     }
     c.latency_ms = entries;
-    c.has_trace = router_cross_write_trace(t->trace, trace, &c.trace);
+    c.has_trace = mer_trace_put(t->trace, trace, &c.trace);
     if (t->group.key != 0) {
         m.body_case = BODY(CROSS_FRIEND);
         m.cross_friend = &c;
@@ -115,7 +115,7 @@ void router_crossing_offer(struct router_crossing *x, const struct router_ticket
     o.match_id = (char *)match->id;
     o.owner = match->owner->incarnation;
     o.deadline_ms = deadline_ms;
-    o.has_trace = router_cross_write_trace(t->trace, trace, &o.trace);
+    o.has_trace = mer_trace_put(t->trace, trace, &o.trace);
     m.body_case = BODY(CROSS_OFFER);
     m.cross_offer = &o;
     (void)say(x, t->edge->region, &m); /* lost: it runs out */

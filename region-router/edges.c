@@ -185,19 +185,15 @@ struct router_edge *router_edges_find(const struct router_edges *es, const char 
     return NULL;
 }
 
-static void edge_gone(struct router_app *app, struct router_edge *e)
-{
-    router_claimer_down(&app->claimer, e);
-    router_presence_edge_lost(app->relays, e);
-}
-
 static void edge_lost(struct router_app *app, struct router_edge *e)
 {
     struct router_edges *es = &app->edges;
     mer_list_remove(&e->node); /* first: nothing is placed here any more */
     es->values[ROUTER_E_EDGES]--;
-    if (router_edges_find(es, e->incarnation) == NULL) /* also over another link than the one that went */
-        edge_gone(app, e);
+    if (router_edges_find(es, e->incarnation) == NULL) { /* also over another link than the one that went */
+        router_claimer_down(&app->claimer, e);
+        router_presence_edge_lost(app->relays, e);
+    }
     if (app->leading)
         router_match_edge_lost(&app->matcher, e, app->loop.now_ms);
     if (listed(e))

@@ -31,7 +31,7 @@ static void way_begin(const struct router_app *app, const ProtobufCBinaryData *i
     struct mer_trace_context from;
     struct mer_tracer *t = mer_trace_tracer(app->trace);
     w->out = *in;
-    mer_span_continue(t, t != NULL && mer_trace_unpack(in->data, in->len, &from) ? &from : NULL, &w->span);
+    mer_span_continue(t, mer_trace_get(true, in, &from), &w->span);
     if (!mer_span_on(&w->span))
         return;
     w->span.start_us = app->loop.turn_started_us; /* it was read in this turn */

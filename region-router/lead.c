@@ -10,7 +10,6 @@
 #include <meridian/mem.h>
 
 #include "region-router/app.h"
-#include "region-router/cross_read.h"
 #include "region-router/drain.h"
 
 #define IM(x) Meridian__Internal__V1__##x
@@ -80,7 +79,7 @@ static void send_offer(void *ctx, const struct router_ticket_spec *t, const stru
     o.match_id = (char *)x->id;
     o.owner = x->owner->incarnation;
     o.deadline_ms = deadline_ms;
-    o.has_trace = router_cross_write_trace(t->trace, trace, &o.trace);
+    o.has_trace = mer_trace_put(t->trace, trace, &o.trace);
     m.body_case = BODY(SEAT_OFFER);
     m.seat_offer = &o;
     instruct(app, t->edge, &m);
@@ -165,7 +164,7 @@ static void fill_seat(struct router_app *app, IM(CreateSeat) * s, const struct r
         s->kind = MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
         s->ticket_id = (char *)t->id;
         s->edge = t->edge->incarnation;
-        s->has_trace = router_cross_write_trace(t->trace, text->trace, &s->trace);
+        s->has_trace = mer_trace_put(t->trace, text->trace, &s->trace);
         if (t->far != NULL) {
             router_crossing_name(&app->crossing, t->edge->region, t->far, text->edge, sizeof text->edge);
             s->edge = text->edge;
@@ -240,7 +239,7 @@ static void take_open(struct router_app *app, struct router_edge *e, const IM(Ti
                                    .edge = e,
                                    .latency = latency,
                                    .group = group,
-                                   .trace = router_cross_read_trace(o->has_trace, &o->trace, &trace)};
+                                   .trace = mer_trace_get(o->has_trace, &o->trace, &trace)};
     MER_TRACE_LINES(&app->log, s.trace);
     enum mer_err err = readable ? router_match_open(&app->matcher, &s, app->loop.now_ms) : MER_EINVALID;
     if (err == MER_OK)

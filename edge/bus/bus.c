@@ -56,7 +56,7 @@ static void dispatch(struct edge_bus *b, const Meridian__Internal__V1__BusMessag
 {
     unsigned kind = m->body_case;
     struct mer_trace_context of;
-    MER_TRACE_LINES(b->conf.log, m->has_trace && mer_trace_unpack(m->trace.data, m->trace.len, &of) ? &of : NULL);
+    MER_TRACE_LINES(b->conf.log, mer_trace_get(m->has_trace, &m->trace, &of));
     if (kind < BUS_KINDS && b->handler[kind].cb != NULL)
         b->handler[kind].cb(b->handler[kind].ctx, m);
     else

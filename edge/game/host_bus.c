@@ -21,15 +21,6 @@ static void say(struct edge_host *h, const char *edge, IM(BusMessage) * m)
         h->values[EDGE_HOST_M_UNSENT]++; /* the proxy finds the gap, or another owner */
 }
 
-static void put_trace(IM(BusMessage) * m, const struct mer_trace_context *of, uint8_t bytes[MER_TRACE_BYTES])
-{
-    if (of == NULL)
-        return;
-    mer_trace_pack(of, bytes);
-    m->has_trace = true;
-    m->trace = (ProtobufCBinaryData){MER_TRACE_BYTES, bytes};
-}
-
 void edge__host_send_open(struct edge_host *h, const char *edge, const struct edge_host_open *o)
 {
     IM(SeatOpen) open = MERIDIAN__INTERNAL__V1__SEAT_OPEN__INIT;
@@ -41,7 +32,7 @@ void edge__host_send_open(struct edge_host *h, const char *edge, const struct ed
     open.ticket_id = (char *)o->ticket;
     m.body_case = BODY(SEAT_OPEN);
     m.seat_open = &open;
-    put_trace(&m, o->trace, trace);
+    m.has_trace = mer_trace_put(o->trace, trace, &m.trace);
     say(h, edge, &m);
 }
 
@@ -204,7 +195,7 @@ static void send_events(struct edge_hosted *g, const struct news *n)
     e.n_messages = n->user_count > 0 ? n->count : 0;
     m.body_case = BODY(SEAT_EVENTS);
     m.seat_events = &e;
-    put_trace(&m, n->span != NULL ? mer_span_context(n->span) : NULL, trace);
+    m.has_trace = mer_trace_put(n->span != NULL ? mer_span_context(n->span) : NULL, trace, &m.trace);
     say(g->host, n->edge, &m);
 }
 

@@ -22,8 +22,7 @@ static const char *name_of(const struct edge_game_ask *ask)
 void edge__trace_ask(const struct edge_host *h, const Meridian__Internal__V1__BusMessage *m, struct edge_game_ask *ask)
 {
     struct mer_trace_context from;
-    if (h->c.tracer != NULL && m->has_trace && mer_trace_unpack(m->trace.data, m->trace.len, &from))
-        mer_span_continue(h->c.tracer, &from, &ask->span);
+    mer_span_continue(h->c.tracer, mer_trace_get(m->has_trace, &m->trace, &from), &ask->span);
 }
 
 void edge__trace_answered(const struct edge_hosted *g, const struct edge_game_ask *ask, const Meridian__Client__V1__ServerMessage *m)
@@ -67,8 +66,7 @@ void edge__trace_create(struct edge_hosted *g, const Meridian__Internal__V1__Gam
     struct mer_tracer *tracer = g->host->c.tracer;
     struct mer_trace_context from;
     for (unsigned i = 0; tracer != NULL && i < c->n_seats; i++) {
-        const ProtobufCBinaryData *trace = &c->seats[i]->trace;
-        if (!c->seats[i]->has_trace || !mer_trace_unpack(trace->data, trace->len, &from))
+        if (mer_trace_get(c->seats[i]->has_trace, &c->seats[i]->trace, &from) == NULL)
             continue;
         if (g->birth->trace == NULL && (g->birth->trace = mer_try_calloc(1, sizeof(*g->birth->trace))) == NULL)
             return;

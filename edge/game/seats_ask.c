@@ -126,11 +126,7 @@ static void send_ask(struct edge_proxy *p, const struct edge_proxy_ask *ask)
     }
     m.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SEAT_REQUEST;
     m.seat_request = &r;
-    if (mer_span_on(&ask->span)) {
-        mer_trace_pack(&ask->span.me, trace);
-        m.has_trace = true;
-        m.trace = (ProtobufCBinaryData){sizeof(trace), trace};
-    }
+    m.has_trace = mer_trace_put(mer_span_context(&ask->span), trace, &m.trace);
     if (!edge__proxy_send(p, &m) && p->state == EDGE_PROXY_ATTACHED)
         edge__proxy_set(p, EDGE_PROXY_ATTACHING, edge__proxy_backoff(p)); /* sent again when attached */
 }

@@ -59,7 +59,7 @@ static struct edge_msg *pack(struct edge_sessions *all, const SM(ServerMessage) 
 
 /* What happens in a game of which the session was not shown the state: it will be, with this in it. Kinds of messages are in the order of
  * their numbers, which never change. */
-static bool is_ahead(struct edge_session *s, const SM(ServerMessage) * m)
+static bool leave_out(struct edge_session *s, const SM(ServerMessage) * m)
 {
     bool ahead = s->unshown && m->body_case >= BODY(CARD_FLIPPED) && m->body_case <= BODY(GAME_OVER);
     s->missed = s->missed || ahead;
@@ -105,7 +105,7 @@ void edge_sessions_to_user(struct edge_sessions *all, const char *user, const SM
     struct edge_msg *packed = number ? pack(all, m) : NULL;
     MER_LIST_EACH_SAFE (it, &u->sessions) {
         struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
-        if (number && (edge__take_told(s, m) || is_ahead(s, m)))
+        if (number && (edge__take_told(s, m) || leave_out(s, m)))
             continue;
         if (number)
             edge__session_number(s, &copy, packed);

@@ -26,9 +26,9 @@ void edge_sessions_error(struct edge_sessions *s, const char *session, Meridian_
 bool edge_sessions_online(const struct edge_sessions *s, const char *user);
 /* ... with a connection. */
 bool edge_sessions_present(const struct edge_sessions *s, const char *user);
-/* ... or that was lost less than EDGE_PRESENCE_GRACE_MS ago: others are told that he is online (R28). */
-bool edge_sessions_there(const struct edge_sessions *s, const char *user);
-/* ... that is owed the state of the user's game: it came a moment ago, or its resume ended with one. */
+/* ... which is owed the state of the user's game: it came a moment ago, or its resume ended with one. */
 bool edge_sessions_unshown(const struct edge_sessions *s, const char *user);
+/* A connection, or one that was lost less than EDGE_PRESENCE_GRACE_MS ago: others are told that he is online (R28). */
+bool edge_sessions_there(const struct edge_sessions *s, const char *user);
 /* Closes every connection with this code; the reason is "word;retry=MS" with a time of each client's own between 0 and spread_ms. */
 void edge_sessions_close_all(struct edge_sessions *s, uint16_t code, const char *word, uint32_t spread_ms);

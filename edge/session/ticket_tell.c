@@ -98,7 +98,6 @@ void edge__ticket_send_open(struct edge_ticket *t, bool brief)
     IM(TicketOpen) o = MERIDIAN__INTERNAL__V1__TICKET_OPEN__INIT;
     IM(RouterMessage) m = MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__INIT;
     IM(TicketOpen__LatencyMsEntry) entry[16], *entries[16];
-    const struct mer_trace_context *of = edge__ticket_trace_of(t);
     uint8_t trace[MER_TRACE_BYTES];
     o.ticket_id = t->id;
     o.user = t->user->id;
@@ -123,11 +122,7 @@ void edge__ticket_send_open(struct edge_ticket *t, bool brief)
     o.has_hosts = t->hosts;
     o.hosts = t->hosts;
     o.has_brief = o.brief = brief && t->code[0] == 0; /* friends may be anywhere: all regions hear of it at once */
-    if (of != NULL) {
-        mer_trace_pack(of, trace);
-        o.has_trace = true;
-        o.trace = (ProtobufCBinaryData){sizeof(trace), trace};
-    }
+    o.has_trace = mer_trace_put(edge__ticket_trace_of(t), trace, &o.trace);
     m.body_case = ROUTER(TICKET_OPEN);
     m.ticket_open = &o;
     if (edge_routers_send(app->routers, &m) != MER_OK) /* handed in when there is a leader again */

@@ -45,8 +45,7 @@ void edge__ticket_trace_offered(struct edge_tickets *all, struct edge_ticket *t,
 {
     struct mer_trace_context from;
     struct mer_span span;
-    bool traced = tracer(all) != NULL && o->has_trace && mer_trace_unpack(o->trace.data, o->trace.len, &from);
-    mer_span_continue(tracer(all), traced ? &from : NULL, &span);
+    mer_span_continue(tracer(all), mer_trace_get(o->has_trace, &o->trace, &from), &span);
     if (!taken)
         offer_ends(all, &span, o->ticket_id, o->match_id, "declined");
     else if (t->trace != NULL)

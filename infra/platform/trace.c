@@ -84,6 +84,20 @@ bool mer_trace_unpack(const uint8_t *data, size_t len, struct mer_trace_context 
     return true;
 }
 
+bool mer_trace_put(const struct mer_trace_context *of, uint8_t bytes[MER_TRACE_BYTES], ProtobufCBinaryData *trace)
+{
+    if (of == NULL)
+        return false;
+    mer_trace_pack(of, bytes);
+    *trace = (ProtobufCBinaryData){MER_TRACE_BYTES, bytes};
+    return true;
+}
+
+const struct mer_trace_context *mer_trace_get(bool has, const ProtobufCBinaryData *trace, struct mer_trace_context *out)
+{
+    return has && mer_trace_unpack(trace->data, trace->len, out) ? out : NULL;
+}
+
 bool mer_trace_endpoint_parse(struct mer_trace_endpoint *out, const char *url)
 {
     static const char scheme[] = "http://";

@@ -6,6 +6,8 @@
  * that is not (start_us 0) costs nothing further, and none of its children is. */
 #pragma once
 
+#include <protobuf-c/protobuf-c.h>
+
 #include <meridian/buf.h>
 #include <meridian/clock.h>
 #include <meridian/log.h>
@@ -133,6 +135,11 @@ MER_MUST_CHECK bool mer_trace_parse(const char *text, struct mer_trace_context *
 void mer_trace_pack(const struct mer_trace_context *c, uint8_t out[MER_TRACE_BYTES]);
 /* What another process packed. false: it is none, or not sampled. */
 MER_MUST_CHECK bool mer_trace_unpack(const uint8_t *data, size_t len, struct mer_trace_context *out);
+/* The same as the `optional bytes trace` of a message: m.has_trace = mer_trace_put(of, bytes, &m.trace), which then points to bytes. of
+ * NULL: it has none. */
+MER_MUST_CHECK bool mer_trace_put(const struct mer_trace_context *of, uint8_t bytes[MER_TRACE_BYTES], ProtobufCBinaryData *trace);
+/* ... and read: out, or NULL when none came, or what came is none. */
+MER_MUST_CHECK const struct mer_trace_context *mer_trace_get(bool has, const ProtobufCBinaryData *trace, struct mer_trace_context *out);
 
 /* http://HOST:PORT[/PATH], path /v1/traces when none is given. */
 struct mer_trace_endpoint {

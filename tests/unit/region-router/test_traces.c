@@ -7,7 +7,6 @@
 #include "unit.h"
 
 #include "fake_clock.h"
-#include "hostile_traces.h"
 
 struct fix {
     struct router_matcher m;
@@ -261,24 +260,6 @@ static void more_than_there_is_room_for_are_not_traced_and_counted(void **state)
     assert_int_equal(f->m.traces.by_ticket.count, ROUTER_TRACES_MAX - 1);
 }
 
-static void what_a_peer_says_that_is_no_trace_is_none(void **state)
-{
-    struct mer_trace_context c;
-    ProtobufCBinaryData good = {25, (uint8_t *)"trace-of-a-find!matching\1"}, back;
-    uint8_t bytes[MER_TRACE_BYTES];
-    (void)state;
-    for (size_t i = 0; i < MER_COUNT(hostile_traces); i++) {
-        ProtobufCBinaryData bad = {hostile_traces[i].len, (uint8_t *)hostile_traces[i].bytes};
-        assert_null(router_cross_read_trace(true, &bad, &c));
-    }
-    assert_null(router_cross_read_trace(false, &good, &c));
-    assert_ptr_equal(router_cross_read_trace(true, &good, &c), &c);
-    assert_true(router_cross_write_trace(&c, bytes, &back));
-    assert_int_equal(back.len, 25);
-    assert_memory_equal(back.data, good.data, 25);
-    assert_false(router_cross_write_trace(NULL, bytes, &back));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -290,7 +271,6 @@ int main(void)
         TEST(a_router_that_tells_nothing_passes_on_what_came),
         TEST(tickets_that_are_not_traced_have_nothing_of_it),
         TEST(more_than_there_is_room_for_are_not_traced_and_counted),
-        TEST(what_a_peer_says_that_is_no_trace_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <meridian/trace.h>
 
 #include "fake_clock.h"
+#include "hostile_traces.h"
 
 #define GOOD "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -135,6 +136,24 @@ static void what_nobody_packed_is_none(void **state)
     memcpy(broken, wire, sizeof broken);
     memset(broken + 16, 0, 8);
     assert_false(mer_trace_unpack(broken, sizeof broken, &c));
+}
+
+static void what_a_peer_says_that_is_no_trace_is_none(void **state)
+{
+    struct mer_trace_context c;
+    ProtobufCBinaryData good = {25, (uint8_t *)"trace-of-a-find!matching\1"}, back;
+    uint8_t bytes[MER_TRACE_BYTES];
+    (void)state;
+    for (size_t i = 0; i < MER_COUNT(hostile_traces); i++) {
+        ProtobufCBinaryData bad = {hostile_traces[i].len, (uint8_t *)hostile_traces[i].bytes};
+        assert_null(mer_trace_get(true, &bad, &c));
+    }
+    assert_null(mer_trace_get(false, &good, &c));
+    assert_ptr_equal(mer_trace_get(true, &good, &c), &c);
+    assert_true(mer_trace_put(&c, bytes, &back));
+    assert_int_equal(back.len, 25);
+    assert_memory_equal(back.data, good.data, 25);
+    assert_false(mer_trace_put(NULL, bytes, &back));
 }
 
 static void an_endpoint_is_a_host_and_a_port(void **state)
@@ -488,6 +507,7 @@ int main(void)
         TEST(a_later_version_is_read_as_far_as_it_is_known),
         TEST(what_is_packed_is_unpacked),
         TEST(what_nobody_packed_is_none),
+        TEST(what_a_peer_says_that_is_no_trace_is_none),
         TEST(an_endpoint_is_a_host_and_a_port),
         TEST(without_a_tracer_nothing_is_traced),
         TEST(the_ratio_decides_and_nobody_else),
