@@ -36,13 +36,7 @@ run "managed_redis_and_route_53_need_no_hosts_for_them" {
   command = plan
   variables {
     footprint = { name = run.footprint.name, dns = run.footprint.dns, regions = run.footprint.regions }
-    settings = {
-      account_id = "123456789012"
-      release    = "1.0.0"
-      redis      = "managed"
-      dns        = "route53"
-      token      = { issuer = "https://login.test", audience = "kit", guests = false }
-    }
+    settings  = merge(var.settings, { redis = "managed", dns = "route53" })
   }
   assert {
     condition     = !contains(keys(output.secrets), "redis-key") && output.place.redis == "managed"
@@ -67,12 +61,7 @@ run "log_lines_need_one_secret_more" {
   command = plan
   variables {
     footprint = { name = run.footprint.name, dns = run.footprint.dns, regions = run.footprint.regions }
-    settings = {
-      account_id = "123456789012"
-      release    = "1.0.0"
-      token      = { issuer = "https://login.test", audience = "kit", guests = false }
-      logs       = { url = "https://logs.test:9200", user = "shipper" }
-    }
+    settings  = merge(var.settings, { logs = { url = "https://logs.test:9200", user = "shipper" } })
   }
   assert {
     condition     = contains(keys(output.secrets), "logs-password") && output.name_server.logs.secret.name == output.secrets["logs-password"]
@@ -84,12 +73,7 @@ run "nobody_is_no_user" {
   command = plan
   variables {
     footprint = { name = run.footprint.name, dns = run.footprint.dns, regions = run.footprint.regions }
-    settings = {
-      account_id = "123456789012"
-      release    = "1.0.0"
-      token      = { issuer = "https://login.test", audience = "kit", guests = false }
-      logs       = { url = "https://logs.test:9200" }
-    }
+    settings  = merge(var.settings, { logs = { url = "https://logs.test:9200" } })
   }
   expect_failures = [var.settings]
 }
