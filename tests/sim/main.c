@@ -26,9 +26,6 @@
 #include "tests/sim/sim_seed.h"
 
 enum {
-    FAR_GAMES_MIN = 2,  /* of a seed of several regions */
-    FAR_MOVES_MIN = 20, /* of 10,000 seeds the least had 22 */
-    MAILS_MIN = 60,
     SEED_SECONDS = 60, /* of CPU, for a machine may be busy: beyond, it hangs */
     JOBS_MAX = 16,
     SAY_EVERY = 500,
@@ -196,7 +193,8 @@ static double seconds(void)
 /* false: a seed did too little to mean anything. */
 static bool say_across(const struct totals *t, const struct options *o)
 {
-    bool little = least.far_games < FAR_GAMES_MIN || least.far_moves < FAR_MOVES_MIN || least.mails < MAILS_MIN;
+    struct sim_least l = sim_seed_least(o->seed.regions);
+    bool little = least.far_games < l.far_games || least.far_moves < l.far_moves || least.mails < l.mails;
     printf("across regions: %llu games, %llu moves, %llu messages accepted: %llu came, %llu senders were told that theirs could not; each "
            "seed at least %llu games, %llu moves, %llu messages\n",
            ull(t->far_games), ull(t->far_moves), ull(t->mails), ull(t->mails_came), ull(t->undelivered), ull(least.far_games),
@@ -207,7 +205,8 @@ static bool say_across(const struct totals *t, const struct options *o)
         ull(t->paced), ull(t->seen), (double)t->end_ms / 1000, ull(t->end_seed));
     if (!little || o->seed.plant[0] || t->failed > 0)
         return true;
-    printf("a seed did too little: %d games, %d moves and %d messages are the least\n", FAR_GAMES_MIN, FAR_MOVES_MIN, MAILS_MIN);
+    printf("a seed did too little: of %u regions %llu games, %llu moves and %llu messages are the least\n", o->seed.regions,
+           ull(l.far_games), ull(l.far_moves), ull(l.mails));
     return false;
 }
 

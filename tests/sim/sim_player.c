@@ -172,6 +172,19 @@ void sim_players_count(struct sim_players *out)
     }
 }
 
+unsigned sim_players_far_games(void)
+{
+    return sim_everybody.far_seats / SIM_FAR_SEATS;
+}
+
+void sim_players_once_more(void)
+{
+    sim_trace("once more");
+    sim_everybody.far_only = true;
+    for (unsigned i = 0; i < sim_everybody.count; i++)
+        sim_everybody.player[i].games_left++;
+}
+
 void sim_players_finish(void)
 {
     sim_trace("no new games");

@@ -14,6 +14,10 @@ struct sim_players {
     uint64_t moves; /* thought of; each is sent until it is answered */
 };
 void sim_players_count(struct sim_players *out);
+/* So many across regions have been played at least. */
+unsigned sim_players_far_games(void);
+/* Everybody wants one game more than he had, and from now on only across regions. */
+void sim_players_once_more(void);
 /* No new games any more: waiting tickets are cancelled, games are played to their end. */
 void sim_players_finish(void);
 /* Everybody has what he wanted and waits for nothing. */

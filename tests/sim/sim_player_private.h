@@ -9,7 +9,7 @@
 #define CM(x) Meridian__Client__V1__##x
 #define CARD(x) MERIDIAN__CLIENT__V1__CARD_STATE__CARD_STATE_##x
 
-enum { SIM_PLAYER_CARDS = 100, SIM_PLAYER_ID = 104 };
+enum { SIM_FAR_SEATS = 3 /* at most, of a game across regions */, SIM_PLAYER_CARDS = 100, SIM_PLAYER_ID = 104 };
 
 enum state { DOWN, DIALLING, GREETING, RESUMING, READY };
 
@@ -65,7 +65,8 @@ struct sim_everybody {
     bool crowd;                     /* who has played enough sits still */
     unsigned hoarder;               /* place of one whose inbox fills, plus one; 0: none */
     unsigned count, each, absences; /* each: in a region; absences: in a thousand thoughts */
-    bool finishing;
+    unsigned far_seats;             /* taken in games across regions */
+    bool far_only, finishing;
 };
 extern struct sim_everybody sim_everybody;
 

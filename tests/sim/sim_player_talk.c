@@ -49,7 +49,7 @@ static void want_far(const struct player *p, CM(FindMatch) * f)
         unsigned rows, cols, players;
     } boards[] = {{2, 3, 2}, {3, 2, 2}, {4, 2, 2}, {2, 2, 3}, {3, 4, 2}, {4, 3, 3}};
     size_t i = (size_t)(p - sim_everybody.player) % sim_everybody.each % MER_COUNT(boards);
-    f->players = boards[i].players;
+    f->players = boards[i].players < sim_region_count ? boards[i].players : sim_region_count;
     f->rows = boards[i].rows;
     f->cols = boards[i].cols;
     f->bots = MERIDIAN__CLIENT__V1__BOTS__BOTS_NONE;
@@ -79,7 +79,7 @@ void sim_say_find(struct device *d)
     f.rows = 2;
     f.cols = sim_chance(50) ? 4 : 5;
     f.bots = kind < 2 ? MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW : MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL;
-    if (sim_region_count > 1 && (!p->asked_far || sim_chance(50)))
+    if (sim_region_count > 1 && (!p->asked_far || sim_everybody.far_only || sim_chance(50)))
         want_far(p, &f);
     if (sim_region_count > 1 && sim_chance(50)) {
         f.latency_ms = entries;
@@ -153,6 +153,7 @@ static void sits_in(struct player *p, const char *game)
         return;
     sim_copy(p->game, sizeof(p->game), game);
     p->move[0] = p->last_move[0] = p->ticket[0] = 0;
+    sim_everybody.far_seats += strchr(game, '.') != NULL;
     for (unsigned i = 0; i < SIM_PLAYER_CARDS; i++)
         p->face[i] = -1;
 }

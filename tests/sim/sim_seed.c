@@ -12,6 +12,8 @@ enum {
     STEP_MS = 250,
     SEATS_MS = 1000,
     FAR_MOVES = 40,
+    MOVES_A_GAME = 10,   /* the smallest board needs six */
+    MAILS_A_REGION = 15, /* of at least 48 that are written there */
     ENOUGH_MS = 120 * 1000,
     PLAY_MIN_MS = 30 * 1000,
     DRAIN_MS = 600 * 1000, /* three lost turns of each player of a game nobody plays any more, and the pauses between */
@@ -47,6 +49,26 @@ static bool enough(void)
     return sim_counts.far_moves >= FAR_MOVES || all_done();
 }
 
+/* Every region has its part in a game with another one. */
+struct sim_least sim_seed_least(unsigned regions)
+{
+    unsigned games = (regions + 1) / 2;
+    return (struct sim_least){.far_games = games, .far_moves = (uint64_t)games * MOVES_A_GAME, .mails = (uint64_t)regions * MAILS_A_REGION};
+}
+
+/* Where there was less than the least across regions, all want one game more, and only there: where two regions were apart for long, nearly
+ * all may have had theirs at home. */
+static void play_until_enough(unsigned regions)
+{
+    struct sim_least least = sim_seed_least(regions);
+    uint64_t until = sim_now_ms() + ENOUGH_MS;
+    do {
+        if (sim_players_far_games() < least.far_games || sim_counts.far_moves < least.far_moves)
+            sim_players_once_more();
+        run_until(until, enough);
+    } while (!sim.failed && sim_now_ms() < until && sim_counts.far_moves < least.far_moves);
+}
+
 void sim_seed_run(struct sim_result *r, uint64_t seed, const struct sim_order *o)
 {
     sim_world_init(seed, o->plant, o->trace ? stdout : NULL);
@@ -67,7 +89,7 @@ void sim_seed_run(struct sim_result *r, uint64_t seed, const struct sim_order *o
     uint64_t over_ms = sim_now_ms();
     run_until(sim_now_ms() + PLAY_MIN_MS / 2, NULL);
     if (o->regions > 1)
-        run_until(sim_now_ms() + ENOUGH_MS, enough);
+        play_until_enough(o->regions);
     sim_players_finish();
     run_until(sim_now_ms() + DRAIN_MS, all_done);
     if (!sim.failed)

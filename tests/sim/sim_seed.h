@@ -19,5 +19,11 @@ struct sim_result {
     struct sim_counts counts;
 };
 
+/* What a seed of several regions has at least had, or it is a failure of the harness: by the number of regions, for a region more is one
+ * more to play and to write with. */
+struct sim_least {
+    uint64_t far_games, far_moves, mails;
+};
+struct sim_least sim_seed_least(unsigned regions);
 /* In a process of its own. */
 void sim_seed_run(struct sim_result *r, uint64_t seed, const struct sim_order *o);
