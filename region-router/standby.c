@@ -41,6 +41,7 @@ struct router_standby {
     uint64_t epoch; /* of the lease as last seen; ours while LEADING */
     char holder[ROUTER_HOLDER_BYTES];
     bool asking, taking_over, holder_linked, holder_lost, destroyed;
+    bool perhaps_taken;         /* nobody has said yet what became of a takeover: if the lease is ours now, it may be by that one */
     uint64_t asked_ms, seen_ms; /* seen: somebody held it; at first, when we came */
     struct mer_timer timer, expiry;
     void (*done)(void *ctx);
@@ -113,6 +114,11 @@ static void see(struct router_standby *s, const struct answer *a)
     snprintf(s->holder, sizeof s->holder, "%s", a->holder);
 }
 
+static bool was_takeover(const struct router_standby *s)
+{
+    return s->taking_over || s->perhaps_taken;
+}
+
 static void we_hold_it(struct router_standby *s, const struct answer *a)
 {
     uint64_t used_ms = now_ms(s) - s->asked_ms;
@@ -129,10 +135,11 @@ static void we_hold_it(struct router_standby *s, const struct answer *a)
         s->role = LEADING;
         s->values[M_LEADER] = 1;
         s->values[M_TAKEN]++;
-        s->values[M_TAKEN_OVER] += s->taking_over;
-        MER_LOG(s->conf.log, MER_INFO, "lease.taken", KV_U64("epoch", a->epoch), KV_BOOL("takeover", s->taking_over));
+        s->values[M_TAKEN_OVER] += was_takeover(s);
+        MER_LOG(s->conf.log, MER_INFO, "lease.taken", KV_U64("epoch", a->epoch), KV_BOOL("takeover", was_takeover(s)));
         s->conf.lead(s->conf.ctx, a->epoch);
     }
+    s->perhaps_taken = false;
     ask_in(s, ROUTER_RENEW_MS);
 }
 
@@ -140,6 +147,7 @@ static void another_holds_it(struct router_standby *s, const struct answer *a)
 {
     step_down(s, "another router holds the lease");
     see(s, a);
+    s->perhaps_taken = false;
     bool nobody_there = s->conf.holder(s->conf.ctx, s->holder, a->address);
     if (nobody_there && !s->holder_linked) {
         s->holder_lost = true;
@@ -150,6 +158,14 @@ static void another_holds_it(struct router_standby *s, const struct answer *a)
         uint32_t ms = ROUTER_CAMPAIGN_MS / 2 + mer_rng_below(&s->conf.rng, ROUTER_CAMPAIGN_MS);
         ask_in(s, a->left_ms > 0 && a->left_ms < ms ? (uint32_t)a->left_ms : ms);
     }
+}
+
+/* A loss that was not answered is none that was used. */
+static void unanswered(struct router_standby *s)
+{
+    s->values[M_UNANSWERED]++;
+    if (s->taking_over)
+        s->holder_lost = !s->holder_linked;
 }
 
 static void on_answer(void *ctx, enum mer_err err, const redisReply *reply)
@@ -166,7 +182,8 @@ static void on_answer(void *ctx, enum mer_err err, const redisReply *reply)
         return;
     }
     if (err != MER_OK || !read_answer(reply, &a)) {
-        s->values[M_UNANSWERED]++;
+        unanswered(s);
+        s->perhaps_taken = s->perhaps_taken || s->taking_over;
         MER_LOG_RATE(s->conf.log, MER_WARN, "lease.unanswered", KV_STR("why", mer_err_text(err)),
                      KV_STR("reply", err == MER_EREFUSED && reply != NULL ? reply->str : NULL));
         ask_in(s, RETRY_MS + mer_rng_below(&s->conf.rng, RETRY_MS));
@@ -193,7 +210,7 @@ static void on_timer(struct mer_timer *t)
     char lease_ms[16], seen_epoch[24] = "";
     snprintf(lease_ms, sizeof lease_ms, "%d", ROUTER_LEASE_MS);
     s->taking_over = s->holder_lost && s->role == FOLLOWING;
-    s->holder_lost = false; /* once a loss */
+    s->holder_lost = false; /* once a loss, unless nobody answers */
     if (s->taking_over)
         snprintf(seen_epoch, sizeof seen_epoch, "%llu", (unsigned long long)s->epoch);
     const char *argv[] = {"FCALL", "mer1_lease_take", "1", s->key, s->conf.incarnation, s->conf.address, lease_ms, seen_epoch, s->holder};
@@ -201,7 +218,7 @@ static void on_timer(struct mer_timer *t)
     s->asked_ms = now_ms(s);
     s->asking = call(s, argv, MER_COUNT(argv), on_answer) == MER_OK;
     if (!s->asking) {
-        s->values[M_UNANSWERED]++;
+        unanswered(s);
         ask_in(s, RETRY_MS);
     }
 }
@@ -235,7 +252,7 @@ uint64_t router_standby_epoch(const struct router_standby *s)
 
 uint32_t router_standby_shared_ms(const struct router_standby *s)
 {
-    return s->taking_over ? ACT_MS : 0;
+    return was_takeover(s) ? ACT_MS : 0;
 }
 
 const char *router_standby_holder(const struct router_standby *s)

@@ -9,7 +9,8 @@
  * The holder renews every 2 s and stops acting at 2/3 of the lease by its own monotonic clock. A follower that had a link to the holder and
  * lost it, or finds nobody at the holder's address (both routers died, and this one is new), takes the lease at once by compare-and-set on
  * (holder, epoch), after a short random pause, once a loss: a dead leader is replaced in well under a second; one that lives and only lost
- * that link finds itself replaced (edges refuse its epoch from then on). An outcome that is unknown is not held. */
+ * that link finds itself replaced (edges refuse its epoch from then on). An outcome that is unknown is not held; that of a takeover is
+ * asked for as a takeover again, and if the lease turns out to be ours, it counts as one. */
 #pragma once
 
 #include <meridian/redis.h>
