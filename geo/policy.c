@@ -47,6 +47,18 @@ static void judge(struct geo_region_state *s, enum geo_verdict verdict, uint64_t
         set_health(s, GEO_UP, now_ms);
 }
 
+/* Nobody was looking for so long: good and bad last as long as they were seen. */
+static void forget_late(struct geo_policy *p, uint64_t now_ms)
+{
+    uint64_t since_ms = now_ms - p->now_ms, late_ms = since_ms > GEO_LATE_MS ? since_ms - GEO_STEP_MS : 0;
+    p->now_ms = now_ms;
+    for (uint32_t i = 0; i < p->footprint->count; i++) {
+        struct geo_region_state *s = &p->region[i];
+        s->bad_since_ms += s->bad_since_ms > 0 ? late_ms : 0;
+        s->good_since_ms += s->good_since_ms > 0 ? late_ms : 0;
+    }
+}
+
 /* ---- out ----------------------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t drained_percent(const struct geo_wish *w, uint64_t now_ms)
@@ -135,6 +147,7 @@ static uint32_t by_load(struct geo_region_state *s, int32_t load_permille, uint6
 static void set_share(struct geo_policy *p, const struct geo_reading *readings, const struct geo_wish *wishes, uint32_t i, uint64_t now_ms)
 {
     struct geo_region_state *s = &p->region[i];
+    uint64_t stepped_ms = s->stepped_ms;
     uint32_t share = wishes[i].drain       ? drained_percent(&wishes[i], now_ms)
                      : wishes[i].share > 0 ? wishes[i].share
                                            : by_load(s, readings[i].load_permille, now_ms);
@@ -146,6 +159,7 @@ static void set_share(struct geo_policy *p, const struct geo_reading *readings, 
         s->stuck = to < 0;
         s->share_to = to < 0 ? s->share_to : (uint32_t)to;
         share = to < 0 ? 0 : share;
+        s->stepped_ms = to < 0 ? stepped_ms : s->stepped_ms; /* no step was made: the next second tries again */
     }
     s->share = share;
     s->wished = share > 0 && (s->wished || wishes[i].drain || wishes[i].share > 0);
@@ -157,6 +171,7 @@ void geo_policy_init(struct geo_policy *p, const struct geo_footprint *f, uint64
 {
     memset(p, 0, sizeof *p);
     p->footprint = f;
+    p->now_ms = now_ms;
     for (uint32_t i = 0; i < f->count; i++)
         p->region[i].since_ms = p->region[i].stepped_ms = now_ms;
 }
@@ -165,6 +180,7 @@ bool geo_policy_step(struct geo_policy *p, const struct geo_reading *readings, c
 {
     const struct geo_policy before = *p;
     uint32_t count = p->footprint->count, out = 0;
+    forget_late(p, now_ms);
     for (uint32_t i = 0; i < count; i++)
         judge(&p->region[i], readings[i].verdict, now_ms);
     take_out(p, wishes, now_ms);

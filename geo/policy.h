@@ -14,7 +14,8 @@
  *   rather the prober's own network. What an operator says is not guarded: he is told before (geo_policy_left).
  * - A share goes to the nearest neighbour that is up, not draining, not shedding itself and under its low mark; when that one fills, to the
  *   next; when there is none, nothing is moved, and `stuck` says so.
- * - A reading that is missing changes nothing: neither good nor bad, and no load. */
+ * - A reading that is missing changes nothing: neither good nor bad, and no load.
+ * - A step that comes late counts as one second: the agent or its machine was stopped, and what it knows is of before. */
 #pragma once
 
 #include "geo/footprint.h"
@@ -28,6 +29,8 @@ enum {
     GEO_HIGH_PERMILLE = 850,  /* R33 scales out at 800; above, DNS helps */
     GEO_LOW_PERMILLE = 750,
     GEO_GUARD_PERMILLE = 500,
+    GEO_STEP_MS = 1000,
+    GEO_LATE_MS = 2 * GEO_STEP_MS,
     GEO_SHARE_MAX = 90, /* by load; a drain goes to 100 */
 };
 
@@ -64,7 +67,8 @@ struct geo_region_state {
 struct geo_policy {
     const struct geo_footprint *footprint; /* kept */
     struct geo_region_state region[GEO_REGIONS_MAX];
-    bool all_out; /* by the rules nobody would be left: everybody is in */
+    bool all_out;    /* by the rules nobody would be left: everybody is in */
+    uint64_t now_ms; /* of the last step */
 };
 
 void geo_policy_init(struct geo_policy *p, const struct geo_footprint *f, uint64_t now_ms);

@@ -108,6 +108,36 @@ static void no_reading_is_neither_good_nor_bad(void **state)
     assert_int_equal(x->p.region[EU].health, GEO_DOWN);
 }
 
+/* The agent was stopped, or its machine was: what it knows is of before, and each probe under way has run out meanwhile. */
+static void seconds_in_which_nobody_looked_do_not_count(void **state)
+{
+    struct fix *x = *state;
+    for (int i = 0; i < 20; i++) {
+        set(x, EU, GEO_BAD);
+        seconds(x, 1);
+        x->now_ms += 1500 + 60000 * (uint64_t)(i % 2);
+        seconds(x, 1);
+        assert_int_equal(x->p.region[EU].health, GEO_UP);
+        set(x, EU, GEO_GOOD);
+        seconds(x, 1);
+    }
+    assert_int_equal(x->changes, 0);
+    set(x, EU, GEO_BAD);
+    for (int i = 0; i < 3; i++) { /* always late: slower, but it is seen */
+        assert_int_equal(x->p.region[EU].health, GEO_UP);
+        x->now_ms += 5000;
+        seconds(x, 1);
+    }
+    assert_int_equal(x->p.region[EU].health, GEO_DOWN);
+    set(x, EU, GEO_GOOD);
+    seconds(x, 1);
+    x->now_ms += 3600 * 1000;
+    seconds(x, 1);
+    assert_true(x->p.region[EU].out); /* good a second long */
+    seconds(x, 9);
+    assert_false(x->p.region[EU].out);
+}
+
 static void it_is_back_after_ten_good_seconds(void **state)
 {
     struct fix *x = *state;
@@ -242,6 +272,36 @@ static void where_nobody_has_room_nothing_is_moved(void **state)
     assert_int_equal(x->changes, 0);
 }
 
+/* An alarm looks at any second, and wants it to be so for a minute. */
+static void who_is_stuck_is_so_in_every_second_until_somebody_has_room(void **state)
+{
+    struct fix *x = *state;
+    for (int i = 0; i < REGIONS; i++)
+        x->r[i].load_permille = i == EU ? 900 : 800; /* the others take nobody, and need nobody */
+    seconds(x, GEO_DWELL_MS / 1000);
+    for (unsigned n = 0; n < 100; n++) {
+        assert_true(x->p.region[EU].stuck);
+        seconds(x, 1);
+    }
+    assert_int_equal(x->changes, 0);
+    x->r[EAST].load_permille = 700;
+    seconds(x, 1);
+    assert_true(!x->p.region[EU].stuck && x->p.region[EU].share == 10);
+    seconds(x, GEO_DWELL_MS / 1000 - 1); /* and the next step when this one can have shown its effect */
+    assert_int_equal(x->p.region[EU].share, 10);
+    seconds(x, 1);
+    assert_int_equal(x->p.region[EU].share, 20);
+    x->r[EAST].load_permille = 850; /* it filled: again there is nobody */
+    seconds(x, GEO_DWELL_MS / 1000);
+    for (unsigned n = 0; n < 100; n++) {
+        assert_true(x->p.region[EU].stuck && x->p.region[EU].share == 0);
+        seconds(x, 1);
+    }
+    x->r[EU].load_permille = 800;
+    seconds(x, 1);
+    assert_false(x->p.region[EU].stuck);
+}
+
 static void a_drain_goes_over_the_time_given(void **state)
 {
     struct fix *x = *state;
@@ -333,6 +393,7 @@ int main(void)
         T(a_region_is_out_after_two_seconds_of_bad),
         T(one_bad_second_is_nothing),
         T(no_reading_is_neither_good_nor_bad),
+        T(seconds_in_which_nobody_looked_do_not_count),
         T(it_is_back_after_ten_good_seconds),
         T(who_flaps_stays_out_longer_each_time),
         T(the_guard_keeps_half_of_the_world),
@@ -342,6 +403,7 @@ int main(void)
         T(a_full_region_sheds_step_by_step_to_the_nearest),
         T(a_neighbour_that_fills_is_left_for_the_next),
         T(where_nobody_has_room_nothing_is_moved),
+        T(who_is_stuck_is_so_in_every_second_until_somebody_has_room),
         T(a_drain_goes_over_the_time_given),
         T(a_wished_share_goes_to_the_nearest_whatever_the_load),
         T(a_wished_share_ends_where_nothing_is_known_of_the_load),
