@@ -198,6 +198,8 @@ static void on_tick(struct mer_timer *t)
         tell(a, before);
     if (changed || a->pending)
         write_state(a);
+    if (!a->pending)
+        a->right_ms = a->loop.now_ms;
     mer_loop_arm(&a->loop, &a->tick, TICK_MS);
 }
 
@@ -215,7 +217,7 @@ static void refresh(struct mer_metric_set *set)
         a->values[A_TOLD] += a->told[i].kind == GEO_WISH_DRAIN;
     }
     a->values[A_ALL_OUT] = a->policy.all_out;
-    a->values[A_STATE_AGE] = a->pending ? (a->loop.now_ms - a->written_ms) / 1000 : 0;
+    a->values[A_STATE_AGE] = (a->loop.now_ms - a->right_ms) / 1000;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
@@ -289,6 +291,7 @@ enum mer_err geo_agent_create(struct geo_agent **out, struct geo_config *conf, s
     geo__agent_admin(a);
     start_probes(a);
     a->pending = true; /* whatever an earlier agent wrote */
+    a->right_ms = a->loop.now_ms;
     mer_loop_arm(&a->loop, &a->tick, TICK_MS);
     mer_process_ready(&a->process);
     *out = a;

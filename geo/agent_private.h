@@ -39,7 +39,8 @@ struct geo_agent {
     struct geo_wished told[GEO_REGIONS_MAX];   /* by the regions: drained or not, as last heard */
     struct mer_buf written;                    /* what the state file says */
     bool pending;                              /* it should say something else */
-    uint64_t written_ms;
+    uint64_t written_ms;                       /* when it was tried last; 0: never */
+    uint64_t right_ms;                         /* the last second in which the file said what it should */
     struct mer_timer tick;
     uint64_t values[A_COUNT];
     struct mer_metric_set set;

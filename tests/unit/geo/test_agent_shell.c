@@ -3,7 +3,9 @@
  * test's: these functions stand before the product's at link time. */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "geo/agent_private.h"
@@ -185,6 +187,40 @@ static void load_is_of_the_smaller_of_what_is_said_and_what_is_planned(void **st
     }
 }
 
+static uint64_t state_age_s(void)
+{
+    f->agent->set.refresh(&f->agent->set);
+    return f->agent->values[A_STATE_AGE];
+}
+
+/* Its alarm wakes somebody at 10 s. */
+static void a_state_file_that_cannot_be_written_grows_old(void **state)
+{
+    char aside[96];
+    (void)state;
+    seconds(2);
+    assert_true(f->agent->values[A_WRITTEN] == 1 && state_age_s() <= 1);
+    seconds(60); /* nothing to say */
+    assert_true(state_age_s() <= 1);
+    int log = f->agent->log.fd;
+    f->agent->log.fd = open("/dev/null", O_WRONLY | O_CLOEXEC); /* it complains, and should */
+    snprintf(aside, sizeof aside, "%s.new", f->state_file);
+    assert_int_equal(mkdir(aside, 0700), 0); /* where the file is written first */
+    f->report[EU].leaderless = true;
+    seconds(1 + GEO_BAD_MS / TICK_MS);
+    assert_true(f->agent->policy.region[EU].out);
+    for (uint64_t n = 0; n < 30; n++) {
+        assert_in_range(state_age_s(), n, n + 1);
+        seconds(1);
+    }
+    assert_true(f->agent->values[A_WRITE_FAILED] >= 10);
+    assert_int_equal(rmdir(aside), 0);
+    seconds(2);
+    assert_true(f->agent->values[A_WRITTEN] == 2 && state_age_s() <= 1);
+    close(f->agent->log.fd);
+    f->agent->log.fd = log;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -192,6 +228,7 @@ int main(void)
         TEST(a_region_is_as_good_as_its_probes_and_its_routers_say),
         TEST(a_region_without_a_leader_leaves_dns_and_comes_back),
         TEST(load_is_of_the_smaller_of_what_is_said_and_what_is_planned),
+        TEST(a_state_file_that_cannot_be_written_grows_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
