@@ -6,8 +6,12 @@ play_url() { printf '%s://%s:%s' "$(scheme)" "$address" "$1"; } # PORT
 ws_url() { [ "$tls" = 0 ] && printf 'ws://%s:%s/v1/ws' "$address" "$1" || printf 'wss://%s:%s/v1/ws' "$address" "$1"; } # PORT
 admin_url() { printf 'http://%s:%s' "$(admin_address)" "$(port_admin "$1")"; } # ID
 
-router_role() { # ID -> leader | standby
-    curl -s --noproxy '*' --max-time 1 "http://$(admin_address):$(port_router_admin "$1")/metrics" | grep -q '^meridian_router_leader 1' && echo leader || echo standby
+# What it says itself; nothing when it does not answer. Read as a whole before it is looked at: a pipe into `grep -q` fails, under pipefail,
+# whenever grep has seen enough before curl has written all.
+router_role() { # ID -> leader | standby | nothing
+    local metrics
+    metrics=$(curl -s --noproxy '*' --max-time 1 "http://$(admin_address):$(port_router_admin "$1")/metrics") || return 0
+    if grep -q '^meridian_router_leader 1' <<<"$metrics"; then echo leader; else echo standby; fi
 }
 
 pid_or() { # ID ELSE
@@ -18,7 +22,7 @@ pid_or() { # ID ELSE
 
 # The document; the words that change while it runs (role, pid) are as they are now. With 1 it adds "ready" to every process.
 endpoints_json() { # WITH_READY
-    local with_ready=$1 id separator port
+    local with_ready=$1 id separator port role
     printf '{\n  "page": "%s/",\n  "regions": [\n    {\n      "name": "%s",\n' "$(play_url "$(port_play)")" "$region"
     printf '      "play": {"url": "%s", "ws": "%s"},\n      "edges": [' "$(play_url "$(port_play)")" "$(ws_url "$(port_play)")"
     separator=
@@ -31,8 +35,9 @@ endpoints_json() { # WITH_READY
     printf '\n      ],\n      "routers": ['
     separator=
     for id in $(router_ids); do
-        printf '%s\n        {"id": "%s", "admin": "%s", "role": "%s", "pid": %s%s}' \
-            "$separator" "$id" "$(admin_url "$id")" "$(router_role "$id")" "$(pid_or "$id" null)" "$(ready_member "$id" "$with_ready")"
+        role=$(router_role "$id")
+        printf '%s\n        {"id": "%s", "admin": "%s", "role": %s, "pid": %s%s}' \
+            "$separator" "$id" "$(admin_url "$id")" "$([ -n "$role" ] && printf '"%s"' "$role" || echo null)" "$(pid_or "$id" null)" "$(ready_member "$id" "$with_ready")"
         separator=,
     done
     printf '\n      ],\n      "redis": [%s]\n    }\n  ],\n  "dns": null\n}\n' "$(redis_nodes | sed 's/.*/"&"/' | paste -sd, | sed 's/,/, /g')"
@@ -58,6 +63,13 @@ process_state() { # ID -> ready | not ready | ended
     fi
 }
 
+# With its role, which who has ended or does not answer has not.
+router_state() { # ID
+    local role=
+    [ -z "$(process_pid "$1")" ] || role=$(router_role "$1")
+    printf '%s%s\n' "$(process_state "$1")" "${role:+, $role}"
+}
+
 # "3 primaries, 6 replicas", and what is dead or not ok.
 redis_state() {
     "$root/infra/local/redis-cluster" status "$state/redis" 2>/dev/null | awk '
@@ -76,7 +88,7 @@ footprint_table() {
         done
         for id in $(router_ids); do
             printf "$row" "$id" "$(pid_or "$id" -)" "$address:$(port_router_link "$id")" "$(admin_url "$id")" \
-                "$(process_state "$id"), $(router_role "$id")"
+                "$(router_state "$id")"
         done
     }
     # shellcheck disable=SC2059
