@@ -39,14 +39,17 @@ region_words() { # REGION
     [ "$tls" = 0 ] || echo --tls
 }
 
-# For a process of its own, which becomes the region's up: signals are for that.
+# For a process of its own, which becomes the region's up: signals are for that. One that runs keeps what it was started with: when regions came
+# or went since, the others' words are not its own any more.
 region_up() { # REGION
-    local words enter
+    local words=() enter
     region_folder_make "$1"
-    mapfile -t words < <(region_words "$1")
+    if [ ! -e "$state/regions/$1/run/options" ]; then
+        mapfile -t words < <(region_words "$1")
+        words+=(--binaries "$binaries" --port "$base_port" --edges "$edge_count" --routers "$router_count" --replicas "$replica_count")
+    fi
     into_region "$1"
-    exec "${enter[@]}" "$here/up" --detach --binaries "$binaries" --port "$base_port" --edges "$edge_count" --routers "$router_count" \
-        --replicas "$replica_count" "${words[@]}" >"$state/log/up-$1.log" 2>&1
+    exec "${enter[@]}" "$here/up" --detach "${words[@]}" >"$state/log/up-$1.log" 2>&1
 }
 
 region_down() { # REGION
@@ -115,27 +118,33 @@ world_down() {
 
 world_processes() { if [ "$way" = namespaces ]; then printf '%s\n' wan "${regions[@]/#/forward-}"; fi && echo meridian-geo; }
 
-# What every region says of itself, each in a file (region_said) that whoever prints it removes; 0 when everything is ready.
+# What every region says of itself, for region_said; 0 when everything is ready. It is kept in files without a name, so that nothing stays of
+# whoever is interrupted.
+declare -A said_at=()
 world_ask() { # [--json]
-    local name
+    local name file at
     status_words=("$@")
+    for name in "${regions[@]}"; do
+        file=$(mktemp "$state/run/status.XXXXXX") || fail "no file can be made in $state/run"
+        exec {at}<>"$file"
+        rm -f "$file"
+        said_at[$name]=$at
+    done
     each_region region_status
     [ -z "$failed" ] || return 1
     for name in $(world_processes); do [ -n "$(process_pid "$name")" ] || return 1; done
     [ -n "$(dns_pid)" ]
 }
-region_said() { printf '%s' "$state/run/status.$1.$$"; }
-region_status() { in_region "$1" "$here/status" "${status_words[@]}" >"$(region_said "$1")" 2>&1; }
+region_said() { cat "/proc/$$/fd/${said_at[$1]}"; } # REGION
+region_status() { in_region "$1" "$here/status" "${status_words[@]}" >&"${said_at[$1]}" 2>&1; }
 
 # endpoints.json of everything: the regions' own, put together. With 1 as world_ask --json has heard them.
 world_endpoints_json() { # WITH_READY
     local name namespace separator='' text
     printf '{\n  "page": "%s/",\n  "regions": [' "$(region_play_url "${regions[0]}")"
     for name in "${regions[@]}"; do
-        text=$state/regions/$name/endpoints.json
-        [ "$1" = 0 ] || text=$(region_said "$name")
-        text=$(sed -n '/^    {$/,/^    }$/p' "$text" 2>/dev/null) || true
-        rm -f "$(region_said "$name")"
+        if [ "$1" = 0 ]; then text=$(cat "$state/regions/$name/endpoints.json" 2>/dev/null) || true; else text=$(region_said "$name"); fi
+        text=$(sed -n '/^    {$/,/^    }$/p' <<<"$text")
         [ -n "$text" ] || continue
         namespace=$(world_namespace "$name") && namespace="\"$namespace\""
         printf '%s\n%s' "$separator" "$(sed "s|^      \"name\": .*|&\n      \"address\": \"$(region_address "$name")\", \"namespace\": ${namespace:-null},|" <<<"$text")"
@@ -158,8 +167,7 @@ world_table() {
         printf '\n%s' "$name"
         [ "$way" != namespaces ] || printf ', namespace %s' "$(world_namespace "$name")"
         printf '\n'
-        sed '/^$/d' "$(region_said "$name")"
-        rm -f "$(region_said "$name")"
+        region_said "$name" | sed '/^$/d'
     done
     printf '\n  dns            dig @127.0.0.1 -p %s %s +subnet=84.128.0.0/24 (pid %s); meridian-geo (pid %s): http://127.0.0.1:%s/status\n' \
         "$(port_dns)" "${footprint[zone]}" "$(dns_pid)" "$(pid_or meridian-geo -)" "$(port_geo)"

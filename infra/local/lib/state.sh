@@ -33,13 +33,17 @@ way= # namespaces | loopback
 geo_database=
 
 state_make() {
-    mkdir -p "$state"
-    chmod 700 "$state"
-    mkdir -p "$state"/{keys,tls,config,run,log}
+    { mkdir -p "$state" && chmod 700 "$state" && mkdir -p "$state"/{keys,tls,config,run,log}; } 2>/dev/null ||
+        fail "no permission to make the state folder $state, or it is not ours (MERIDIAN_LOCAL=DIR chooses another)"
+}
+# Whoever may not look into it must not be told that nothing runs.
+state_look() {
+    [ ! -e "$state" ] || { [ -r "$state" ] && [ -x "$state" ]; } || fail "no permission to look into the state folder $state: ask as $(stat -c %U "$state")"
 }
 
 # One script at a time changes the footprint. The lock is on the folder itself, so no file is left; servers must not inherit it (9>&-).
 state_lock() {
+    state_look
     exec 9<"$state"
     flock -n 9 || fail "another infra/local script is at work on $state; wait for it to end"
 }

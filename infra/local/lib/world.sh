@@ -44,8 +44,9 @@ world_namespace_make() { # REGION
     [ ! -e "/run/netns/$name" ] || return 0
     ip netns add "$name" || return 1
     ip -n "$name" link set lo up
-    # As on every host of a region: who waits in a dead edge's queue goes to another one's.
-    nsenter "--net=/run/netns/$name" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_migrate_req'
+    # As on every host of a region: who waits in a dead edge's queue goes to another one's, and no outgoing connection takes a server's port.
+    nsenter "--net=/run/netns/$name" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_migrate_req; echo "$1" >/proc/sys/net/ipv4/ip_local_reserved_ports' sh \
+        "$base_port-$((base_port + 285)),$((base_port + 10251))-$((base_port + 10262))"
 }
 
 # started_and_ready NAME COMMAND...: a program that says "ready" when it is.

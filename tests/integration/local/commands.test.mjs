@@ -62,6 +62,7 @@ describe("a running region", () => {
         assert.equal(up.code, 0, up.err + up.out);
         assert.match(up.out, new RegExp(`page +http://127\\.0\\.0\\.1:${base}/\n`));
         assert.match(up.out, /us-east-3 .* ready\n/);
+        assert.equal(up.out.match(/us-east-r\d .* ready, leader\n/g)?.length, 1);
         assert.match(up.out, /redis .* 3 primaries, 6 replicas\n/);
         assert.equal(local("status").code, 0);
     });
@@ -94,10 +95,33 @@ describe("a running region", () => {
 
     test("a second up says what runs and changes nothing", () => {
         const pids = endpoints().regions[0].edges.map((edge) => edge.pid);
-        const again = local("up", "--edges", "5");
+        const again = local("up", "--edges", "3", ...startOptions);
         assert.equal(again.code, 0, again.err);
         assert.match(again.out, /runs already/);
         assert.deepEqual(endpoints().regions[0].edges.map((edge) => edge.pid), pids);
+    });
+
+    test("a second up that asks for something else says what differs, and changes nothing", () => {
+        const pids = endpoints().regions[0].edges.map((edge) => edge.pid);
+        for (const [options, why] of [
+            [["--regions", "mars"], /: --regions mars was asked for, there is us-east\./],
+            [["--regions", "us-east,eu"], /: --regions eu,us-east was asked for, there is us-east\./],
+            [["--region", "eu"], /: --region eu was asked for, there is us-east\./],
+            [["--edges", "5", "--detach"], /: --edges 5 was asked for, there is 3\./],
+            [["--tls", "--edge-set", "a=b"], /--tls on was asked for, there is off[;.]/],
+            [["--tls", "--edge-set", "a=b"], /--edge-set a=b was asked for, there is none[;.]/],
+        ]) {
+            const again = local("up", ...options);
+            assert.equal(again.code, 1, again.out);
+            assert.match(again.err, /^up: Meridian runs already, and otherwise: .* Nothing was changed/);
+            assert.match(again.err, why);
+            assert.equal(lines(again.err).length, 1);
+        }
+        assert.deepEqual(endpoints().regions[0].edges.map((edge) => edge.pid), pids);
+    });
+
+    test("a router's role is always told right", () => {
+        for (let i = 0; i < 10; i++) assert.deepEqual(status().regions[0].routers.map((router) => router.role).sort(), ["leader", "standby"]);
     });
 
     test("status tells what has ended, and up starts it again", async () => {
@@ -107,6 +131,8 @@ describe("a running region", () => {
         assert.equal(local("status").code, 1);
         assert.deepEqual(status().regions[0].routers[0].ready, false);
         assert.equal(status().regions[0].routers[0].pid, null);
+        assert.equal(status().regions[0].routers[0].role, null, "who has ended has no role");
+        assert.match(local("status").out, /us-east-r1 .* ended\n/);
         const again = local("up");
         assert.equal(again.code, 0, again.err);
         assert.notEqual(endpoints().regions[0].routers[0].pid, router.pid);
@@ -160,10 +186,23 @@ describe("what can go wrong at the start", () => {
             [["--port", "http"], /^up: --port must be a number/],
             [["--frobnicate"], /^up: unknown option --frobnicate/],
             [["--edges"], /^up: --edges needs a value\n$/],
+            [["--regions", ","], /^up: --regions needs names/],
+            [["--address", "10.0.0.256"], /^up: --address must be an IPv4 address/],
+            [["--edge-set", "x"], /^up: --edge-set needs KEY=VALUE/],
+            [["--geo-database", "/no/such"], /^up: --geo-database: .* cannot be read/],
         ]) {
             const up = local("up", ...options);
             assert.equal(up.code, 1);
             assert.match(up.err, why);
+        }
+        for (const [words, why] of [
+            [["status", "--json", "x"], /^status: unknown option x/],
+            [["down", "--clean", "--region", "eu"], /^down: --clean is for everything/],
+            [["rolling-restart", "--wait", "1", "x"], /^rolling-restart: unknown option x/],
+        ]) {
+            const done = local(...words);
+            assert.equal(done.code, 1);
+            assert.match(done.err, why);
         }
     });
 });
