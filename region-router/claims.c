@@ -204,24 +204,35 @@ static unsigned outstanding(const struct router_claims *c, const char *edge)
     return n;
 }
 
-static bool may_claim(const struct router_claims *c, const struct router_edge *e, const struct router_owner *of, uint64_t now_ms)
+/* Once a step, and counted on from there: for every slice anew, a region that was started again as a whole would be stood still by it. */
+static void count_asked(struct router_claims *c)
 {
-    return router_edge_is_fresh(e, now_ms) && !e->draining && strcmp(e->incarnation, of->incarnation) != 0 &&
-           outstanding(c, e->incarnation) < ROUTER_SLICES_AN_EDGE;
+    if (router_claims_in(c, ROUTER_CLAIM_DEAD) + router_claims_in(c, ROUTER_CLAIM_REPLACED) == 0)
+        return;
+    MER_LIST_EACH (it, c->env.edges) {
+        struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
+        e->claiming = (uint16_t)outstanding(c, e->incarnation);
+    }
+}
+
+static bool may_claim(const struct router_edge *e, const struct router_owner *of, uint64_t now_ms)
+{
+    return e->claiming < ROUTER_SLICES_AN_EDGE && router_edge_is_fresh(e, now_ms) && !e->draining &&
+           strcmp(e->incarnation, of->incarnation) != 0;
 }
 
 /* Round robin over those who may; NULL: nobody. */
-static const struct router_edge *claimer(struct router_claims *c, const struct router_owner *of, uint64_t now_ms)
+static struct router_edge *claimer(struct router_claims *c, const struct router_owner *of, uint64_t now_ms)
 {
     unsigned count = 0, at = 0;
     MER_LIST_EACH (it, c->env.edges)
-        count += may_claim(c, MER_LIST_ENTRY(it, struct router_edge, node), of, now_ms);
+        count += may_claim(MER_LIST_ENTRY(it, struct router_edge, node), of, now_ms);
     if (count == 0)
         return NULL;
     unsigned chosen = c->next_edge++ % count;
     MER_LIST_EACH (it, c->env.edges) {
-        const struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
-        if (may_claim(c, e, of, now_ms) && at++ == chosen)
+        struct router_edge *e = MER_LIST_ENTRY(it, struct router_edge, node);
+        if (may_claim(e, of, now_ms) && at++ == chosen)
             return e;
     }
     return NULL;
@@ -230,7 +241,7 @@ static const struct router_edge *claimer(struct router_claims *c, const struct r
 static void claim_slices(struct router_claims *c, struct router_owner *o, uint64_t now_ms)
 {
     unsigned done = 0;
-    for (unsigned i = 0; i < ROUTER_SLICES; i++) { /* first: who is late gives way to all of them */
+    for (unsigned i = 0; i < ROUTER_SLICES; i++) { /* first: who is late gives way, and is asked again in the next step at the earliest */
         struct router_slice *s = &o->slice[i];
         done += s->done;
         if (s->done || s->edge[0] == 0 || now_ms < s->until_ms)
@@ -240,9 +251,12 @@ static void claim_slices(struct router_claims *c, struct router_owner *o, uint64
     }
     for (unsigned i = 0; i < ROUTER_SLICES; i++) {
         struct router_slice *s = &o->slice[i];
-        const struct router_edge *e = s->done || s->edge[0] != 0 || now_ms < s->until_ms ? NULL : claimer(c, o, now_ms);
-        if (e == NULL)
+        if (s->done || s->edge[0] != 0 || now_ms < s->until_ms)
             continue;
+        struct router_edge *e = claimer(c, o, now_ms);
+        if (e == NULL)
+            break; /* nor for another slice of it */
+        e->claiming++;
         snprintf(s->edge, sizeof s->edge, "%s", e->incarnation);
         s->until_ms = now_ms + ROUTER_SLICE_MS;
         c->env.claim(c->env.ctx, e, o, i * ROUTER_SLICE_BUCKETS, (i + 1) * ROUTER_SLICE_BUCKETS - 1);
@@ -292,6 +306,7 @@ static void step_owner(struct router_claims *c, struct router_owner *o, uint64_t
 
 void router_claims_step(struct router_claims *c, uint64_t now_ms)
 {
+    count_asked(c);
     MER_LIST_EACH (it, &c->owners)
         step_owner(c, MER_LIST_ENTRY(it, struct router_owner, node), now_ms);
     MER_LIST_EACH_SAFE (it, &c->owners) {

@@ -19,6 +19,7 @@ struct router_edge {
     uint8_t region;     /* 0: ours; else it stands for a whole region (cross.h), which never reports */
     bool reported;      /* the fields below say something */
     bool draining;
+    uint16_t claiming; /* slices of dead edges it is asked for, as counted in a step of claims.c */
     uint32_t connections, max_connections, sessions, games, load_permille;
     uint32_t placed;               /* games placed here since the last report */
     uint64_t reported_ms;          /* monotonic */

@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -52,6 +54,10 @@ static void note(void *ctx, const struct router_owner *o)
     struct fix *f = ctx;
     snprintf(noted[f->notes], ROUTER_NAME_BYTES, "%s", o->incarnation);
     removed[f->notes++] = o->state == ROUTER_CLAIM_REMOVED;
+}
+static void forget_note(void *ctx, const struct router_owner *o)
+{
+    (void)ctx, (void)o;
 }
 static void moved(void *ctx, const struct router_owner *o, enum router_claim_state from)
 {
@@ -365,6 +371,37 @@ static void what_the_store_did_not_take_is_told_again(void **state)
     assert_true(owner(f, "e0.a")->noted);
 }
 
+/* Power is back: every edge of a large region has another incarnation, and every old one owns what it owned. The leader has heartbeats to
+ * send meanwhile; it took 4 s for a step once. */
+static void a_region_that_starts_again_as_a_whole_does_not_stop_its_leader(void **state)
+{
+    enum { MANY = 160 };
+    struct fix *f = *state;
+    struct router_edge *e = calloc(MANY, sizeof *e);
+    f->edges_answer = f->store_answers = false;
+    for (unsigned i = 0; i < MANY; i++) {
+        char old[ROUTER_NAME_BYTES];
+        snprintf(e[i].id, sizeof e[i].id, "us-east-h%02u-%u", i / 8, i % 8);
+        snprintf(e[i].incarnation, sizeof e[i].incarnation, "us-east-h%02u-%u.new", i / 8, i % 8);
+        snprintf(old, sizeof old, "us-east-h%02u-%u.old", i / 8, i % 8);
+        e[i].reported = true;
+        e[i].reported_ms = f->now;
+        mer_list_push_back(&f->edges, &e[i].node);
+        assert_int_equal(router_claims_remember(&f->c, old, e[i].id, f->now), MER_OK);
+        assert_int_equal(router_claims_up(&f->c, e[i].incarnation, e[i].id, f->now), MER_OK);
+    }
+    assert_int_equal(router_claims_in(&f->c, S(REPLACED)), MANY);
+    f->c.env.note = forget_note;
+    clock_t began = clock();
+    for (int i = 0; i < 10; i++)
+        router_claims_step(&f->c, f->now);
+    assert_true(clock() - began < CLOCKS_PER_SEC);
+    assert_int_equal(f->order_count, MANY * ROUTER_SLICES_AN_EDGE);
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(e[i].claiming, ROUTER_SLICES_AN_EDGE);
+    free(e);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -380,6 +417,7 @@ int main(void)
         T(the_brake_holds_many_silent_edges_until_an_operator_says_go),
         T(nobody_claims_who_drains_or_does_not_report),
         T(what_the_store_did_not_take_is_told_again),
+        T(a_region_that_starts_again_as_a_whole_does_not_stop_its_leader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
