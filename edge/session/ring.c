@@ -120,6 +120,16 @@ void edge_ring_adopt(struct edge_ring *to, struct edge_ring *from)
         MER_LIST_ENTRY(it, struct entry, in_ring)->ring = to;
 }
 
+struct edge_msg *edge_ring_pop(struct edge_ring_pool *p, struct edge_ring *r)
+{
+    struct edge_msg *m = r->count > 0 ? first(r)->msg : NULL;
+    if (m != NULL) {
+        m->refs++;
+        drop(p, first(r));
+    }
+    return m;
+}
+
 void edge_ring_ack(struct edge_ring_pool *p, struct edge_ring *r, uint64_t offset)
 {
     while (r->count > 0 && first(r)->offset <= offset)

@@ -39,6 +39,8 @@ void edge_ring_init(struct edge_ring *r);
 void edge_ring_push(struct edge_ring_pool *p, struct edge_ring *r, struct edge_msg *m, uint64_t offset, uint64_t now_ms);
 /* Everything of `from` moves to `to`, which need not be initialised; `from` is empty then. */
 void edge_ring_adopt(struct edge_ring *to, struct edge_ring *from);
+/* Takes out the oldest message; the reference is the caller's. NULL when empty. */
+MER_MUST_CHECK struct edge_msg *edge_ring_pop(struct edge_ring_pool *p, struct edge_ring *r);
 /* The client has everything up to `offset`. */
 void edge_ring_ack(struct edge_ring_pool *p, struct edge_ring *r, uint64_t offset);
 void edge_ring_clear(struct edge_ring_pool *p, struct edge_ring *r);

@@ -95,6 +95,15 @@ void edge__session_send(struct edge_session *s, const SM(ServerMessage) * m)
         edge_msg_unref(packed);
 }
 
+/* It was told so where it comes from; by a state it is shown the game. */
+static bool told_before(struct edge_session *s, const SM(ServerMessage) * m)
+{
+    bool told = edge__take_told(s, m);
+    if (told && m->body_case == BODY(GAME_STATE) && !s->missed)
+        s->unshown = false;
+    return told;
+}
+
 void edge_sessions_to_user(struct edge_sessions *all, const char *user, const SM(ServerMessage) * m)
 {
     struct edge_user *u = edge__user_find(all, user);
@@ -105,7 +114,7 @@ void edge_sessions_to_user(struct edge_sessions *all, const char *user, const SM
     struct edge_msg *packed = number ? pack(all, m) : NULL;
     MER_LIST_EACH_SAFE (it, &u->sessions) {
         struct edge_session *s = MER_LIST_ENTRY(it, struct edge_session, in_user);
-        if (number && (edge__take_told(s, m) || leave_out(s, m)))
+        if (number && (told_before(s, m) || leave_out(s, m)))
             continue;
         if (number)
             edge__session_number(s, &copy, packed);

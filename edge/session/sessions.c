@@ -388,6 +388,8 @@ void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
     }
     if (old->expected)
         expect_no_more(old); /* fresh is there: he stays present */
+    if (old->holding)
+        edge__take_forget(old); /* it waited for one before it: this is the one that is meant now */
     old->conn = c;
     old->state = EDGE_SESSION_LIVE;
     old->encoding = fresh->encoding;

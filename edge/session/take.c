@@ -156,22 +156,28 @@ struct joining {
 };
 
 /* A message that came to the new session: behind the old ones, unless they say as much. */
-static void append_held(void *ctx, uint64_t offset, const struct edge_msg *packed)
+static void append_one(struct joining *j, struct edge_msg *packed)
 {
-    struct joining *j = ctx;
-    (void)offset;
     CM(ServerMessage) *m = meridian__client__v1__server_message__unpack(NULL, packed->len, packed->bytes);
     if (m == NULL) {
         j->failed = true;
         return;
     }
-    if (!edge_shown_told(&j->shown, m)) {
-        struct edge_msg *copy = edge_msg_create(packed->bytes, packed->len);
-        edge__session_number(j->s, m, copy);
-        if (copy != NULL)
-            edge_msg_unref(copy);
-    }
+    if (!edge_shown_told(&j->shown, m))
+        edge__session_number(j->s, m, packed);
     meridian__client__v1__server_message__free_unpacked(m, NULL);
+}
+
+/* All `count` of them. Numbering one may make room in the pool at the cost of the oldest anywhere, so of these, too: then the loop sees
+ * fewer, and nothing that is dropped meanwhile is held on to. */
+static void append_held(struct joining *j, struct edge_ring *held, uint32_t count)
+{
+    struct edge_msg *packed;
+    for (; (packed = edge_ring_pop(&j->s->all->pool, held)) != NULL; count--) {
+        append_one(j, packed);
+        edge_msg_unref(packed);
+    }
+    j->failed = j->failed || count > 0;
 }
 
 /* The old ring, as it was, into the (emptied) ring of s. */
@@ -200,7 +206,8 @@ static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
     struct joining j = {.s = s};
     struct edge_ring held;
     uint64_t seen = s->back->offset;
-    if (s->missed) { /* the old one may have missed the same */
+    uint32_t count = s->ring.count;
+    if (s->missed || !edge_ring_covers(&s->ring, 0, s->offset)) { /* the old one may have missed the same; or it is not kept any more */
         end_snapshot(s);
         return;
     }
@@ -213,15 +220,14 @@ static void end_replayed(struct edge_session *s, const IM(SessionTaken) * t)
     edge_ring_adopt(&held, &s->ring); /* s->ring is empty now */
     s->offset = t->offset;
     fill_ring(&j, t);
-    edge_ring_replay(&held, 0, append_held, &j); /* still holding: numbered, not sent */
-    edge_ring_clear(&all->pool, &held);
+    append_held(&j, &held, count); /* still holding: numbered, not sent */
+
     if (j.failed || !edge_ring_covers(&s->ring, seen, s->offset)) { /* out of memory, or more than a ring holds */
         s->epoch++;
         end_with_state(s, OUTCOME(SNAPSHOT), NULL);
         return;
     }
     struct mer_buf later = decide(s, &j.shown);
-    s->unshown = false;
     all->values[M_RESUME_REPLAYED]++;
     if (s->state == EDGE_SESSION_LIVE) {
         edge__auth_connected(s, OUTCOME(REPLAYED), NULL);

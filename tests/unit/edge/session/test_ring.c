@@ -55,6 +55,25 @@ static void what_was_missed_is_replayed_in_order(void **state)
     assert_int_equal(p.bytes, 0);
 }
 
+static void what_is_taken_out_is_the_oldest_and_the_taker_s(void **state)
+{
+    struct edge_ring_pool p;
+    struct edge_ring r;
+    (void)state;
+    edge_ring_pool_init(&p, 1 << 20);
+    edge_ring_init(&r);
+    push(&p, &r, 1, 1);
+    push(&p, &r, 2, 2);
+    for (int i = 1; i <= 2; i++) {
+        struct edge_msg *m = edge_ring_pop(&p, &r);
+        assert_int_equal(m->refs, 1);
+        assert_int_equal(m->bytes[0], '0' + i);
+        edge_msg_unref(m);
+    }
+    assert_null(edge_ring_pop(&p, &r));
+    assert_int_equal(p.bytes, 0);
+}
+
 static void the_ends_of_the_ring_are_told_apart(void **state)
 {
     struct edge_ring_pool p;
@@ -175,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_missed_is_replayed_in_order),
+        cmocka_unit_test(what_is_taken_out_is_the_oldest_and_the_taker_s),
         cmocka_unit_test(the_ends_of_the_ring_are_told_apart),
         cmocka_unit_test(a_ring_stays_within_its_bytes_and_contiguous),
         cmocka_unit_test(messages_of_a_minute_ago_are_gone),
