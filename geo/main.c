@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * main.c - geo: plan, check and put in force what DNS answers. Exit codes: 0 done, 1 something is wrong with the files or gdnsd, 2 bad
  * usage. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "geo/plan_dir.h"
 
@@ -23,12 +25,32 @@ static const char usage[] =
     "  --run-dir DIR       gdnsd's control socket; default /run/gdnsd\n"
     "  --state-dir DIR     its state file; default /var/lib/gdnsd\n";
 
+enum { LISTENS_MAX = 8, PATH_BYTES = 4096 };
+
 struct arguments {
     const char *footprint, *measured, *dir, *golden;
-    const char *listen[9];
+    const char *listen[LISTENS_MAX + 1];
     const char *name_server[GEO_NAME_SERVERS_MAX]; /* as given: they are read once the zone is known */
     struct geo_plan_conf plan;
 };
+
+/* One line that says what is wrong with the command line. */
+static bool wrong(const char *text, const char *what)
+{
+    fprintf(stderr, "geo: %s%s%s; usage: geo check | plan | apply [OPTIONS], geo --help tells them\n", text, what != NULL ? " " : "",
+            what != NULL ? what : "");
+    return false;
+}
+
+/* gdnsd takes numeric addresses only, and tells a wrong one when it starts: too late for a plan that somebody else applies. */
+static bool listens(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    unsigned port = 0;
+    char more;
+    return colon != NULL && colon > text && text[strspn(text, "0123456789abcdefABCDEF.:[]")] == '\0' &&
+           sscanf(colon + 1, "%5u%c", &port, &more) == 1 && port > 0 && port <= 65535;
+}
 
 static bool probe(const char *text, struct geo_plan_conf *c)
 {
@@ -54,8 +76,16 @@ static bool parse(struct arguments *a, int argc, char **argv)
                                             {"run-dir", required_argument, NULL, 'r'},
                                             {"state-dir", required_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
-    size_t listens = 0;
-    for (int which; (which = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    size_t count = 0;
+    int at = 0;
+    opterr = 0; /* we say it */
+    for (int which; (which = getopt_long(argc, argv, ":", options, &at)) != -1;) {
+        if (which == '?')
+            return wrong("unknown option", argv[optind - 1]);
+        if (which == ':')
+            return wrong("a value is missing behind", argv[optind - 1]);
+        if (optarg[0] == '\0')
+            return wrong("an empty value for option", options[at].name);
         switch (which) {
         case 'f':
             a->footprint = optarg;
@@ -70,33 +100,43 @@ static bool parse(struct arguments *a, int argc, char **argv)
             a->golden = optarg;
             break;
         case 'l':
-            if (listens == 8)
-                return false;
-            a->listen[listens++] = optarg;
+            if (count == LISTENS_MAX)
+                return wrong("--listen: at most eight times", NULL);
+            if (!listens(optarg))
+                return wrong("--listen is a numeric ADDRESS:PORT, not", optarg);
+            a->listen[count++] = optarg;
             break;
         case 'b':
             a->plan.database = optarg;
             break;
         case 'n':
             if (a->plan.name_server_count == GEO_NAME_SERVERS_MAX)
-                return false;
+                return wrong("--name-server: at most sixteen times", NULL);
             a->name_server[a->plan.name_server_count++] = optarg;
             break;
         case 'p':
             if (!probe(optarg, &a->plan))
-                return false;
+                return wrong("--probe is http:PORT or tcp:PORT, not", optarg);
             break;
         case 'r':
             a->plan.run_dir = optarg;
             break;
-        case 's':
-            a->plan.state_dir = optarg;
-            break;
         default:
-            return false;
+            a->plan.state_dir = optarg;
         }
     }
-    return optind == argc;
+    return optind == argc || wrong("unexpected word", argv[optind]);
+}
+
+/* What goes with what. */
+static bool fits(const struct arguments *a, const char *command)
+{
+    bool checks = strcmp(command, "check") == 0;
+    if (!checks && a->dir == NULL)
+        return wrong(command, "needs gdnsd's folder: --dir DIR");
+    if (a->golden != NULL && !checks)
+        return wrong("--golden is for check, not for", command);
+    return a->golden == NULL || a->dir != NULL || wrong("--golden asks the plan in a folder: --dir is missing", NULL);
 }
 
 static int fail(const struct mer_msg *msg)
@@ -105,9 +145,21 @@ static int fail(const struct mer_msg *msg)
     return 1;
 }
 
+/* Of an empty folder gdnsd says that it is good. */
+static bool planned(const char *dir, struct mer_msg *msg)
+{
+    char path[PATH_BYTES];
+    bool there = snprintf(path, sizeof path, "%s/config", dir) < (int)sizeof path && access(path, R_OK) == 0;
+    if (!there)
+        mer_msgf(msg, "there is no plan in %.400s: %s", dir, strerror(errno));
+    return there;
+}
+
 static int check(const struct arguments *a, const struct geo_footprint *f, const struct geo_measured *m)
 {
     struct mer_msg msg = {"out of memory"};
+    if (a->dir != NULL && !planned(a->dir, &msg))
+        return fail(&msg);
     if (a->dir != NULL && geo_plan_dir_check(a->dir, f, m, a->plan.database != NULL, &msg) != MER_OK)
         return fail(&msg);
     if (a->golden != NULL && geo_plan_dir_golden(a->dir, a->golden, stderr, &msg) != MER_OK)
@@ -177,15 +229,14 @@ int main(int argc, char **argv)
                           .plan = {.run_dir = "/run/gdnsd", .state_dir = "/var/lib/gdnsd", .probe_port = 443}};
     a.plan.listen = a.listen;
     const char *command = argc > 1 ? argv[1] : "";
-    if (strcmp(command, "--help") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    bool checks = strcmp(command, "check") == 0, makes = strcmp(command, "plan") == 0 || strcmp(command, "apply") == 0;
-    if ((!checks && !makes) || !parse(&a, argc - 1, argv + 1) || (makes && a.dir == NULL) ||
-        (a.golden != NULL && (a.dir == NULL || !checks))) {
-        fputs(usage, stderr);
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        }
+    if (strcmp(command, "check") != 0 && strcmp(command, "plan") != 0 && strcmp(command, "apply") != 0) {
+        wrong(argc > 1 ? "unknown command" : "no command", argc > 1 ? command : NULL);
         return 2;
     }
-    return run(command, &a);
+    return parse(&a, argc - 1, argv + 1) && fits(&a, command) ? run(command, &a) : 2;
 }

@@ -160,9 +160,23 @@ describe("geo", () => {
         writeFileSync(dns.footprint, good);
         assert.equal(dns.apply(), "nothing changed");
     });
-    test("wrong usage: 2 and how to use it", () => {
-        for (const words of [["--probe", "http:0"], ["--probe", "udp:1"], ["--nonsense"], ["word"]]) assert.equal(dns.geo("apply", ...words).code, 2);
-        assert.equal(dns.geo("forget").code, 2);
-        assert.match(dns.geo("forget").err, /usage: geo/);
+    test("wrong usage: 2 and one line that says what is wrong", () => {
+        const wrong = [
+            [["apply", "--probe", "http:0"], /--probe is .*, not http:0;/], [["apply", "--probe", "udp:1"], /not udp:1;/], [["apply", "--nonsense"], /unknown option --nonsense;/],
+            [["apply", "word"], /unexpected word word;/], [["apply", "--run-dir"], /missing behind --run-dir;/], [["apply", "--listen", "127.0.0.1:70000"], /not 127\.0\.0\.1:70000;/],
+            [["apply", "--golden", "x"], /--golden is for check, not for apply;/], [["forget"], /unknown command forget; usage: geo check/],
+        ];
+        for (const [words, why] of wrong) {
+            const { code, err } = dns.geo(...words);
+            assert.equal(code, 2, err);
+            assert.match(err, why);
+            assert.equal(err.trim().split("\n").length, 1);
+        }
+        assert.equal(dns.geo("check", "--help").code, 0);
+    });
+    test("no plan is not a good one", () => {
+        const { code, err } = dns.geo("check", "--dir", path.join(dns.top, "nothing"));
+        assert.equal(code, 1);
+        assert.match(err, /^geo: there is no plan in /);
     });
 });
