@@ -366,6 +366,8 @@ void edge__session_destroy(struct edge_session *s)
     if (u != NULL) {
         if (s->state == EDGE_SESSION_LIVE)
             went(all, u);
+        if (u->live == 0 && s->state == EDGE_SESSION_LIVE && !all->stopping)
+            edge_tickets_user_gone(all->app->tickets, u); /* else it heard when his connection was lost */
         if (s->expected)
             expect_no_more(s);
         if (--u->count == 0 && !all->stopping)

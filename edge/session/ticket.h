@@ -67,6 +67,9 @@ void edge__ticket_cancel(struct edge_ticket *t);
 /* The match is undone, or nobody is left who would make it: matched if its game was made all the same, else waiting again. */
 void edge__ticket_release(struct edge_ticket *t);
 
+/* ticket_gone.c: its player's last connection here ended a while ago. */
+void edge__ticket_gone(struct mer_timer *timer);
+
 /* ticket_trace.c: each of these does nothing for what is not traced. traceparent: the player's, NULL: none. */
 void edge__ticket_trace_begin(struct edge_ticket *t, const char *traceparent);
 /* Whose doing it is what is done for the ticket now; NULL: it is not traced. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tickets.c - who asks for what: players, other edges for their devices, the router. The states are ticket.c's.
  *
- * Timer `gone`: 30 s after the user's last connection the ticket is cancelled, with a code 120 s.
- * Owner: the app; a user points to his ticket. Next: ticket.c. */
+ * Owner: the app; a user points to his ticket. Next: ticket.c, ticket_gone.c. */
 #include "edge/session/tickets.h"
 
 #include <stdio.h>
@@ -37,11 +36,6 @@ static struct mer_key ticket_key(const void *entry)
     return (struct mer_key){t->id, strlen(t->id)};
 }
 
-static void on_gone(struct mer_timer *timer)
-{
-    edge__ticket_cancel(MER_CONTAINER_OF(timer, struct edge_ticket, gone));
-}
-
 /* --- from the players ---------------------------------------------------------------------------------------------------------------- */
 
 static CM(FindMatch) * copy_ask(const CM(FindMatch) * m)
@@ -71,7 +65,7 @@ static struct edge_ticket *ticket_new(struct edge_tickets *all, const char *sess
     t->opened_ms = app->loop.now_ms;
     t->ask = copy_ask(m);
     mer_timer_init(&t->timer, edge__ticket_timer);
-    mer_timer_init(&t->gone, on_gone);
+    mer_timer_init(&t->gone, edge__ticket_gone);
     t->hosts = invite->hosts;
     snprintf(t->code, sizeof(t->code), "%s", invite->code.text);
     snprintf(t->reason, sizeof(t->reason), "%s", t->code[0] != 0 ? "looking for your friends" : "looking for players");
@@ -335,18 +329,6 @@ void edge_tickets_seated(struct edge_tickets *all, const char *user, const char 
     all->values[T_M_MATCHED]++;
     edge__ticket_trace_matched(u->ticket);
     edge__ticket_free(u->ticket);
-}
-
-void edge_tickets_user_gone(struct edge_tickets *all, struct edge_user *u)
-{
-    if (u->ticket != NULL)
-        mer_loop_arm(&all->app->loop, &u->ticket->gone, u->ticket->code[0] != 0 ? EDGE_INVITE_LINGER_MS : EDGE_TICKET_LINGER_MS);
-}
-
-void edge_tickets_user_back(struct edge_tickets *all, struct edge_user *u)
-{
-    if (u->ticket != NULL)
-        mer_loop_disarm(&all->app->loop, &u->ticket->gone);
 }
 
 void edge_tickets_drop(struct edge_tickets *all, struct edge_user *u)

@@ -36,7 +36,7 @@ void edge_tickets_tell(struct edge_session *s, const char *ticket_id, const char
 
 /* A seat was opened: the ticket has ended in a match. */
 void edge_tickets_seated(struct edge_tickets *t, const char *user, const char *ticket_id);
-/* The user's last connection here is gone: his ticket ends in 30 s; or he is back. */
+/* The user's last connection here is gone: his ticket ends in 30 s, unless he is at another edge then; or he is back. */
 void edge_tickets_user_gone(struct edge_tickets *t, struct edge_user *u);
 void edge_tickets_user_back(struct edge_tickets *t, struct edge_user *u);
 /* The process ends: forget the ticket without telling anybody. */

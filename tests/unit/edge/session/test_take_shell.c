@@ -427,6 +427,44 @@ static void who_resumes_what_was_waiting_waits_no_more(void **state)
     heard(0, SAYS(CARD_FLIPPED), 2, 8);
 }
 
+static void take(const char *session, uint64_t offset)
+{
+    IM(SessionTake) t = MERIDIAN__INTERNAL__V1__SESSION_TAKE__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    t.session = (char *)session;
+    t.user = (char *)"ana";
+    t.epoch = 1;
+    t.offset = offset;
+    t.asked_by = (char *)THERE ".0000000000000009";
+    m.body_case = BUS(SESSION_TAKE);
+    m.session_take = &t;
+    m.from = (char *)THERE;
+    f->on[BUS(SESSION_TAKE)](&f->app, &m);
+}
+
+/* To this edge he is gone, however his connection looked: his ticket has to know. */
+static void a_session_that_is_given_up_takes_its_player_along(void **state)
+{
+    struct edge_session *s = comes();
+    char id[EDGE_SESSION_ID_BYTES];
+    (void)state;
+    edge__session_id(s, id);
+    tell(STATE, 7);
+    f->refuse = MER_EBUSY; /* the answer cannot be sent: it waits here for another try */
+    take(id, 0);
+    f->refuse = MER_OK;
+    assert_int_equal(f->gone, 0);
+    assert_int_equal(edge_sessions_count(f->app.sessions), 1);
+    take(id, 0);
+    assert_true(f->given_found && f->given_whole);
+    assert_int_equal(f->gone, 1);
+    assert_int_equal(edge_sessions_count(f->app.sessions), 0);
+    assert_int_equal(f->left_out, 0); /* the registry's entry is the other's */
+    take(id, 0);
+    assert_false(f->given_found);
+    assert_int_equal(f->gone, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -439,6 +477,7 @@ int main(void)
         TEST(what_came_here_and_is_not_kept_any_more_is_a_hole),
         TEST(a_pool_that_is_full_loses_history_and_nothing_else),
         TEST(who_resumes_what_was_waiting_waits_no_more),
+        TEST(a_session_that_is_given_up_takes_its_player_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,9 +50,61 @@ static void a_ticket_outlives_the_last_device_by_half_a_minute_and_an_invitation
         assert_null(f->call);
         edge_tickets_user_gone(f->app.tickets, &f->user);
         run_for((invites ? EDGE_INVITE_LINGER_MS : EDGE_TICKET_LINGER_MS) + 10);
+        answer("get", EDGE_STORE_OK);
         answer("close", EDGE_STORE_OK);
         assert_null(f->user.ticket);
     }
+}
+
+static void a_ticket_goes_on_while_its_player_is_at_another_edge(void **state)
+{
+    struct edge_device d[] = {{"phone", "e-1.me", "e-1.me.1"}, {"desk", "e-2.other", "e-2.other.1"}};
+    (void)state;
+    waiting();
+    edge_tickets_user_gone(f->app.tickets, &f->user);
+    record.devices = d;
+    for (int i = 0; i < 4; i++) { /* there; nobody can say; there; only the session that waits for him here */
+        record.device_count = i < 3 ? 2 : 1;
+        run_for(EDGE_TICKET_LINGER_MS);
+        assert_false(f->user.ticket->cancel);
+        answer("get", i == 1 ? EDGE_STORE_AGAIN : EDGE_STORE_OK);
+    }
+    answer("close", EDGE_STORE_OK);
+    assert_int_equal(f->told, STATE(CANCELLED));
+    assert_null(f->user.ticket);
+}
+
+static void who_is_back_while_it_is_asked_where_he_is_keeps_his_ticket(void **state)
+{
+    (void)state;
+    waiting();
+    edge_tickets_user_gone(f->app.tickets, &f->user);
+    run_for(EDGE_TICKET_LINGER_MS);
+    edge_tickets_user_back(f->app.tickets, &f->user);
+    f->user.live = 1;
+    answer("get", EDGE_STORE_OK);
+    assert_false(f->user.ticket->cancel);
+    f->user.live = 0;
+    edge_tickets_user_gone(f->app.tickets, &f->user);
+    run_for(EDGE_TICKET_LINGER_MS);
+    edge_tickets_user_back(f->app.tickets, &f->user);
+    edge_tickets_user_gone(f->app.tickets, &f->user); /* ... and away once more, for which he has his time again */
+    answer("get", EDGE_STORE_OK);
+    assert_false(f->user.ticket->cancel);
+}
+
+static void a_ticket_may_end_while_it_is_asked_where_its_player_is(void **state)
+{
+    (void)state;
+    waiting();
+    edge_tickets_user_gone(f->app.tickets, &f->user);
+    run_for(EDGE_TICKET_LINGER_MS);
+    assert_string_equal(f->call, "get");
+    edge_store_player_cb told = f->player;
+    void *ctx = f->ctx;
+    f->call = NULL;
+    ended();
+    told(ctx, EDGE_STORE_OK, &record);
 }
 
 /* ---- cancelling ---------------------------------------------------------------------------------------------------------------------- */
@@ -354,6 +406,9 @@ int main(void)
         TEST(a_friend_s_code_is_told_on_and_the_table_is_not_his),
         TEST(a_ticket_without_a_code_has_none),
         TEST(a_ticket_outlives_the_last_device_by_half_a_minute_and_an_invitation_by_two),
+        TEST(a_ticket_goes_on_while_its_player_is_at_another_edge),
+        TEST(who_is_back_while_it_is_asked_where_he_is_keeps_his_ticket),
+        TEST(a_ticket_may_end_while_it_is_asked_where_its_player_is),
         TEST(cancel_before_the_offer_is_cancelled_and_the_offer_declined),
         TEST(cancel_while_the_seat_is_being_written_is_too_late),
         TEST(cancel_of_a_seat_that_is_released_after_all_is_cancelled),
