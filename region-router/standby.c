@@ -42,6 +42,7 @@ struct router_standby {
     char holder[ROUTER_HOLDER_BYTES];
     bool asking, taking_over, holder_linked, holder_lost, destroyed;
     bool perhaps_taken;         /* nobody has said yet what became of a takeover: if the lease is ours now, it may be by that one */
+    bool holder_lives;          /* it took the lease from us while we held it: it is there, whatever is at its address */
     uint64_t asked_ms, seen_ms; /* seen: somebody held it; at first, when we came */
     struct mer_timer timer, expiry;
     void (*done)(void *ctx);
@@ -105,7 +106,7 @@ static bool read_answer(const redisReply *r, struct answer *a)
 static void see(struct router_standby *s, const struct answer *a)
 {
     if (strcmp(s->holder, a->holder) != 0 || s->epoch != a->epoch)
-        s->holder_lost = false; /* that was another term */
+        s->holder_lost = s->holder_lives = false; /* that was another term */
     if (strcmp(s->holder, a->holder) != 0)
         s->holder_linked = false;
     s->seen_ms = now_ms(s);
@@ -145,11 +146,13 @@ static void we_hold_it(struct router_standby *s, const struct answer *a)
 
 static void another_holds_it(struct router_standby *s, const struct answer *a)
 {
+    bool from_us = s->role == LEADING;
     step_down(s, "another router holds the lease");
     see(s, a);
     s->perhaps_taken = false;
+    s->holder_lives = s->holder_lives || from_us;
     bool nobody_there = s->conf.holder(s->conf.ctx, s->holder, a->address);
-    if (nobody_there && !s->holder_linked) {
+    if (nobody_there && !s->holder_linked && !s->holder_lives) {
         s->holder_lost = true;
         ask_in(s, TAKEOVER_MIN_MS + mer_rng_below(&s->conf.rng, TAKEOVER_MAX_MS - TAKEOVER_MIN_MS));
     } else if (s->holder_linked) {

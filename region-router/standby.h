@@ -10,7 +10,8 @@
  * lost it, or finds nobody at the holder's address (both routers died, and this one is new), takes the lease at once by compare-and-set on
  * (holder, epoch), after a short random pause, once a loss: a dead leader is replaced in well under a second; one that lives and only lost
  * that link finds itself replaced (edges refuse its epoch from then on). An outcome that is unknown is not held; that of a takeover is
- * asked for as a takeover again, and if the lease turns out to be ours, it counts as one. */
+ * asked for as a takeover again, and if the lease turns out to be ours, it counts as one. Two routers that reach Redis and not each other
+ * change places once: who was replaced while it led does not take nobody's answer for the other's death. */
 #pragma once
 
 #include <meridian/redis.h>

@@ -347,6 +347,30 @@ static void nobody_at_the_holders_address_is_a_loss(void **state)
     assert_int_equal(f->shared_ms, ACT_MS);
 }
 
+/* Two routers that refuse each other's connections (a firewall, a wrong address) would take the lease from each other several times a
+ * second, for ever. */
+static void who_took_the_lease_from_us_lives_whatever_is_at_its_address(void **state)
+{
+    (void)state;
+    f->nobody_there = true;
+    asks_within(1);
+    ours("3");
+    asks_within(ROUTER_RENEW_MS);
+    theirs("4");
+    for (int i = 0; i < 20; i++) {
+        asks_within(1000);
+        assert_false(f->takes_over);
+        theirs("4");
+    }
+    router_standby_link(f->s, "r1.a", true);
+    router_standby_link(f->s, "r1.a", false); /* that says more */
+    asks_within(250);
+    assert_true(f->takes_over);
+    theirs("5"); /* another term of it, which we know nothing of */
+    asks_within(250);
+    assert_true(f->takes_over);
+}
+
 static void what_is_given_back_is_not_taken_again(void **state)
 {
     (void)state;
@@ -394,6 +418,7 @@ int main(void)
         TEST(a_lease_that_is_ours_in_another_term_is_a_new_lead),
         TEST(a_leader_that_hears_of_another_follows_it),
         TEST(nobody_at_the_holders_address_is_a_loss),
+        TEST(who_took_the_lease_from_us_lives_whatever_is_at_its_address),
         TEST(what_is_given_back_is_not_taken_again),
         TEST(a_holder_that_leads_no_more_is_asked_about_at_once),
     };
