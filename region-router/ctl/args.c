@@ -106,9 +106,24 @@ static bool wrong(const char *text, const char *what)
 
 /* ---- options ------------------------------------------------------------------------------------------------------------------------- */
 
+/* What no link can ever reach is told at once, not after the time that a link takes. */
+static bool is_address(const char *text)
+{
+    if (strncmp(text, "unix:", 5) == 0)
+        return text[5] != 0;
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text || colon[1] < '0' || colon[1] > '9')
+        return false;
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    return *end == 0 && port > 0 && port <= 65535;
+}
+
 static bool add_address(const char *list[CTL_ADDRESSES_MAX + 1], const char *address)
 {
     size_t n = 0;
+    if (!is_address(address))
+        return wrong("an address is host:port or unix:PATH, not", address[0] != 0 ? address : "nothing");
     while (list[n] != NULL)
         n++;
     if (n == CTL_ADDRESSES_MAX)
@@ -227,6 +242,7 @@ static bool parse_options(struct ctl_args *a, struct given *g, int argc, char **
                                             {"region", required_argument, NULL, 'n'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
+    argv[0] = (char *)"meridianctl"; /* getopt begins its lines with it, as we do */
     for (int which; (which = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (which == 'h') {
             fputs(usage, stdout);
@@ -256,9 +272,18 @@ static bool parse_override(struct ctl_args *a, int count, char **words)
     return a->for_ms > 0 || wrong("say for how long: --for TIME, for geo override", NULL);
 }
 
+/* Its words as one. */
+static const char *name_of(size_t i, char out[32])
+{
+    const char *const *word = commands[i].word;
+    snprintf(out, 32, "%s%s%s", word[0], word[1] != NULL ? " " : "", word[1] != NULL ? word[1] : "");
+    return out;
+}
+
 static bool check_command(const struct ctl_args *a, size_t i)
 {
-    const char *name = commands[i].word[0];
+    char text[32];
+    const char *name = name_of(i, text);
     bool region = a->question == ASK(DRAIN_REGION);
     if (commands[i].changes && (a->reason == NULL || a->reason[0] == 0))
         return wrong("say why: --reason, for", name);
@@ -274,11 +299,12 @@ static bool check_command(const struct ctl_args *a, size_t i)
 /* The words behind the command's own. */
 static bool parse_subject(struct ctl_args *a, size_t i, int count, char **words)
 {
-    const char *name = commands[i].word[0];
+    char text[32];
+    const char *name = name_of(i, text);
     enum subject want = commands[i].subject;
     if (want == NO_SUBJECT && count > 0)
         return wrong("nothing follows", name);
-    if ((want == SUBJECT && count != 1) || (want == SUBJECT_AND_OVERRIDE && count < 2))
+    if ((want == SUBJECT && count != 1) || (want == SUBJECT_AND_OVERRIDE && count < 1))
         return wrong("one name has to follow", name);
     if (want == SUBJECT_MAYBE && count > 1)
         return wrong("at most one name follows", name);
@@ -298,6 +324,7 @@ static bool parse_command(struct ctl_args *a, int count, char **words)
         a->question = commands[i].question;
         a->view = commands[i].view;
         a->whom = commands[i].whom;
+        a->changes = commands[i].changes;
         return parse_subject(a, i, count - own, words + own) && check_command(a, i);
     }
     return wrong("unknown command", words[0]);

@@ -36,6 +36,7 @@ struct ctl_args {
     Meridian__Control__V1__Ask__BodyCase question;
     enum ctl_view view;
     enum ctl_whom whom;
+    bool changes; /* an order, not a question */
 };
 
 /* False: wrong; a line about it was written to stderr. argv's strings are borrowed. *exit_code >= 0: leave with it (--help). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * print.c - an answer as text for people: a line each, columns under a heading (ctl.h). Next: print_world.c. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "region-router/ctl/print.h"
 
@@ -94,6 +95,9 @@ static void print_body(const struct ctl_args *a, const CV1(Answer) * answer, FIL
 void ctl_print(const struct ctl_args *a, const CV1(Answer) * answer, FILE *out)
 {
     print_body(a, answer, out);
-    if (answer->why != NULL)
-        fprintf(out, "%s\n", answer->why);
+    if (answer->why == NULL)
+        return;
+    if (a->dry_run && a->changes && strncmp(answer->why, "would ", 6) != 0)
+        fputs("dry run, nothing is changed: ", out);
+    fprintf(out, "%s\n", answer->why);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * talk.c - one question over a control link (ctl.h). A loop of its own for each process that is asked: there is nothing to share. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -189,10 +190,22 @@ static enum mer_err run(struct talk *t, const char *address, SSL_CTX *tls)
     return err;
 }
 
+/* Why a unix socket cannot be opened by us, as far as its file tells; NULL: it does not. */
+static const char *shut(const char *address)
+{
+    bool open = strncmp(address, "unix:", 5) != 0 || access(address + 5, W_OK) == 0;
+    return open ? NULL : strerror(errno);
+}
+
 enum mer_err ctl_talk(const struct ctl_args *a, const char *address, CV1(Answer) * *answer, struct mer_msg *msg)
 {
     struct talk t = {.args = a};
     SSL_CTX *tls = NULL;
+    const char *why = shut(address);
+    if (why != NULL && errno == EACCES) { /* waiting would not help */
+        mer_msgf(msg, "%s: %s", address, why);
+        return MER_ECLOSED;
+    }
     if (a->cert != NULL && mer_tls_peer_create(&tls, false, a->ca, a->cert, a->key, msg) != MER_OK)
         return MER_ETLS;
     mer_log_init(&t.log, STDERR_FILENO, MER_ERROR, mer_clock_system());
@@ -203,6 +216,7 @@ enum mer_err ctl_talk(const struct ctl_args *a, const char *address, CV1(Answer)
         return MER_EIO;
     }
     enum mer_err err = run(&t, address, tls);
+    why = t.was_up ? NULL : shut(address);
     mer_loop_deinit(&t.loop);
     SSL_CTX_free(tls);
     *answer = t.answer;
@@ -211,6 +225,10 @@ enum mer_err ctl_talk(const struct ctl_args *a, const char *address, CV1(Answer)
     if (err != MER_OK)
         mer_msgf(msg, "%s: %s", address, mer_err_text(err));
     else if (t.answer == NULL)
-        mer_msgf(msg, "%s: %s", address, t.why[0] != 0 ? t.why : t.was_up ? "no answer in time" : "nobody there in time");
+        mer_msgf(msg, "%s: %s%s%s%s", address,
+                 t.why[0] != 0 ? t.why
+                 : t.was_up    ? "no answer in time"
+                               : "nobody there in time",
+                 why != NULL ? " (" : "", why != NULL ? why : "", why != NULL ? ")" : "");
     return err != MER_OK ? err : t.answer != NULL ? MER_OK : t.was_up ? MER_ETIMEOUT : MER_ECLOSED;
 }

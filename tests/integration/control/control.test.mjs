@@ -127,7 +127,8 @@ describe("meridianctl", { timeout: 180_000 }, () => {
             [["drain", "us-east-9", "--reason", "x"], 1, /no such edge/], [["drain", region().edges[0].id], 2, /--reason/],
             [["drain", region().edges[0].id, "--reason", "x".repeat(300)], 1, /255 bytes/], [["--by", "", "edges"], 1, /who asks/],
             [["fly"], 2, /unknown command/], [[], 2, /which command/], [["edges", "x"], 2, /nothing follows/], [["--timeout", "0", "edges"], 2, /1 to 60/],
-            [["--cert", "x", "edges"], 2, /belong together/],
+            [["--cert", "x", "edges"], 2, /belong together/], [["--router", "nonsense", "edges"], 2, /host:port or unix:PATH, not nonsense/],
+            [["--router", "unix:/no/such", "--timeout", "1", "edges"], 3, /nobody there in time \(No such file or directory\)/], [["drain", "edge"], 2, /has to follow drain edge/],
         ]) {
             const { code: got, err } = ctl(args);
             assert.equal(got, code, `${args}: ${err}`);
@@ -219,7 +220,8 @@ describe("meridianctl", { timeout: 180_000 }, () => {
             [["geo", "override", "eu", "down", "--for", "1h"], 2, /--reason/], [["geo", "override", "eu", "down", "--reason", "x"], 2, /how long/],
             [["geo", "override", "eu", "sideways", "--for", "1h", "--reason", "x"], 2, /up, down, or share/],
             [["geo", "override", "eu", "share", "15", "--for", "1h", "--reason", "x"], 2, /10, 20/], [["geo", "override", "mars", "up", "--for", "1h", "--reason", "x"], 1, /no such region/],
-            [["geo", "override", "eu", "up", "--for", "8d", "--reason", "x"], 1, /1 s to a week/], [["geo", "clear", "--reason", "x"], 2, /one name/],
+            [["geo", "override", "eu", "up", "--for", "8d", "--reason", "x"], 1, /1 s to a week/], [["geo", "clear", "--reason", "x"], 2, /one name .* geo clear/],
+            [["geo", "override", "eu", "--reason", "x"], 2, /takes up, down, or share/],
         ]) {
             const { code: got, err } = ctl(args);
             assert.equal(got, code, `${args}: ${err}`);
@@ -227,7 +229,7 @@ describe("meridianctl", { timeout: 180_000 }, () => {
         }
         assert.equal(ctl(["geo", "--timeout", "1", "--agent", "127.0.0.1:1"]).code, 3);
         assert.match(ctl(["geo"], { agents: "" }).err, /names no agent/);
-        assert.match(order("override", "eu", "down", "--for", "1h", "--dry-run").out, /no new players for eu; \d+ % of the world/);
+        assert.match(order("override", "eu", "down", "--for", "1h", "--dry-run").out, /^dry run, nothing is changed: no new players for eu; \d+ % of the world/);
         assert.equal(of("eu").override, undefined);
         assert.equal(order("override", "eu", "down", "--for", "6s").code, 0);
         const eu = await until("eu is out", () => [of("eu")].find(({ out }) => out));
