@@ -18,13 +18,25 @@ static const char usage[] = "usage: meridian-plan [OPTIONS] [table | json | terr
 
 enum { SETS_MAX = 32 };
 
+/* One line that says what is wrong with the command line. */
+static bool wrong(const char *text, const char *what)
+{
+    fprintf(stderr, "meridian-plan: %s%s%s; usage: meridian-plan [OPTIONS] [table | json | terraform | inputs], --help tells them\n", text,
+            what != NULL ? " " : "", what != NULL ? what : "");
+    return false;
+}
+
 static bool parse(struct plan_files *files, struct mer_strs *sets, int argc, char **argv)
 {
     static const struct option options[] = {{"plan", required_argument, NULL, 'p'},      {"set", required_argument, NULL, 's'},
                                             {"footprint", required_argument, NULL, 'f'}, {"measured", required_argument, NULL, 'm'},
-                                            {"prices", required_argument, NULL, 'c'},    {"help", no_argument, NULL, 'h'},
-                                            {"help-plan", no_argument, NULL, 'k'},       {NULL, 0, NULL, 0}};
-    for (int which; (which = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+                                            {"prices", required_argument, NULL, 'c'},    {NULL, 0, NULL, 0}};
+    opterr = 0; /* we say it */
+    for (int which; (which = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+        if (which == '?')
+            return wrong("unknown option", argv[optind - 1]);
+        if (which == ':')
+            return wrong("a value is missing behind", argv[optind - 1]);
         if (which == 'p')
             files->wish = optarg;
         else if (which == 'f')
@@ -33,12 +45,26 @@ static bool parse(struct plan_files *files, struct mer_strs *sets, int argc, cha
             files->measured = optarg;
         else if (which == 'c')
             files->prices = optarg;
-        else if (which == 's' && sets->count < SETS_MAX)
+        else if (sets->count < SETS_MAX)
             sets->item[sets->count++] = optarg;
         else
-            return false;
+            return wrong("--set: at most 32 times", NULL);
     }
-    return optind + 1 >= argc;
+    return optind + 1 >= argc || wrong("unexpected word", argv[optind + 1]);
+}
+
+/* --help and --help-plan, wherever they stand. */
+static bool helped(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return fputs(usage, stdout) >= 0;
+        if (strcmp(argv[i], "--help-plan") == 0) {
+            mer_conf_print_help(plan_wish_items, plan_wish_item_count, stdout);
+            return true;
+        }
+    }
+    return false;
 }
 
 static int print(const char *how, const struct plan_inputs *in)
@@ -71,19 +97,15 @@ int main(int argc, char **argv)
     struct plan_inputs in;
     struct mer_buf errors;
     size_t way = 0;
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--help-plan") == 0)) {
-        if (argv[1][6] == '\0')
-            fputs(usage, stdout);
-        else
-            mer_conf_print_help(plan_wish_items, plan_wish_item_count, stdout);
+    if (helped(argc, argv))
         return 0;
-    }
-    bool good = parse(&files, &sets, argc, argv);
-    const char *how = good && optind < argc ? argv[optind] : ways[0];
+    if (!parse(&files, &sets, argc, argv))
+        return 2;
+    const char *how = optind < argc ? argv[optind] : ways[0];
     while (way < MER_COUNT(ways) && strcmp(how, ways[way]) != 0)
         way++;
-    if (!good || way == MER_COUNT(ways)) {
-        fputs(usage, stderr);
+    if (way == MER_COUNT(ways)) {
+        wrong("unknown word", how);
         return 2;
     }
     mer_buf_init(&errors, 0);

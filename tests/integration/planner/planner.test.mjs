@@ -21,8 +21,12 @@ const example = (name) => ["--plan", `infra/planner/examples/${name}.yaml`];
 test("its exit codes and words", () => {
     assert.equal(plan("--help").code, 0);
     assert.match(plan("--help-plan").out, /peak_percent/);
-    assert.equal(plan("sing").code, 2);
-    assert.equal(plan("--colour", "red").code, 2);
+    for (const [words, why] of [[["sing"], /unknown word sing;/], [["--colour", "red"], /unknown option --colour;/], [["table", "json"], /unexpected word json;/], [["--set"], /missing behind --set;/]]) {
+        const { code, err } = plan(...words);
+        assert.equal(code, 2);
+        assert.match(err, why);
+        assert.equal(err.trim().split("\n").length, 1);
+    }
     const missing = plan();
     assert.equal(missing.code, 1);
     assert.match(missing.err, /players/);
