@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * leave.c - see leave.h. The order matters: not ready and not listening first, so that nobody new comes; games go to the targets of the
  * router's plan while their players are still connected here; players are told when to come back, each at his own time, and take their
- * sessions along (session/take.c); the liveness key goes last, because until then others must reach this process. What is left at the
- * deadline is a crash to the others, and recovered like one.
+ * sessions along (session/take.c), but not their tickets, which wait here to the end; the liveness key goes last, because until then others
+ * must reach this process. What is left at the deadline is a crash to the others, and recovered like one.
  *
  * Timer: every 100 ms while leaving: asks for a plan once a second, looks whether all is done.
  * Owner: the app. Next: leave_states.h, game/handover.h, session/drain.h. */
@@ -14,6 +14,7 @@
 #include "edge/leave_states.h"
 #include "edge/limits.h"
 #include "edge/session/drain.h"
+#include "edge/session/tickets.h"
 
 #define IM(x) Meridian__Internal__V1__##x
 #define ROUTER(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
@@ -93,6 +94,7 @@ static void last(struct edge_leave *l)
     MER_LOG(&app->log, games > 0 && l->targets ? MER_WARN : MER_INFO, "drain.done", KV_U64("games_left", games),
             KV_U64("connections_left", edge_net_connections(app->net)), KV_U64("took_ms", app->loop.now_ms - l->since_ms));
     l->last_ms = app->loop.now_ms;
+    edge_tickets_end(app->tickets);
     edge_sessions_close_all(app->sessions, EDGE_CLOSE_RESTART, "restart", SPREAD_MIN_MS);
     edge_store_live_stop(app->store);
 }

@@ -299,6 +299,14 @@ static void on_release(void *ctx, const IM(RouterMessage) * m)
         edge__ticket_release(t);
 }
 
+static void expire(struct edge_ticket *t, const char *reason)
+{
+    snprintf(t->reason, sizeof(t->reason), "%s", reason);
+    t->ends_as = STATE(EXPIRED);
+    edge__ticket_set(t, T_CLOSING);
+    edge__ticket_run(t);
+}
+
 static void on_status(void *ctx, const IM(RouterMessage) * m)
 {
     struct edge_tickets *all = ctx;
@@ -308,10 +316,7 @@ static void on_status(void *ctx, const IM(RouterMessage) * m)
         return;
     MER_TRACE_LINES(&all->app->log, edge__ticket_trace_of(t));
     if (st->state == STATE(EXPIRED)) {
-        snprintf(t->reason, sizeof(t->reason), "%s", st->reason);
-        t->ends_as = STATE(EXPIRED);
-        edge__ticket_set(t, T_CLOSING);
-        edge__ticket_run(t);
+        expire(t, st->reason);
         return;
     }
     bool changed = strncmp(t->reason, st->reason, sizeof(t->reason) - 1) != 0;
@@ -340,6 +345,23 @@ void edge_tickets_drop(struct edge_tickets *all, struct edge_user *u)
         u->ticket = NULL;
         edge__ticket_free(t);
     }
+}
+
+static bool end_one(void *entry, void *ctx)
+{
+    struct edge_ticket *t = entry;
+    (void)ctx;
+    if (t->state != T_WAITING)
+        return true;
+    MER_TRACE_LINES(&t->all->app->log, edge__ticket_trace_of(t));
+    edge__ticket_send_cancel(t);
+    expire(t, "its server has ended: ask again");
+    return true;
+}
+
+void edge_tickets_end(struct edge_tickets *all)
+{
+    mer_map_each(&all->by_id, end_one, NULL);
 }
 
 static bool hand_in_one(void *entry, void *ctx)

@@ -41,6 +41,8 @@ void edge_tickets_user_gone(struct edge_tickets *t, struct edge_user *u);
 void edge_tickets_user_back(struct edge_tickets *t, struct edge_user *u);
 /* The process ends: forget the ticket without telling anybody. */
 void edge_tickets_drop(struct edge_tickets *t, struct edge_user *u);
+/* The process is about to end, and its players are elsewhere: those who still wait are told that they have to ask again. */
+void edge_tickets_end(struct edge_tickets *t);
 /* A new leader, or the same one over a new link: hand in every waiting ticket. Seats that were accepted before are nobody's any more,
  * unless their game was made. */
 void edge_tickets_hand_in(struct edge_tickets *t);

@@ -107,6 +107,27 @@ static void a_ticket_may_end_while_it_is_asked_where_its_player_is(void **state)
     told(ctx, EDGE_STORE_OK, &record);
 }
 
+static void who_still_waits_when_the_edge_ends_is_told_to_ask_again(void **state)
+{
+    (void)state;
+    waiting();
+    offer("g-1");
+    edge_tickets_end(f->app.tickets); /* may become a game: what his record says then is true elsewhere, too */
+    assert_int_equal(f->cancels, 0);
+    answer("seat", EDGE_STORE_OK);
+    edge_tickets_end(f->app.tickets);
+    release("g-1");
+    reopened();
+    edge_tickets_end(f->app.tickets);
+    assert_int_equal(f->cancels, 1);
+    edge_tickets_end(f->app.tickets);
+    assert_int_equal(f->cancels, 1);
+    answer("close", EDGE_STORE_OK);
+    assert_int_equal(f->told, STATE(EXPIRED));
+    assert_non_null(strstr(f->reason, "ask again"));
+    assert_null(f->user.ticket);
+}
+
 /* ---- cancelling ---------------------------------------------------------------------------------------------------------------------- */
 
 static void cancel_before_the_offer_is_cancelled_and_the_offer_declined(void **state)
@@ -408,6 +429,7 @@ int main(void)
         TEST(a_ticket_outlives_the_last_device_by_half_a_minute_and_an_invitation_by_two),
         TEST(a_ticket_goes_on_while_its_player_is_at_another_edge),
         TEST(who_is_back_while_it_is_asked_where_he_is_keeps_his_ticket),
+        TEST(who_still_waits_when_the_edge_ends_is_told_to_ask_again),
         TEST(a_ticket_may_end_while_it_is_asked_where_its_player_is),
         TEST(cancel_before_the_offer_is_cancelled_and_the_offer_declined),
         TEST(cancel_while_the_seat_is_being_written_is_too_late),
