@@ -22,7 +22,7 @@ const { metrics, player } = await import("../outside/footprint.mjs");
 const { assertMovesStored, play } = await import("../outside/play.mjs");
 const { sameOrder } = await import("../outside/view.mjs");
 
-let edges;
+let edges, routers;
 function local(command, ...args) {
     const done = spawnSync(path.join(root, "infra/local", command), args, {
         env: { ...process.env, MERIDIAN_LOCAL: state }, encoding: "utf8", timeout: 240_000,
@@ -32,7 +32,7 @@ function local(command, ...args) {
 // Also starts what is missing.
 function up() {
     local("up", "--detach", "--regions", "us-east", "--binaries", build, "--port", String(base));
-    edges = JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8")).regions[0].edges;
+    ({ edges, routers } = JSON.parse(readFileSync(path.join(state, "endpoints.json"), "utf8")).regions[0]);
 }
 
 async function until(what, condition, ms = 30_000) {
@@ -112,18 +112,19 @@ async function whoseTurn(t) {
     await Promise.race(t.clients.map((client) => client.until(() => client.view(t.gameId).mine, "a turn")));
     return t.clients.find((client) => client.view(t.gameId).mine);
 }
-// Replicas of the game's primary hang meanwhile. One: what is stored lacks its second copy, until the router has taken it out. Both: nobody has a
-// copy, and moves wait as long as it lasts.
+// Replicas of the game's primary hang meanwhile. One: what is stored lacks its second copy, and as the routers hang, too, it is not taken out while
+// this lasts. Both: nobody has a copy, and moves wait as long as it lasts.
 async function withoutReplicas(t, count, during) {
     const replicas = await until("both replicas are there", () => {
         const all = nodes().filter((node) => node.primary === primaryOf(t.gameId).id);
         return all.length === 2 && all;
     }, 30_000);
-    for (const replica of replicas.slice(0, count)) process.kill(pidOf(replica.port), "SIGSTOP");
+    const hanging = [...(count === 1 ? routers.map(({ pid }) => pid) : []), ...replicas.slice(0, count).map(({ port }) => pidOf(port))];
+    for (const pid of hanging) process.kill(pid, "SIGSTOP");
     try {
         await during();
     } finally {
-        for (const replica of replicas.slice(0, count)) process.kill(pidOf(replica.port), "SIGCONT");
+        for (const pid of hanging) process.kill(pid, "SIGCONT");
     }
 }
 

@@ -14,12 +14,21 @@ const build = process.env.MERIDIAN_BUILD ?? path.join(root, "build/release");
 const shell = process.env.MERIDIAN_STORE_SHELL ?? path.join(build, "tests/integration/redis/store_shell");
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+const lives = (pid) => {
+    try {
+        return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+    } catch {
+        return false;
+    }
+};
+
+// what: words, or a function that says what was seen last.
 export async function until(what, condition, ms = 30_000) {
     const deadline = Date.now() + ms;
     for (;;) {
         const value = await condition();
         if (value) return value;
-        assert.ok(Date.now() < deadline, `not in time: ${what}`);
+        assert.ok(Date.now() < deadline, `not in time: ${typeof what === "function" ? what() : what}`);
         await sleep(20);
     }
 }
@@ -73,9 +82,10 @@ export class Cluster {
         }
     }
 
-    // A node that crashed comes back with what it has on disk.
+    // A node that crashed comes back with what it has on disk, and to its port: so not before its end.
     restart(port) {
         const folder = path.join(this.dir, String(port));
+        while (lives(this.pid(port))) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
         const log = openSync(path.join(folder, "redis.log"), "a");
         const child = spawn("redis-server", [path.join(folder, "redis.conf")], { detached: true, stdio: ["ignore", log, log] });
         child.unref();
@@ -117,12 +127,13 @@ export class Cluster {
             return primaries.length === 3 && primaries.every((node) => nodes.filter((other) => other.primary === node.id && !other.failed).length === 2) && primaries;
         };
         const agreed = (nodes) => JSON.stringify(nodes.map(({ id, primary }) => [id, primary]).sort());
-        await until("every primary has two replicas in step, and all nodes agree", () => {
+        const seen = () => this.ports.map((port) => `${port} sees:\n${this.cli(port, "cluster", "nodes")}`).join("\n");
+        await until(() => `every primary has two replicas in step, and all nodes agree\n${seen()}`, () => {
             const views = this.ports.map((port) => this.nodes(port));
             const primaries = whole(views[0]);
             return primaries && views.every((nodes) => whole(nodes) && agreed(nodes) === agreed(views[0])) && primaries.every((node) =>
                 (this.cli(node.port, "info", "replication").match(/state=online/g) ?? []).length === 2);
-        }, 30_000);
+        }, 60_000);
     }
 }
 

@@ -3,7 +3,7 @@
 // also when the leader died with it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -63,6 +63,8 @@ const whole = () => until("three edges, nobody else owns anything", async () => 
 // The edge with that admin port's process, as the leader names it.
 const processes = async () => (await leader()).edges.map((edge) => edge.incarnation);
 
+const lives = (pid) => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+
 test("a killed edge is dead when its key is gone; the others look through all its buckets", async (t) => {
     await whole();
     const before = await processes();
@@ -74,7 +76,7 @@ test("a killed edge is dead when its key is gone; the others look through all it
         return now.owners.length === 1 && now.owners;
     }))[0].incarnation;
     assert.ok(before.includes(lost));
-    await until("its games are given out", async () => (await metric("meridian_router_slices_claimed_total")) === slices + 16);
+    await until("its games are given out", async () => (await metric("meridian_router_slices_claimed_total")) >= slices + 16);
     t.diagnostic(`all slices claimed ${Date.now() - from} ms after the kill`);
     await until("it is forgotten", async () => (await metric("meridian_router_owners")) === 2);
     up();
@@ -84,8 +86,10 @@ test("a killed edge is dead when its key is gone; the others look through all it
 test("a successor makes it dead at once", async (t) => {
     await whole();
     const replaced = await metric('meridian_router_owners_ended_total{how="replaced"}');
-    process.kill(endpoints().edges[1].pid, "SIGKILL");
+    const { pid } = endpoints().edges[1];
+    process.kill(pid, "SIGKILL");
     const from = Date.now();
+    await until("its end", () => !lives(pid));
     up();
     await until("replaced", async () => (await metric('meridian_router_owners_ended_total{how="replaced"}')) === replaced + 1);
     await whole();
@@ -98,7 +102,7 @@ test("an edge that dies with the leader is found by the next one", async () => {
     process.kill(endpoints().edges[2].pid, "SIGKILL");
     process.kill(first.pid, "SIGKILL");
     await until("another one leads", async () => (await leader()).pid !== first.pid);
-    await until("it is found", async () => (await metric('meridian_router_owners_ended_total{how="silent"}')) === 1, 25_000);
+    await until("it is found", async () => (await metric('meridian_router_owners_ended_total{how="silent"}')) >= 1);
     await until("it is forgotten", async () => (await metric("meridian_router_owners")) === 2);
     up();
     await whole();
