@@ -31,7 +31,7 @@ async function presence(who, user) {
     for (;;) {
         who.send("get_presence", { user });
         const said = await who.next(["presence", "error"], (m) => (m.user ?? m.re) === user);
-        if (said.code !== "try_again") return said;
+        if (!["try_again", "rate_limited"].includes(said.code)) return said;
         await sleep(300);
     }
 }

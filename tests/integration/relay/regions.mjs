@@ -57,6 +57,12 @@ class Region extends Footprint {
     async leader() {
         return (await Promise.all(this.routers.map((router) => this.status(router)))).find((one) => one?.role === "leader");
     }
+    // Who leads, as soon as somebody does and answers.
+    async led() {
+        let leader;
+        await until(`${this.name} is led`, async () => (leader = await this.leader()) !== undefined);
+        return leader;
+    }
     // Asked at the region's own address.
     redis(port, ...words) {
         return super.redis(port, "-h", this.address, ...words);
@@ -124,15 +130,17 @@ export class World {
     }
     // Every region has a leader that sees the leaders of all others.
     async joined(ms = 30_000) {
-        await until("all regions see each other", async () => {
-            const leaders = await Promise.all(this.regions.map((region) => region.leader()));
+        let leaders;
+        await until(() => `all regions see each other: ${JSON.stringify(leaders)}`, async () => {
+            leaders = await Promise.all(this.regions.map((region) => region.leader()));
             return leaders.every((one) => one?.regions.length === this.regions.length - 1 && one.regions.every((other) => other.up));
         }, ms);
     }
     // Nothing waits in any outbox, as the leaders know it.
     async drained(ms = 60_000) {
-        await until("nothing waits for any region", async () => {
-            const leaders = await Promise.all(this.regions.map((region) => region.leader()));
+        let leaders;
+        await until(() => `nothing waits for any region: ${JSON.stringify(leaders)}`, async () => {
+            leaders = await Promise.all(this.regions.map((region) => region.leader()));
             return leaders.every((one) => one?.relay.every((other) => other.up && other.waiting === 0 && other.onTheWay === 0));
         }, ms);
     }

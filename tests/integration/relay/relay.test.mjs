@@ -70,13 +70,13 @@ async function everybodyHasEverything(all) {
 }
 
 async function killLeader(region) {
-    const { pid } = await region.leader();
+    const { pid } = await region.led();
     process.kill(pid, "SIGKILL");
     await sleep(1500);
     region.start();
 }
 async function stopLeader(region, ms) {
-    const { pid } = await region.leader();
+    const { pid } = await region.led();
     process.kill(pid, "SIGSTOP");
     await sleep(ms);
     process.kill(pid, "SIGCONT");
@@ -91,9 +91,10 @@ async function stopRouters(region, ms) {
     }
 }
 async function failOver(region) {
-    const victim = region.nodes().find((node) => node.role === "primary");
+    const victim = region.nodes().find((node) => node.role === "primary" && node.slots.length > 0);
     process.kill(region.redisPid(victim.port), "SIGKILL");
-    await until("a replica leads the shard", () => region.nodes().filter((node) => node.role === "primary" && !node.failed).length === 3);
+    await until("a replica leads the shard", () => region.nodes().some((node) =>
+        node.role === "primary" && !node.failed && node.id !== victim.id && node.slots.join() === victim.slots.join()));
     region.startRedis(victim.port);
 }
 
@@ -115,7 +116,7 @@ test(`${events} events among ${world.regions.length} regions, each once and in o
     await world.drained();
     const repeated = {};
     for (const region of world.regions) {
-        const said = await metrics((await region.leader()).admin);
+        const said = await metrics((await region.led()).admin);
         for (const how of ["taken", "repeated", "out_of_turn", "store_failed"]) repeated[how] = (repeated[how] ?? 0) + said[`meridian_router_relay_taken_total{how="${how}"}`];
     }
     await everybodyHasEverything(all);
@@ -130,7 +131,7 @@ test("a region that was away comes back to everything, soon; the routers held no
     const all = await people(Math.ceil(backlog / 200)); // an inbox takes some 600 of these
     const [, away] = world.regions;
     const others = all.filter((one) => one.region !== away);
-    const rss = async () => Math.max(...await Promise.all(others.map(async ({ region }) => (await metrics((await region.leader()).admin))["process_resident_memory_bytes"])));
+    const rss = async () => Math.max(...await Promise.all(others.map(async ({ region }) => (await metrics((await region.led()).admin))["process_resident_memory_bytes"])));
     let before;
     let during;
     await stopRouters(away, async () => {
@@ -150,9 +151,8 @@ test("a region that was away comes back to everything, soon; the routers held no
         })));
         t.diagnostic(`${backlog} stored in ${Date.now() - from} ms`);
         during = await rss();
-        const said = await metrics((await others[0].region.leader()).admin);
-        assert.ok(said[`meridian_router_relay_waiting{peer="${away.name}"}`] > 0);
-        assert.ok(said[`meridian_router_relay_waiting_seconds{peer="${away.name}"}`] > 0);
+        for (const figure of ["waiting", "waiting_seconds"]) // as the leader saw it last
+            await until(`${figure} is told`, async () => (await metrics((await others[0].region.led()).admin))[`meridian_router_relay_${figure}{peer="${away.name}"}`] > 0);
     });
     const from = Date.now();
     await world.joined();
@@ -230,7 +230,7 @@ test("an event that the other region does not know stays, and only its bucket wa
     await say(a, other, there.name, "beside it", "m2");
     assert.equal((await c.next("message")).text, "beside it");
     await until("the origin asked and was told so", async () =>
-        (await metrics((await there.leader()).admin)).meridian_router_relay_unknown_total > 0);
+        (await metrics((await there.led()).admin)).meridian_router_relay_unknown_total > 0);
     await sleep(700);
     await b.settle();
     assert.deepEqual(b.unread.filter((m) => m.type === "message"), []);
@@ -271,11 +271,12 @@ test("a full outbox refuses its cause, loses nothing, and takes again when the r
     let said;
     await stopRouters(away, async () => {
         await sleep(3500);
-        for (;; stored++) {
+        for (;;) {
             a.send("send_message", { to: bob, region: away.name, text: `${stored} ${"x".repeat(1000)}`, messageId: `m${stored}` });
             said = await a.next(["message_ok", "error"]);
+            if (said.code === "try_again") continue; // a store that was slow: the same again
             if (said.type === "error") break;
-            assert.ok(stored < 400, "256 KiB is the end");
+            assert.ok(++stored < 400, "256 KiB is the end");
         }
     });
     assert.deepEqual([said.code, said.re], ["overloaded", `m${stored}`]);
