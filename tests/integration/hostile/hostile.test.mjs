@@ -18,7 +18,9 @@ const LONGEST_MOVE_MS = 5000; /* far above what a move takes, also with sanitize
 
 const region = readEndpoints().regions[0];
 const [edge, other] = region.edges;
-const leader = region.routers.find((router) => router.role === "leader") ?? region.routers[0];
+const leads = async ({ admin }) => (await metrics(admin)).meridian_router_leader === 1;
+const roles = await Promise.all(region.routers.map(leads)); // now: endpoints.json tells of the start
+const leader = region.routers[Math.max(0, roles.indexOf(true))];
 const linkPort = Number(/^link_listen: .*:(\d+)"$/m.exec(readFileSync(path.join(stateDir, `config/${leader.id}.yaml`), "utf8"))[1]);
 const start = {};
 let stop = false;

@@ -44,7 +44,7 @@ describe("devices", { concurrency: 8, timeout: 120_000 }, () => {
                 await phone.until(() => mine.over || mine.mine, "my turn", 60_000);
                 if (mine.over) return;
                 const [device, view] = turns++ % 2 ? [phone, mine] : [laptop, also];
-                await device.until(() => view.over || (view.mine && view.version >= mine.version), "my turn there, too", 10_000);
+                await device.until(() => view.over || (view.mine && view.version >= mine.version), "my turn there, too");
                 const card = view.choose(known);
                 const answer = await device.answer(device.flip(view.gameId, card));
                 assert.equal(answer.type, "move_ok", JSON.stringify(answer));
@@ -318,8 +318,8 @@ describe("tokens", { concurrency: 8, timeout: 120_000 }, () => {
     });
 
     test("a token near its end is warned about, and ends the connection half a minute after", async () => {
-        const expires = Date.now() + 4000;
-        const client = await Client.connect(edges[0].ws, player(someUser(), { seconds: 4 }));
+        const expires = Date.now() + 8000; // or up to a second earlier
+        const client = await Client.connect(edges[0].ws, player(someUser(), { seconds: 8 }));
         const warning = await client.error("token_expiring");
         assert.ok(warning.message.length > 0);
         const end = await client.closed;
@@ -329,7 +329,8 @@ describe("tokens", { concurrency: 8, timeout: 120_000 }, () => {
     });
 
     test("a newer token on the live connection keeps it", async () => {
-        const me = player(someUser(), { seconds: 3 });
+        const overAtMs = Date.now() + 8000 + 30_000; // the old token and its grace
+        const me = player(someUser(), { seconds: 8 });
         const client = await Client.connect(edges[1].ws, me);
         await client.error("token_expiring");
         const { session } = client.connected;
@@ -339,7 +340,7 @@ describe("tokens", { concurrency: 8, timeout: 120_000 }, () => {
         assert.equal((await client.next("error")).code, "not_authenticated");
         client.send("auth", { token: signToken(claimsOf(me.user)) });
         assert.equal((await client.next("connected")).session, session);
-        await sleep(36_000);
+        await sleep(overAtMs + 2000 - Date.now());
         assert.equal(client.end, undefined, "still there when the old token's grace is over");
         await client.settle();
         assert.equal(client.unread.filter((message) => message.type === "error").length, 0);
