@@ -162,7 +162,8 @@ world_endpoints_write() {
 
 # As world_ask has heard.
 world_table() {
-    local name
+    local name dns
+    dns=$(dns_pid)
     for name in "${regions[@]}"; do
         printf '\n%s' "$name"
         [ "$way" != namespaces ] || printf ', namespace %s' "$(world_namespace "$name")"
@@ -170,7 +171,7 @@ world_table() {
         region_said "$name" | sed '/^$/d'
     done
     printf '\n  dns            dig @127.0.0.1 -p %s %s +subnet=84.128.0.0/24 (pid %s); meridian-geo (pid %s): http://127.0.0.1:%s/status\n' \
-        "$(port_dns)" "${footprint[zone]}" "$(dns_pid)" "$(pid_or meridian-geo -)" "$(port_geo)"
+        "$(port_dns)" "${footprint[zone]}" "${dns:--}" "$(pid_or meridian-geo -)" "$(port_geo)"
     [ "$way" != namespaces ] || printf '  wide area      meridian-wan tell %s show (pid %s)\n' "$(wan_control)" "$(pid_or wan -)"
 }
 

@@ -12,6 +12,7 @@ world_namespace() { [ "$way" = namespaces ] && printf 'mer-%s-%s' "$(world_mark)
 world_device() { printf 'mer%s' "$(world_mark)"; }
 wan() { "$binaries/tests/wan/meridian-wan" "$@"; }
 wan_control() { printf '%s' "$state/run/wan.sock"; }
+wan_whole() { printf '%s' "$state/run/wan.whole"; } # is there once it has its addresses and distances
 
 # Says why namespaces cannot be had; silent when they can.
 world_cannot() {
@@ -97,11 +98,12 @@ world_wan_start() {
     local name nodes=()
     for name in "${regions[@]}"; do nodes+=("$(world_node "$name")"); done
     nodes+=("outside,$outside_network.0.0/16,,$(world_device)")
-    rm -f "$(wan_control)"
+    rm -f "$(wan_control)" "$(wan_whole)"
     # A distance does not grow because this machine has much to do.
     started_and_ready wan nice -n -10 "$binaries/tests/wan/meridian-wan" run "$(wan_control)" "${MERIDIAN_SEED:-1}" "${nodes[@]}"
     world_addresses >>"$state/log/wan.log" 2>&1 || process_failed wan "has devices that cannot be given addresses"
     world_distances || fail "the emulated wide area does not take its distances"
+    : >"$(wan_whole)"
 }
 
 # The way from here to the admin ports of a region.
@@ -117,6 +119,7 @@ world_start() {
     [ "$way" = namespaces ] || return 0
     local name
     for name in "${regions[@]}"; do world_namespace_make "$name" || fail "no network namespace could be made for $name"; done
+    [ -e "$(wan_whole)" ] || process_stop 5 wan # of an up that was killed meanwhile
     [ -n "$(process_pid wan)" ] || world_wan_start
     for name in "${regions[@]}"; do world_forward "$name"; done
 }

@@ -220,7 +220,10 @@ async function interruptWhen(options, words) {
     return { code: up.exitCode, said };
 }
 
-test("in the foreground, Ctrl-C ends everything", async () => {
+test("what an up that was killed has left is no obstacle; in the foreground, Ctrl-C ends everything", async () => {
+    const left = spawnSync(path.join(root, "infra/local/redis-cluster"), ["start", path.join(state, "redis"), String(base + 251), "3", "0"], { encoding: "utf8" });
+    assert.equal(left.status, 0, left.stderr);
+    rmSync(path.join(state, "redis/nodes")); // as if killed while it was formed
     const up = await interruptWhen(startOptions, "Ctrl-C ends everything");
     assert.equal(up.code, 0, up.said);
     assertNothingLeft();
