@@ -69,7 +69,7 @@ static void on_session_replace(void *ctx, const Meridian__Internal__V1__BusMessa
 {
     struct edge_app *app = ctx;
     struct edge_session *s = edge__session_find(app->sessions, m->session_replace->session);
-    if (s == NULL || s->state != EDGE_SESSION_LIVE)
+    if (s == NULL || s->state != EDGE_SESSION_LIVE || edge__session_is_newer(s, m->session_replace->entered_ms))
         return;
     app->sessions->values[M_REPLACED]++;
     edge_conn_close(s->conn, EDGE_CLOSE_REPLACED, "replaced");

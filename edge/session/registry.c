@@ -53,13 +53,16 @@ static struct edge_session *session_of(const struct registration *r)
     return s != NULL && s->state == EDGE_SESSION_LIVE ? s : NULL;
 }
 
-static void replace_elsewhere(struct edge_app *app, const struct edge_player *p)
+static void replace_elsewhere(struct edge_session *s, const struct edge_player *p)
 {
+    struct edge_app *app = s->all->app;
     if (p->previous_session[0] == 0 || strcmp(p->previous_edge, app->incarnation) == 0)
         return;
     Meridian__Internal__V1__SessionReplace sr = MERIDIAN__INTERNAL__V1__SESSION_REPLACE__INIT;
     Meridian__Internal__V1__BusMessage bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
     sr.session = (char *)p->previous_session;
+    sr.has_entered_ms = true;
+    sr.entered_ms = s->entered_ms;
     bm.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_REPLACE;
     bm.session_replace = &sr;
     /* A dead edge has no connections left to replace. */
@@ -103,7 +106,8 @@ static void on_connected(void *ctx, enum edge_store_result result, const struct 
     if (s != NULL) {
         char id[EDGE_SESSION_ID_BYTES];
         edge__session_id(s, id);
-        replace_elsewhere(app, p);
+        s->entered_ms = (uint32_t)p->time_ms | 1; /* 0 is "not yet", and a millisecond nothing */
+        replace_elsewhere(s, p);
         edge__take_registered(s, p);
         s->unshown = s->unshown && p->game[0] != 0;
         if (p->game[0] != 0 && (!r->quiet || s->unshown || edge_seats_game(app->seats, s->user->id) == NULL))

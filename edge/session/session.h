@@ -35,7 +35,7 @@ struct edge_ticket;
 
 /* Texts lie inside their owner when they are short, as they nearly always are: small blocks that live as long as a player, scattered
  * between the short-lived ones of a handshake, would keep pages of the heap that are otherwise empty. */
-enum { EDGE_USER_INSIDE = 48, EDGE_DEVICE_INSIDE = 16 };
+enum { EDGE_USER_INSIDE = 48, EDGE_DEVICE_INSIDE = 14 };
 
 struct edge_user {
     struct mer_list sessions;   /* LIVE and DETACHED */
@@ -62,6 +62,7 @@ struct edge_session {
     char *device;           /* NULL when AUTH; behind its NUL the incarnation that gave the session its id, "" for this one */
     struct edge_back *back; /* take.c: an older session of this device, and the wish to go on with it; mostly NULL */
     uint32_t exp_s;         /* of the token, wall clock */
+    uint32_t entered_ms;    /* when the registry took its connection, low bits of Redis' clock; 0: it has not yet */
     uint16_t minute;        /* which minute the two counts below belong to */
     uint16_t epoch;         /* of the numbering */
     struct mer_bucket rate;
@@ -112,6 +113,11 @@ MER_MUST_CHECK enum mer_err edge__session_rename(struct edge_session *s, const c
 static inline const char *edge__session_origin(const struct edge_session *s)
 {
     return s->device == NULL ? "" : s->device + strlen(s->device) + 1;
+}
+/* Has its player come back here after an edge that speaks for another connection of his (entered_ms 0: nobody knows when) had him? */
+static inline bool edge__session_is_newer(const struct edge_session *s, uint32_t entered_ms)
+{
+    return s->state == EDGE_SESSION_LIVE && s->entered_ms != 0 && entered_ms != 0 && (int32_t)(s->entered_ms - entered_ms) > 0;
 }
 /* The old session of a resume goes on with the new one's connection; the new one is destroyed. */
 void edge__session_adopt(struct edge_session *old, struct edge_session *fresh);

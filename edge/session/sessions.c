@@ -397,6 +397,7 @@ void edge__session_adopt(struct edge_session *old, struct edge_session *fresh)
     old->encoding = fresh->encoding;
     old->exp_s = fresh->exp_s;
     old->rate = fresh->rate;
+    old->entered_ms = fresh->entered_ms != 0 ? fresh->entered_ms : old->entered_ms;
     old->fresh = old->warned = old->draining = false; /* a drain that goes on tells him again */
     came(old->all, old->user);
     fresh->conn = NULL; /* the connection stays, its session changes */

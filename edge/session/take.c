@@ -282,6 +282,8 @@ static void ask(struct edge_session *s)
     take.user = s->user->id;
     take.epoch = b->epoch;
     take.offset = b->offset;
+    take.has_entered_ms = s->entered_ms != 0;
+    take.entered_ms = s->entered_ms;
     bm.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_TAKE;
     bm.session_take = &take;
     b->asked = true;
@@ -420,7 +422,8 @@ static void on_take(void *ctx, const IM(BusMessage) * m)
     IM(BusMessage) bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
     t.session = take->session;
     t.asked_by = take->asked_by;
-    t.found = s != NULL && s->state != EDGE_SESSION_AUTH && !s->taken && strcmp(s->user->id, take->user) == 0;
+    t.found = s != NULL && s->state != EDGE_SESSION_AUTH && !s->taken && strcmp(s->user->id, take->user) == 0 &&
+              !edge__session_is_newer(s, take->entered_ms);
     if (!t.found) {
         t.reason = (char *)"unknown_session";
     } else {

@@ -85,6 +85,7 @@ enum mer_err edge_bus_send(struct edge_bus *b, const char *to, Meridian__Interna
     assert_int_equal(m->body_case, MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_SESSION_REPLACE);
     assert_string_equal(to, "eu-2.b");
     assert_string_equal(m->session_replace->session, "eu-2.b.09");
+    assert_int_equal(m->session_replace->entered_ms, 0x80000001); /* as the registry said */
     f->replaces++;
     return f->refuse;
 }
@@ -304,6 +305,7 @@ static void an_older_connection_elsewhere_is_told_to_go(void **state)
         edge_store_player_cb cb;
         p.previous_edge = rows[i].edge;
         p.previous_session = rows[i].session;
+        p.time_ms = 0x1980000001;
         f->replaces = f->registered = 0;
         edge__registry_connect(&f->session, false);
         cb = f->on_connected;

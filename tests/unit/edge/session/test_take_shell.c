@@ -65,6 +65,7 @@ enum mer_err edge_bus_send(struct edge_bus *b, const char *to, IM(BusMessage) * 
     if (m->body_case == BUS(SESSION_TAKE)) {
         assert_string_equal(to, THERE);
         assert_string_equal(m->session_take->session, OLD);
+        assert_int_equal(m->session_take->entered_ms, 77);
         snprintf(f->asked_by, sizeof(f->asked_by), "%s", m->session_take->asked_by);
         f->takes++;
     } else {
@@ -203,6 +204,7 @@ static struct edge_session *asks(void)
     CM(Resume) r = MERIDIAN__CLIENT__V1__RESUME__INIT;
     struct edge_session *s = comes();
     edge__take_registered(s, &p);
+    s->entered_ms = 77;
     r.session = (char *)OLD;
     r.epoch = 1;
     r.offset = SEEN;
@@ -427,7 +429,7 @@ static void who_resumes_what_was_waiting_waits_no_more(void **state)
     heard(0, SAYS(CARD_FLIPPED), 2, 8);
 }
 
-static void take(const char *session, uint64_t offset)
+static void take(const char *session, uint64_t offset, uint32_t entered_ms)
 {
     IM(SessionTake) t = MERIDIAN__INTERNAL__V1__SESSION_TAKE__INIT;
     IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
@@ -435,6 +437,8 @@ static void take(const char *session, uint64_t offset)
     t.user = (char *)"ana";
     t.epoch = 1;
     t.offset = offset;
+    t.has_entered_ms = entered_ms != 0;
+    t.entered_ms = entered_ms;
     t.asked_by = (char *)THERE ".0000000000000009";
     m.body_case = BUS(SESSION_TAKE);
     m.session_take = &t;
@@ -451,18 +455,63 @@ static void a_session_that_is_given_up_takes_its_player_along(void **state)
     edge__session_id(s, id);
     tell(STATE, 7);
     f->refuse = MER_EBUSY; /* the answer cannot be sent: it waits here for another try */
-    take(id, 0);
+    take(id, 0, 0);
     f->refuse = MER_OK;
     assert_int_equal(f->gone, 0);
     assert_int_equal(edge_sessions_count(f->app.sessions), 1);
-    take(id, 0);
+    take(id, 0, 0);
     assert_true(f->given_found && f->given_whole);
     assert_int_equal(f->gone, 1);
     assert_int_equal(edge_sessions_count(f->app.sessions), 0);
     assert_int_equal(f->left_out, 0); /* the registry's entry is the other's */
-    take(id, 0);
+    take(id, 0, 0);
     assert_false(f->given_found);
     assert_int_equal(f->gone, 1);
+}
+
+/* He was there for a moment, came back, and that edge wakes up and asks for him. */
+static void who_has_come_back_since_stays(void **state)
+{
+    static const struct {
+        uint32_t here_ms, there_ms;
+        bool live, given;
+    } rows[] = {
+        {1001, 999, true, false},     {1001, 1001, true, true},    {1001, 1003, true, true}, {1001, 999, false, true}, /* he is not here */
+        {1001, 0, true, true}, /* its registry did not answer */
+        {0, 999, true, true},  /* ours has not yet */
+        {3, UINT32_MAX, true, false}, {UINT32_MAX, 3, true, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct edge_session *s = comes();
+        char id[EDGE_SESSION_ID_BYTES];
+        f->conns = 0;
+        edge__session_id(s, id);
+        s->entered_ms = rows[i].here_ms;
+        if (!rows[i].live)
+            edge__session_detach(s);
+        take(id, 0, rows[i].there_ms);
+        assert_int_equal(f->given_found, rows[i].given);
+        assert_int_equal(edge_sessions_count(f->app.sessions), rows[i].given ? 0 : 1);
+        if (!rows[i].given)
+            edge__session_destroy(s);
+    }
+}
+
+static void who_is_back_is_as_new_as_his_connection(void **state)
+{
+    struct edge_session *old = comes(), *s;
+    (void)state;
+    old->entered_ms = 1001;
+    edge__session_detach(old);
+    s = comes();
+    edge__session_adopt(old, s); /* the registry has not answered yet */
+    assert_int_equal(old->entered_ms, 1001);
+    edge__session_detach(old);
+    s = comes();
+    s->entered_ms = 2001;
+    edge__session_adopt(old, s);
+    assert_int_equal(old->entered_ms, 2001);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -478,6 +527,8 @@ int main(void)
         TEST(a_pool_that_is_full_loses_history_and_nothing_else),
         TEST(who_resumes_what_was_waiting_waits_no_more),
         TEST(a_session_that_is_given_up_takes_its_player_along),
+        TEST(who_has_come_back_since_stays),
+        TEST(who_is_back_is_as_new_as_his_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
