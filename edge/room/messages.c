@@ -68,10 +68,12 @@ struct sending {
     size_t event_len;
 };
 
-/* Reading an inbox for one session, or, where that is "", for all of its user here. */
+/* Reading an inbox for one session, or, where that is "", for all of its user here; until the store answers, or he is gone. Timer: read it
+ * again. */
 struct sync {
     struct mer_list node;
     struct edge_messages *ms;
+    struct mer_timer timer;
     bool again; /* asked for once more meanwhile: what was read may be older */
     const char *session;
     char user[];
@@ -383,15 +385,48 @@ static void sync_tell(struct sync *q, const struct mer_event_reply *r)
     }
 }
 
+static void sync_free(struct sync *q)
+{
+    mer_loop_disarm(&q->ms->app->loop, &q->timer);
+    mer_list_remove(&q->node);
+    mer_free(&q);
+}
+
+static void sync_later(struct sync *q)
+{
+    struct edge_app *app = q->ms->app;
+    mer_loop_arm(&app->loop, &q->timer, AGAIN_MS + mer_rng_below(&app->rng, AGAIN_MS)); /* a store that is back is not met by all at once */
+}
+
+static void sync_read(struct sync *q);
+
 static void on_inbox(void *ctx, enum edge_store_result result, const struct mer_event_reply *r)
 {
     struct sync *q = ctx;
-    mer_list_remove(&q->node);
-    if (result == EDGE_STORE_OK && q->again)
-        edge_messages_sync(q->ms, q->user, q->session); /* that one tells what is here, too */
-    else if (result == EDGE_STORE_OK)
+    if (result != EDGE_STORE_OK) {
+        sync_later(q);
+    } else if (q->again) {
+        sync_read(q); /* that one tells what is here, too */
+    } else {
         sync_tell(q, r);
-    mer_free(&q);
+        sync_free(q);
+    }
+}
+
+static void sync_read(struct sync *q)
+{
+    q->again = false;
+    if (edge_store_inbox_get(q->ms->app->store, q->user, on_inbox, q) != MER_OK)
+        sync_later(q);
+}
+
+static void on_sync_timer(struct mer_timer *t)
+{
+    struct sync *q = MER_CONTAINER_OF(t, struct sync, timer);
+    if (edge_sessions_online(q->ms->app->sessions, q->user))
+        sync_read(q);
+    else
+        sync_free(q);
 }
 
 void edge_messages_sync(struct edge_messages *ms, const char *user, const char *session)
@@ -406,14 +441,11 @@ void edge_messages_sync(struct edge_messages *ms, const char *user, const char *
     if (q == NULL)
         return; /* with the next connection */
     q->ms = ms;
-    q->again = false;
     memcpy(q->user, user, user_len);
     q->session = memcpy(q->user + user_len, session, len);
-    mer_list_init(&q->node);
-    if (edge_store_inbox_get(ms->app->store, user, on_inbox, q) == MER_OK)
-        mer_list_push_back(&ms->syncs, &q->node);
-    else
-        mer_free(&q);
+    mer_list_push_back(&ms->syncs, &q->node);
+    mer_timer_init(&q->timer, on_sync_timer);
+    sync_read(q);
 }
 
 static void on_acked(void *ctx, enum edge_store_result result, const struct mer_event_reply *r)
@@ -482,6 +514,8 @@ void edge_messages_destroy(struct edge_messages *ms)
 {
     if (ms == NULL)
         return;
+    MER_LIST_EACH_SAFE (it, &ms->syncs)
+        sync_free(MER_LIST_ENTRY(it, struct sync, node));
     forget_regions(ms);
     mer_metrics_remove(&ms->set);
     mer_free(&ms);
