@@ -5,22 +5,28 @@ import { test } from "node:test";
 import { meet, move, turn } from "./moves.mjs";
 import { INTERNAL, ledTo, named, only } from "./receiver.mjs";
 
+const elsewhere = (span) => span["meridian.outcome"] === "matched elsewhere";
+
 // The ticket of who sits in the game of another region, and of who sits in his own's.
 async function tickets(receiver, people, names, host) {
     const home = names.find((name) => name !== host);
     const inRegion = (spans, region) => spans.find(({ resource }) => resource["cloud.region"] === region);
     for (const { at, view, found: { trace, parent } } of people) {
         const away = names[at] === home;
-        // seat_open is told through both routers; what waits until two edges know of each other goes without its trace.
-        const spans = await receiver.whole(trace, 6, (span) => span.name !== "relay" && ledTo(view.gameId)(span));
+        // seat_open is told through both routers; what waits until two edges know of each other goes without its trace. The other region is told of
+        // the ticket of who sits at home, unless whom he meets was known at home before him.
+        const spans = await receiver.whole(trace, away ? 6 : 5, (span) => span.name !== "relay" && !elsewhere(span) && ledTo(view.gameId)(span));
         const [asked, seat, born, put] = ["find_match", "seat_offer", "create game", "redis mer1_create"].map((name) => only(spans, name));
-        const [near, far] = [names[at], away ? host : home].map((region) => inRegion(named(spans, "match"), region));
-        assert.deepEqual([asked.parent, near.parent, far.parent, born.parent, put.parent], [parent, asked.id, near.id, seat.parent, born.id]);
-        assert.equal(seat.parent, (away ? far : near).id, "the seat is the host's to offer");
-        assert.deepEqual([near, far].map((span) => span["meridian.outcome"]), away ? ["lent", "matched"] : ["matched", "matched elsewhere"]);
-        assert.equal(near["meridian.lent_to"], away ? host : undefined);
+        const near = inRegion(named(spans, "match"), names[at]);
+        const there = away ? [inRegion(named(spans, "match"), host)] : receiver.of(trace, elsewhere);
+        assert.deepEqual([asked.parent, near.parent, born.parent, put.parent], [parent, asked.id, seat.parent, born.id]);
+        assert.deepEqual(there.map((span) => [span.parent, span.resource["cloud.region"]]), there.map(() => [near.id, away ? host : home]));
+        const match = away ? there[0] : near;
+        assert.equal(seat.parent, match.id, "the seat is the host's to offer");
+        assert.equal(match["meridian.outcome"], "matched");
+        if (away) assert.deepEqual([near["meridian.outcome"], near["meridian.lent_to"]], ["lent", host]);
         assert.deepEqual([asked, seat, born, put].map(({ resource }) => resource["cloud.region"]), [names[at], names[at], host, host]);
-        for (const span of [asked, seat, born, put, away ? far : near]) assert.equal(span["meridian.game"], view.gameId);
+        for (const span of [asked, seat, born, put, match]) assert.equal(span["meridian.game"], view.gameId);
     }
 }
 
