@@ -108,8 +108,9 @@ export class Pair {
     }
     // Both leaders see each other.
     async seen(ms = 30_000) {
-        await until("both regions see each other", async () => {
-            const leaders = await Promise.all([0, 1].map((at) => this.leader(at)));
+        let leaders;
+        await until(() => `both regions see each other: ${JSON.stringify(leaders)}`, async () => {
+            leaders = await Promise.all([0, 1].map((at) => this.leader(at)));
             return leaders.every((one) => one && JSON.stringify(one).includes('"up":true'));
         }, ms);
     }

@@ -71,16 +71,18 @@ export class Region {
     }
 
     async state(port, state, ms = 30_000) {
-        return until(`${port} is ${state}`, async () => (await this.nodes())[port]?.state === state, ms);
+        let seen;
+        return until(() => `${port} is ${state}: ${JSON.stringify(seen)}`, async () => (seen = await this.nodes())[port]?.state === state, ms);
     }
 
     // All nine in the set, every shard with two replicas in step and counted.
     async whole() {
         await this.cluster.whole();
-        await until("the leader counts two replicas everywhere", async () => {
-            const nodes = Object.values(await this.nodes());
+        let nodes;
+        await until(() => `the leader counts two replicas everywhere: ${JSON.stringify(nodes)}`, async () => {
+            nodes = Object.values(await this.nodes());
             return nodes.length === 9 && nodes.every((node) => node.state === "IN" && node.count === 2 && node.answers);
-        }, 30_000);
+        }, 60_000);
     }
 
     async stop() {

@@ -117,12 +117,15 @@ export class Footprint {
             const info = this.redis(port, "info", "replication");
             return links && (/role:master/.test(info) ? (info.match(/state=online/g) ?? []).length === 2 : /master_link_status:up/.test(info));
         });
-        await until("Redis is whole again", fine, 30_000);
+        const seen = () => this.ports.map((port) => `${port}: ${this.redis(port, "info", "replication").split("\r\n").slice(1, 6).join(" ")}`).join("\n");
+        await until(() => `Redis is whole again\n${seen()}\n${this.redis(this.ports.at(-1), "cluster", "nodes")}`, fine, 60_000);
     }
 }
 
 export const lives = (pid) => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
 
+// what: words, or a function that says what was seen last.
 export async function until(what, condition, ms = 30_000) {
-    for (const deadline = Date.now() + ms; !(await condition()); await sleep(50)) assert.ok(Date.now() < deadline, `not in time: ${what}`);
+    for (const deadline = Date.now() + ms; !(await condition()); await sleep(50))
+        assert.ok(Date.now() < deadline, `not in time: ${typeof what === "function" ? what() : what}`);
 }
