@@ -69,9 +69,9 @@ describe("a region", () => {
         })();
         for (let i = 0; i < 3; i++) {
             await dns.kill("us-west");
-            await sleep(2500);
+            await sleep(3000); // two of the agent's looks and a second, whenever they come
             await dns.serve("us-west");
-            await sleep(1500);
+            await sleep(1000); // half of the time between two of gdnsd's looks
         }
         flapping = false;
         await watching;
