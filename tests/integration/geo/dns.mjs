@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { readEndpoints } from "../outside/footprint.mjs";
 import { mmdb } from "./mmdb.mjs";
 
@@ -97,6 +98,7 @@ export class Dns {
         return spawnSync("gdnsdctl", ["-c", this.dir, command], { env, encoding: "utf8" });
     }
     async stop() {
+        this.asker?.kill();
         this.control("stop");
         this.ports.kill();
         await once(this.ports, "exit");
@@ -104,8 +106,27 @@ export class Dns {
 
     // What dig says, a line each; undefined when nobody answers.
     dig(...words) {
-        const run = spawnSync("dig", ["+time=1", "+tries=1", "+short", "@127.0.0.1", "-p", String(this.port), ...words], { encoding: "utf8" });
+        const run = spawnSync("dig", ["+time=5", "+tries=1", "+short", "@127.0.0.1", "-p", String(this.port), ...words], { encoding: "utf8" });
         return run.status === 0 ? run.stdout.trim().split("\n") : undefined;
+    }
+    // Asks one question after another, beside whatever this process does: {count, lost: [what dig said of those without an answer]}.
+    asking(name) {
+        const words = `@127.0.0.1 -p ${this.port} ${name} A`;
+        const child = spawn("bash", ["-c", `while :; do said=$(dig +time=5 +tries=1 +short ${words} 2>&1) && echo || echo $said; done`]);
+        const seen = { count: 0, lost: [] };
+        this.asker = child;
+        createInterface({ input: child.stdout }).on("line", (line) => {
+            seen.count++;
+            if (line) seen.lost.push(line);
+        });
+        seen.end = async () => {
+            const count = seen.count;
+            await until("what was asked last is answered", () => seen.count > count + 1);
+            child.kill();
+            await once(child, "exit");
+            return seen;
+        };
+        return seen;
     }
     // The region that a client of this network is sent to.
     ask(name, subnet) {
@@ -118,7 +139,7 @@ export class Dns {
         const words = Array.from({ length: count }, () => ["play.test", "A"]).flat();
         const counts = {};
         for (let at = 0; at < words.length; at += 1000) {
-            const answers = spawnSync("dig", ["+time=1", "+tries=1", "+noall", "+answer", `+subnet=${subnet}`, "@127.0.0.1", "-p", String(this.port),
+            const answers = spawnSync("dig", ["+time=5", "+tries=1", "+noall", "+answer", `+subnet=${subnet}`, "@127.0.0.1", "-p", String(this.port),
                 ...words.slice(at, at + 1000)], { encoding: "utf8" }).stdout;
             for (const line of answers.split("\n").filter((one) => one.includes("\tA\t"))) {
                 const region = regionOf(line.split(/\s+/).at(-1));
