@@ -57,7 +57,7 @@ class Players {
         this.ended = new Promise((resolve) => this.child.on("close", resolve));
     }
     async playing() {
-        for (const until = Date.now() + 20_000; !/ measure /.test(this.words);) {
+        for (const until = Date.now() + 60_000; !/ measure /.test(this.words);) {
             assert.ok(Date.now() < until && this.child.exitCode === null, `nobody plays in ${this.region}: ${this.words.slice(-500)}`);
             await sleep(100);
         }
