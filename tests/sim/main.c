@@ -90,7 +90,7 @@ static unsigned long long ull(uint64_t n)
 
 struct totals {
     uint64_t seeds, failed, games, moves, faults, shown, steps, virtual_ms, replayed, gone, adopted;
-    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen, end_ms, end_seed;
+    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen, tables, met, in_vain, end_ms, end_seed;
 };
 
 /* The least that a seed had of each: a simulation that does little finds little. */
@@ -138,6 +138,9 @@ static void add(struct totals *t, const struct sim_result *r, const struct optio
     t->mails_came += r->counts.mails_came;
     t->paced += r->counts.paced;
     t->seen += r->counts.seen;
+    t->tables += r->counts.tables;
+    t->met += r->counts.met;
+    t->in_vain += r->counts.in_vain;
     t->undelivered += r->counts.undelivered;
     if (r->end_ms > t->end_ms) {
         t->end_ms = r->end_ms;
@@ -203,6 +206,8 @@ static bool say_across(const struct totals *t, const struct options *o)
         "%llu moves at home in their usual time; %llu times somebody was rightly said to be there; all was over at most %.0f s after the "
         "last fault (seed %llu)\n",
         ull(t->paced), ull(t->seen), (double)t->end_ms / 1000, ull(t->end_seed));
+    printf("%llu tables with a code: %llu games, %llu times a friend was told why he came in vain\n", ull(t->tables), ull(t->met),
+           ull(t->in_vain));
     if (!little || o->seed.plant[0] || t->failed > 0)
         return true;
     printf("a seed did too little: of %u regions %llu games, %llu moves and %llu messages are the least\n", o->seed.regions,

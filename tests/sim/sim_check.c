@@ -24,6 +24,7 @@ void sim_check_init(void)
     memset(&sim_log, 0, sizeof(sim_log));
     memset(&sim_counts, 0, sizeof(sim_counts));
     sim_mail_init();
+    sim_friends_init();
 }
 
 void sim_check_sample(unsigned every)

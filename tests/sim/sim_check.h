@@ -14,7 +14,7 @@
 
 struct sim_counts {
     uint64_t games, moves, shown, resumed[4], adopted, verified;
-    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen; /* where there are several regions */
+    uint64_t far_games, far_moves, mails, mails_came, undelivered, paced, seen, tables, met, in_vain; /* where there are several regions */
 };
 extern struct sim_counts sim_counts;
 
@@ -61,3 +61,17 @@ void sim_mail_undelivered(const char *from, const Meridian__Client__V1__MessageU
 /* All that was accepted has come, or its sender was told; and no outbox keeps what is settled. */
 bool sim_mail_all_settled(void);
 void sim_mail_check_end(void);
+
+/* --- sim_check_friends.c: tables with a code ------------------------------------------------------------------------------------------ */
+
+void sim_friends_init(void);
+/* A code was told to who keeps its table. */
+void sim_friends_table(const char *code, unsigned seats, Meridian__Client__V1__Bots bots);
+/* What a player was told of a ticket. */
+void sim_friends_told(const char *user, const Meridian__Client__V1__Ticket *t);
+/* He has asked to give his ticket back, or sits in a game. */
+void sim_friends_leaves(const char *user);
+/* Friends who wait for each other do not wait long, and nobody waits for one who is gone, once all is well. From time to time. */
+void sim_check_friends(void);
+/* Who came with a code plays with those who came with the same, and with nobody else; and a ticket became one game. */
+void sim_friends_check_end(void);

@@ -58,6 +58,15 @@ static bool may_be_given_up(const char *user, const struct sim_region *host)
     return (apart_ms && now - apart_ms > LONG_MS) || (joined_ms && now - joined_ms < CLAIMED_MS + policy_ms);
 }
 
+bool sim_far_given_up(const char *user, const char *game)
+{
+    const struct sim_region *home = sim_player_home(user), *host = sim_region_named(game, strcspn(game, "."));
+    if (!home || !host)
+        return false;
+    uint64_t apart_ms = home->apart_ms[host->index];
+    return home->joined_ms[host->index] > 0 || (apart_ms && sim_now_ms() - apart_ms > LONG_MS);
+}
+
 static void sits(struct seats *all, const char *user, const char *game)
 {
     for (unsigned i = 0; i < all->count; i++)
@@ -101,13 +110,22 @@ void sim_check_seats(void)
 /* --- what goes on between regions, and what is felt within -----------------------------------------------------------------------------
  */
 
+/* A region that is there and none of whose edges can answer is as far as one that is not. */
+static bool has_edge(const struct sim_region *r, const struct sim_proc *leader)
+{
+    for (unsigned i = 0; i < r->edges; i++)
+        if (r->edge[i]->alive && !r->edge[i]->paused && sim_net_passes(r->edge[i], leader) && sim_net_passes(leader, r->edge[i]))
+            return true;
+    return false;
+}
+
 /* Only leaders talk to other regions: a router in a region whose Redis is dead is no way there. */
 static bool see_each_other(const struct sim_region *a, const struct sim_region *b)
 {
     for (unsigned i = 0; i < SIM_ROUTERS; i++)
         for (unsigned k = 0; k < SIM_ROUTERS; k++)
             if (sim_router_leads(a->router[i]) && sim_router_leads(b->router[k]) && sim_net_passes(a->router[i], b->router[k]) &&
-                sim_net_passes(b->router[k], a->router[i]))
+                sim_net_passes(b->router[k], a->router[i]) && has_edge(a, a->router[i]) && has_edge(b, b->router[k]))
                 return true;
     return false;
 }

@@ -42,4 +42,6 @@ extern struct sim_log sim_log;
 /* Of the primaries of all regions. */
 struct sim_key;
 void sim_check_keys(void (*each)(void *ctx, const struct sim_key *key), void *ctx);
+/* The regions were once apart for as long as a seat there, or the promise of one, is kept (decision 19). */
+bool sim_far_given_up(const char *user, const char *game);
 struct sim_move *sim_move_find(const char *user, const char *game, const char *id);

@@ -31,6 +31,9 @@ static const struct {
     {"send_no_wait", "what no replica has is sent to another region (with --regions)", NULL, NULL},
     {"no_look", "leaders trust in hints alone (with --regions)", NULL, NULL},
     {"void_unasked", "a game elsewhere is taken for void without its region's word (with --regions)", NULL, NULL},
+    {"code_for_all", "a ticket with a code stands among all others (with --regions)", NULL, NULL},
+    {"code_at_home", "a ticket with a code is not told to other regions (with --regions)", NULL, NULL},
+    {"never_in_vain", "who waits with a code nobody hosts is left to wait (with --regions)", NULL, NULL},
     {"no_dedupe", "moves are not remembered: one sent again is judged anew", NULL, NULL},
 };
 

@@ -195,7 +195,7 @@ bool sim_players_done(void)
 {
     for (unsigned i = 0; i < sim_everybody.count; i++)
         if (sim_everybody.player[i].game[0] || sim_everybody.player[i].ticket[0] || sim_everybody.player[i].mail[0] ||
-            (!sim_everybody.finishing && sim_everybody.player[i].games_left > 0))
+            sim_everybody.player[i].table || (!sim_everybody.finishing && sim_everybody.player[i].games_left > 0))
             return false;
     return true;
 }
@@ -206,8 +206,9 @@ void sim_players_explain(char *out, size_t bytes)
     for (unsigned i = 0; i < sim_everybody.count; i++) {
         struct player *p = &sim_everybody.player[i];
         size_t n = strlen(out);
-        if (p->game[0] || p->ticket[0] || p->mail[0])
-            snprintf(out + n, bytes - n, " %s: game %s ticket %s move %s message %s;", p->user, p->game, p->ticket, p->move, p->mail);
+        if (p->game[0] || p->ticket[0] || p->mail[0] || p->table)
+            snprintf(out + n, bytes - n, " %s: game %s ticket %s move %s message %s%s%s;", p->user, p->game, p->ticket, p->move, p->mail,
+                     p->table ? " table " : "", p->table ? p->table->code : "");
     }
 }
 

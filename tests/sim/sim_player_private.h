@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sim_player_private.h - what the parts of a player share: sim_player.c (who there is, and their connections), sim_player_talk.c (what is
- * said and heard), sim_player_mail.c (messages to each other), sim_player_think.c (what they decide). */
+ * said and heard), sim_player_mail.c (messages to each other), sim_player_friends.c (tables with a code), sim_player_think.c (what they
+ * decide). */
 #pragma once
+
+#include <meridian/invite.h>
 
 #include "meridian/client/v1/client.pb-c.h"
 #include "tests/sim/sim_player.h"
@@ -37,6 +40,16 @@ struct device {
     struct view view;
 };
 
+enum { SIM_FRIENDS = 2 };
+/* That one player keeps for others. */
+struct table {
+    char code[MER_INVITE_BYTES]; /* "": he has not heard it yet */
+    struct player *host, *friend[SIM_FRIENDS];
+    unsigned friends, seats;
+    CM(Bots) bots;
+    bool over; /* its host is no longer there for them, and does not play either */
+};
+
 struct player {
     char user[16];
     struct sim_region *at; /* where he is at home */
@@ -57,6 +70,10 @@ struct player {
     unsigned mail_to, mails, mails_left;
     bool hoards;                            /* acknowledges nothing until the end, so that his inbox fills */
     uint64_t missed_ms;                     /* since when he is said not to be there; 0: he is */
+    struct table *table;                    /* he keeps it or is asked to it; NULL: none */
+    char ticket_code[MER_INVITE_BYTES];     /* of his ticket; "": it has none */
+    uint64_t called_ms, patience_ms;        /* when he hears the code; until when he waits for friends */
+    bool cancels;                           /* the ticket of his table */
     uint64_t mail_again_ms, inbox, rest_ms; /* inbox: what he has, without a gap; rest: when he last asked for what is behind */
 };
 
@@ -65,6 +82,7 @@ struct sim_everybody {
     bool crowd;                     /* who has played enough sits still */
     unsigned hoarder;               /* place of one whose inbox fills, plus one; 0: none */
     unsigned count, each, absences; /* each: in a region; absences: in a thousand thoughts */
+    unsigned tables;                /* so many were kept */
     unsigned far_seats;             /* taken in games across regions */
     bool far_only, finishing;
 };
@@ -100,6 +118,19 @@ void sim_player_there(const CM(Presence) * m);
 void sim_player_accepted(struct device *d, const CM(MessageOk) * m);
 /* true: it was about a message of his or about presence, and he tries again. */
 bool sim_player_mail_failed(struct device *d, const CM(Error) * e);
+
+/* --- sim_player_friends.c ------------------------------------------------------------------------------------------------------------ */
+
+/* He is in no game. true: what he does now is about a table with a code. */
+bool sim_friends_seek(struct device *d);
+/* What he asks for, who has a table. */
+void sim_friends_want(const struct player *p, CM(FindMatch) * f);
+/* After p->ticket was set, before it is cleared. */
+void sim_friends_ticket(struct player *p, const CM(Ticket) * m);
+/* Nobody knows of the ticket that he wanted to give back. */
+void sim_friends_no_ticket(struct player *p);
+/* In a game he was in none of before; before p->ticket is cleared. */
+void sim_friends_sits(struct player *p);
 
 /* --- sim_player_think.c -------------------------------------------------------------------------------------------------------------- */
 

@@ -79,7 +79,9 @@ void sim_say_find(struct device *d)
     f.rows = 2;
     f.cols = sim_chance(50) ? 4 : 5;
     f.bots = kind < 2 ? MERIDIAN__CLIENT__V1__BOTS__BOTS_NOW : MERIDIAN__CLIENT__V1__BOTS__BOTS_FILL;
-    if (sim_region_count > 1 && (!p->asked_far || sim_everybody.far_only || sim_chance(50)))
+    if (p->table && (p->table->host == p || (p->table->code[0] && sim_now_ms() >= p->called_ms)))
+        sim_friends_want(p, &f);
+    else if (sim_region_count > 1 && (!p->asked_far || sim_everybody.far_only || sim_chance(50)))
         want_far(p, &f);
     if (sim_region_count > 1 && sim_chance(50)) {
         f.latency_ms = entries;
@@ -87,7 +89,8 @@ void sim_say_find(struct device *d)
     }
     p->asked_far = true;
     p->found_ms = sim_now_ms();
-    sim_trace("%s.%s finds a match: %u x %u for %u", p->user, d->name, f.rows, f.cols, f.players);
+    sim_trace("%s.%s finds a match: %u x %u for %u%s%s", p->user, d->name, f.rows, f.cols, f.players, f.invite ? ", for friends" : "",
+              f.code ? f.code : "");
     sim_say(d, TO(FIND_MATCH), &f);
 }
 
@@ -152,6 +155,8 @@ static void sits_in(struct player *p, const char *game)
     if (strcmp(p->game, game) == 0)
         return;
     sim_copy(p->game, sizeof(p->game), game);
+    if (sim_region_count > 1)
+        sim_friends_sits(p);
     p->move[0] = p->last_move[0] = p->ticket[0] = 0;
     sim_everybody.far_seats += strchr(game, '.') != NULL;
     for (unsigned i = 0; i < SIM_PLAYER_CARDS; i++)
@@ -189,6 +194,8 @@ static void on_ticket(struct player *p, const CM(Ticket) * t)
         sim_copy(p->ticket, sizeof(p->ticket), t->ticket_id);
         p->ticket_ms = sim_now_ms();
     }
+    if (sim_region_count > 1)
+        sim_friends_ticket(p, t);
     if (ended && strcmp(p->ticket, t->ticket_id) == 0)
         p->ticket[0] = 0;
 }
@@ -291,8 +298,10 @@ static void on_error(struct device *d, const CM(Error) * e)
     case CODE(ALREADY_IN_GAME):
         return;
     case CODE(NO_SUCH_TICKET):
-        if (e->re && strcmp(e->re, p->ticket) == 0)
+        if (e->re && strcmp(e->re, p->ticket) == 0) {
             p->ticket[0] = 0;
+            sim_friends_no_ticket(p);
+        }
         return;
     default:
         sim_fail("%s got an error no client that keeps to the protocol may get: %d %s", p->user, e->code, e->message);

@@ -95,6 +95,8 @@ static void play(struct player *p, struct device *d)
 static void seek(struct player *p, struct device *d)
 {
     uint64_t now = sim_now_ms();
+    if (sim_region_count > 1 && sim_friends_seek(d))
+        return;
     if (p->ticket[0] && (sim_everybody.finishing || sim_below(1000) < 5) && now - p->found_ms > 1000) {
         p->found_ms = now;
         sim_say_cancel(d);

@@ -27,8 +27,10 @@ static void run_until(uint64_t ms, bool (*done)(void))
             sim_check_owners();
         if (!sim.failed && sim_region_count > 1) {
             sim_check_troubles();
-            if (sim_now_ms() % SEATS_MS < STEP_MS)
+            if (sim_now_ms() % SEATS_MS < STEP_MS) {
                 sim_check_seats();
+                sim_check_friends();
+            }
         }
         for (unsigned k = 0; k < sim_region_count && !sim.failed && sim.managed; k++)
             sim_check_electable(sim_regions[k].redis);
@@ -96,6 +98,8 @@ void sim_seed_run(struct sim_result *r, uint64_t seed, const struct sim_order *o
         sim_check_end();
     if (!sim.failed)
         sim_mail_check_end();
+    if (!sim.failed && o->regions > 1)
+        sim_friends_check_end();
     char text[400];
     if (!sim.failed && !sim_players_done()) {
         sim_players_explain(text, sizeof(text));
