@@ -51,12 +51,12 @@ void edge__ticket_free(struct edge_ticket *t)
     mer_free(&t);
 }
 
-/* First thing in every answer of the store: false when the ticket is gone. */
+/* First thing in every answer of the store: false when the ticket is gone, or goes with the process, whose store may be gone already. */
 static bool answered(struct edge_ticket *t)
 {
     t->pending = false;
     if (t->user != NULL)
-        return true;
+        return !t->all->app->sessions->stopping;
     edge__ticket_free(t);
     return false;
 }

@@ -128,6 +128,21 @@ static void who_still_waits_when_the_edge_ends_is_told_to_ask_again(void **state
     assert_null(f->user.ticket);
 }
 
+/* The last answers of a process that ends: its store is gone when another region's edge is given up. */
+static void no_answer_moves_a_ticket_of_a_process_that_ends(void **state)
+{
+    (void)state;
+    waiting();
+    sit("asia.g-1");
+    release("asia.g-1");
+    run_for(EDGE_ABROAD_GIVE_UP_MS);
+    f->sessions.stopping = true;
+    answer("void", EDGE_STORE_UNKNOWN);
+    assert_null(f->call);
+    run_for(1000);
+    assert_non_null(f->user.ticket); /* the sessions drop it */
+}
+
 /* ---- cancelling ---------------------------------------------------------------------------------------------------------------------- */
 
 static void cancel_before_the_offer_is_cancelled_and_the_offer_declined(void **state)
@@ -430,6 +445,7 @@ int main(void)
         TEST(a_ticket_goes_on_while_its_player_is_at_another_edge),
         TEST(who_is_back_while_it_is_asked_where_he_is_keeps_his_ticket),
         TEST(who_still_waits_when_the_edge_ends_is_told_to_ask_again),
+        TEST(no_answer_moves_a_ticket_of_a_process_that_ends),
         TEST(a_ticket_may_end_while_it_is_asked_where_its_player_is),
         TEST(cancel_before_the_offer_is_cancelled_and_the_offer_declined),
         TEST(cancel_while_the_seat_is_being_written_is_too_late),
