@@ -75,7 +75,9 @@ describe("players of edges that talk through Redis", { timeout: 400_000 }, () =>
 
     test("the primary of an edge's channel is killed: no connection breaks, every game ends as both saw it", async (t) => {
         const all = await crowd({ rows: 4, cols: 5 });
-        const { name, node, slot } = channel();
+        let heard;
+        await until("the channel is heard", () => (heard = perhaps(channel)) !== undefined);
+        const { name, node, slot } = heard;
         await kill(print.redisPid(node.port));
         await until("the new primary", () => ![undefined, node.id].includes(perhaps(() => print.primaryOf(slot)?.id)), 30_000);
         const told = await all.judge();
