@@ -187,6 +187,7 @@ export async function assertAccessible(page) {
         const stops = document.querySelectorAll('.card[tabindex="0"]').length;
         if (board.length && stops !== 1) found.push(`${stops} tab stops on the board`);
         if (document.documentElement.scrollWidth > innerWidth) found.push("scrolls sideways");
+        for (const dialog of document.querySelectorAll("dialog[open]")) if (dialog.scrollWidth > dialog.clientWidth) found.push("a dialog is cut off");
         return found;
     });
     assert.deepEqual(problems, []);

@@ -93,7 +93,7 @@ async function tabTo(page, selector) {
 test("a bot is played from name to result with nothing but the keyboard", { timeout: 180000 }, async () => {
     const page = await visit(browser, edges[0].url, { reducedMotion: "reduce" });
     await tabTo(page, "#name");
-    await page.keyboard.type("Kay");
+    await page.keyboard.type("K".repeat(24)); /* as long as a name may be */
     await tabTo(page, '#board-choice input[name="board"]:checked');
     await page.keyboard.press("ArrowLeft");
     assert.ok(await page.isChecked(QUICK));
@@ -106,6 +106,9 @@ test("a bot is played from name to result with nothing but the keyboard", { time
     assert.equal(result.reduce((sum, line) => sum + line.pairs, 0), 3);
     assert.notEqual(await page.textContent("#announcer"), "");
     await shoot(page, "3-result-keyboard");
+    await page.setViewportSize(PHONE.viewport);
+    await assertAccessible(page);
+    await shoot(page, "3-result-phone");
     await tabTo(page, "#home");
     await page.keyboard.press("Enter");
     await page.waitForSelector("#lobby:not([hidden])");
