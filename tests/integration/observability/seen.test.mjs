@@ -40,10 +40,10 @@ async function ask(what, params = []) {
 const firing = async () => (await ask("alerts")).alerts.filter((alert) => alert.state === "firing");
 async function until(what, condition, ms) {
     const began = Date.now();
-    for (;;) {
-        const got = await condition().catch(() => null);
+    for (let failure = ""; ; ) {
+        const got = await condition().catch((error) => void (failure = `; the last failure: ${error}`));
         if (got) return got;
-        assert.ok(Date.now() - began < ms, `not in time: ${what}`);
+        assert.ok(Date.now() - began < ms, `not in time: ${typeof what === "function" ? what() : what}${failure}`);
         await new Promise((resolve) => setTimeout(resolve, 200));
     }
 }
@@ -117,7 +117,9 @@ describe("a footprint that is observed", { skip }, () => {
             return all.every((rule) => rule.health === "ok") && all;
         }, 60_000);
         assert.equal(rules.length, groups().flatMap((group) => group.rules).length);
-        await until("nothing but the watchdog fires or is about to", async () => (await ask("alerts")).alerts.every((alert) => alert.labels.alertname === "Watchdog"), 60_000);
+        let seen;
+        await until(() => `nothing but the watchdog fires or is about to: ${JSON.stringify(seen)}`, async () =>
+            (seen = (await ask("alerts")).alerts).every((alert) => alert.labels.alertname === "Watchdog"), 120_000);
         assert.deepEqual((await firing()).map((alert) => alert.labels.alertname), ["Watchdog"]);
         await until("Alertmanager has the watchdog", async () => (await (await fetch(`${alertmanager}/api/v2/alerts`)).json()).some((alert) => alert.labels.alertname === "Watchdog"), 60_000);
     });
