@@ -30,6 +30,18 @@ struct router_reach router__reach(const struct router_matcher *m, const struct r
                                  .latency = d != NULL ? d->latency : NULL};
 }
 
+void router__be_quiet(struct router_matcher *m, const struct router_ticket *t)
+{
+    struct router_bucket *b = router_pool_bucket(&m->pool, t);
+    if (t->far && b->key.players > 2)
+        b->quiet_ms = m->now_ms + mer_rng_below(&m->env.rng, ROUTER_QUIET_MS);
+}
+
+bool router__is_quiet(const struct router_matcher *m, const struct router_ticket *t)
+{
+    return m->now_ms < router_pool_bucket(&m->pool, t)->quiet_ms;
+}
+
 static void forget(struct router_details *d, unsigned region)
 {
     if (d != NULL)

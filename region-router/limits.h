@@ -36,6 +36,7 @@ enum {
     ROUTER_SOON_MS = 1000,         /* a better host that all accept so soon is waited for: half a step */
     ROUTER_NEAR_CAP_MS = 100,      /* neighbours: both coasts, or a coast and Europe */
     ROUTER_WORLD_CAP_MS = 400,     /* a turn of seconds bears it; beyond is a broken line, not a distance */
+    ROUTER_QUIET_MS = 1000,        /* refused there, at random up to so long before the next offer: five times the longest way */
     ROUTER_AWAY_MS = 4 * 1000,     /* an offer of another region: its two seconds, and the way there and back twice */
 
     /* Friends with a code */

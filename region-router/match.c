@@ -111,10 +111,12 @@ static void give_up(struct router_matcher *m, struct router_ticket *t, const cha
     router__ticket_drop(m, t, ROUTER_M_EXPIRED);
 }
 
-/* What happens with every step that finds nobody. */
-static void wait_on(struct router_matcher *m, struct router_ticket *t)
+/* What happens with every step that finds nobody. `back`: from an undone match. */
+static void wait_on(struct router_matcher *m, struct router_ticket *t, bool back)
 {
-    router_steps_arm(&m->steps, t, next_step_ms(m, t));
+    uint64_t due = next_step_ms(m, t), quiet = router_pool_bucket(&m->pool, t)->quiet_ms;
+    bool sooner = back && router__is_quiet(m, t) && quiet < due;
+    router_steps_arm(&m->steps, t, sooner ? quiet : due);
     router__tell_regions(m, t);
     router__tell(m, t);
 }
@@ -128,6 +130,7 @@ static const char *verdict(const struct router_matcher *m, const struct router_t
 /* WAITING; matched at once if it can be. */
 static void enter(struct router_matcher *m, struct router_ticket *t)
 {
+    bool back = t->state == TICKET_HELD;
     if (verdict(m, t) != NULL) {
         m->counts[ROUTER_M_CODE_MISSES]++;
         give_up(m, t, verdict(m, t));
@@ -138,7 +141,7 @@ static void enter(struct router_matcher *m, struct router_ticket *t)
         router_pool_add(&m->pool, t);
     router__consider(m, t);
     if (t->state == TICKET_WAITING)
-        wait_on(m, t);
+        wait_on(m, t, back);
 }
 
 static void step(struct router_matcher *m, struct router_ticket *t)
@@ -153,7 +156,7 @@ static void step(struct router_matcher *m, struct router_ticket *t)
         give_up(m, t, verdict(m, t));
     } else if (t->state == TICKET_WAITING) {
         if (!router__try_ticket(m, t))
-            wait_on(m, t);
+            wait_on(m, t, false);
     } else if (t->failures >= ROUTER_FAILURES_MAX) {
         give_up(m, t, "your server did not answer the offers");
     } else {
@@ -337,6 +340,12 @@ static bool named(struct router_matcher *m, struct router_ticket *t, const struc
            router_tickets_is_of(&m->tickets, t, a->user) && router_tickets_learn(&m->tickets, t, &s);
 }
 
+static void declined(struct router_matcher *m, struct router_ticket *t)
+{
+    router__be_quiet(m, t);
+    leave(m, t, ROUTER_M_DECLINED);
+}
+
 void router_match_answer(struct router_matcher *m, const struct router_answer *a, const struct router_edge *from, uint64_t now_ms)
 {
     m->now_ms = now_ms;
@@ -348,7 +357,7 @@ void router_match_answer(struct router_matcher *m, const struct router_answer *a
     else if (a->accepted && named(m, t, a))
         router__match_accept(router__match_of(m, t), t);
     else
-        leave(m, t, ROUTER_M_DECLINED);
+        declined(m, t);
 }
 
 struct loss {

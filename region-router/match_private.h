@@ -50,6 +50,11 @@ void router__explain_abroad(const struct router_matcher *m, const struct router_
 bool router__away_for(const struct router_ticket *t, const char *match);
 /* Its edge has answered that offer: the ticket ends here. */
 void router__gone_away(struct router_matcher *m, struct router_ticket *t, bool accepted);
+/* Its region refused the offer: its leader may have offered to ours in the same moment, each with two of his own and in want of a third.
+ * Nothing more of that kind is offered for a random while, or the two would refuse each other for ever, in step. Of a pair both see the
+ * same host: only one of them offers. */
+void router__be_quiet(struct router_matcher *m, const struct router_ticket *t);
+bool router__is_quiet(const struct router_matcher *m, const struct router_ticket *t);
 /* What hosting asks of it. */
 struct router_reach router__reach(const struct router_matcher *m, const struct router_ticket *t);
 

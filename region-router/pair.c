@@ -79,6 +79,8 @@ static bool made_here(const struct router_matcher *m, struct router_ticket *cons
     bool cross = false;
     for (unsigned i = 0; i < count; i++)
         cross = cross || t[i]->far;
+    if (cross && router__is_quiet(m, t[0]))
+        return false;
     for (unsigned i = 0; cross && i < count; i++)
         reach[i] = router__reach(m, t[i]);
     return !cross || router_cross_host(m->env.regions, reach, count) == 0;

@@ -24,6 +24,7 @@ struct router_bucket {
     uint32_t tickets;                /* that belong here, ... */
     uint32_t count;                  /* ... and those that are in the pool */
     uint32_t oldest;                 /* of these; 0: to be looked for */
+    uint64_t quiet_ms;               /* no match with other regions is made here before */
     uint64_t used[ROUTER_BIN_WORDS]; /* bit a bin: not empty */
     struct router_bin bin[ROUTER_BINS];
 };

@@ -235,6 +235,68 @@ static void a_player_is_told_where_he_is_looked_for(void **state)
     assert_string_equal(reason, "nobody else is looking for this game right now; also looking in asia, us");
 }
 
+/* Each leader has two of its own and wants a third of the other's, at the same moment: both are refused, and would be for ever. */
+static void leaders_that_refuse_each_other_do_not_do_so_in_step(void **state)
+{
+    struct world *w = *state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        unsigned seats = 3 + seed % 2, playing = 0;
+        uint64_t released = 0;
+        stop(w);
+        start(w, seed);
+        for (unsigned i = 0; i < 2 * (seats - 1); i++)
+            (void)come_as(w, i % 2 * 2, &(struct player){.seats = seats}); /* asia, us: 150 ms */
+        run_for(w, 25 * 1000);
+        for (unsigned i = 0; i < w->players; i++)
+            playing += w->player[i].in_game;
+        for (unsigned i = 0; i < REGIONS; i++)
+            released += w->region[i].m.counts[ROUTER_M_RELEASES];
+        if (playing != seats || released > 60)
+            fail_msg("seed %llu: %u of %u play, %llu releases", (unsigned long long)seed, playing, seats, (unsigned long long)released);
+    }
+}
+
+/* ... and nobody else waits for it: the third of their own plays with them at once. */
+static void who_was_refused_abroad_meets_his_own_at_once(void **state)
+{
+    struct world *w = *state;
+    struct router_matcher *m = &w->region[0].m;
+    unsigned playing = 0;
+    for (unsigned i = 0; i < 4; i++)
+        (void)come_as(w, i % 2 * 2, &(struct player){.seats = 3});
+    while (m->counts[ROUTER_M_DECLINED] == 0) {
+        assert_true(w->now < 1000000 + 30 * 1000);
+        run_for(w, 1);
+    }
+    uint64_t offers = m->counts[ROUTER_M_OFFERS], far = m->counts[ROUTER_M_FAR_SEATS];
+    run_for(w, 1); /* open again, and nothing is offered abroad */
+    assert_int_equal(m->counts[ROUTER_M_OFFERS], offers);
+    (void)come_as(w, 0, &(struct player){.seats = 3});
+    run_for(w, 0);
+    for (unsigned i = 0; i < w->players; i++)
+        playing += w->player[i].in_game && w->player[i].region == 0;
+    assert_int_equal(playing, 3);
+    assert_int_equal(m->counts[ROUTER_M_FAR_SEATS], far);
+}
+
+/* Of a pair only one leader offers: who is refused tries the next one at once. */
+static void pairs_need_no_quiet(void **state)
+{
+    struct world *w = *state;
+    struct router_matcher *m = &w->region[1].m;
+    uint32_t pos = 0;
+    open_in_eu(w, "t1", 0, 1500, ROUTER_PATIENCE_MS, ROUTER_BOTS_NONE);
+    open_in_eu(w, "t2", 2, 1500, ROUTER_PATIENCE_MS, ROUTER_BOTS_NONE);
+    const struct router_match *x = mer_map_next(&m->matches, &pos);
+    assert_non_null(x);
+    struct router_answer no = {.ticket = "t2", .match = x->id};
+    router_match_answer(m, &no, &w->region[1].far[2], w->now);
+    open_in_eu(w, "t1", 0, 1500, ROUTER_PATIENCE_MS, ROUTER_BOTS_NONE);
+    open_in_eu(w, "t3", 2, 1500, ROUTER_PATIENCE_MS, ROUTER_BOTS_NONE);
+    assert_int_equal(m->counts[ROUTER_M_OFFERS], 4);
+    router_match_check(m);
+}
+
 static void who_leaves_is_taken_back_everywhere(void **state)
 {
     struct world *w = *state;
@@ -344,6 +406,9 @@ int main(void)
         T(who_comes_fresh_is_found_by_the_patient_at_once),
         T(the_own_region_is_preferred),
         T(a_player_is_told_where_he_is_looked_for),
+        T(leaders_that_refuse_each_other_do_not_do_so_in_step),
+        T(who_was_refused_abroad_meets_his_own_at_once),
+        T(pairs_need_no_quiet),
         T(who_leaves_is_taken_back_everywhere),
         T(a_ticket_is_lent_to_one_match_at_a_time),
         T(every_way_back_from_being_lent),
