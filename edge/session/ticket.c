@@ -197,6 +197,8 @@ static void on_checked(void *ctx, enum edge_store_result result, const struct ed
     } else if (result == EDGE_STORE_OK || result == EDGE_STORE_EXISTS) { /* never made, or over */
         t->obstacle = GAME_STALE;
         edge__ticket_run(t);
+    } else if (t->cancel) { /* its region may be out of reach for long, and the record does not have this ticket */
+        close_as(t, STATE(CANCELLED));
     } else {
         run_later(t);
     }

@@ -270,6 +270,23 @@ static void cancel_of_a_ticket_that_another_game_takes_the_place_of_is_cancelled
     assert_null(f->user.ticket);
 }
 
+static void cancel_does_not_wait_for_a_region_that_cannot_be_reached(void **state)
+{
+    (void)state;
+    find();
+    find(); /* which tells its id */
+    record.game = "asia.g-1";
+    answer("open", EDGE_STORE_HAS_GAME);
+    answer("void", EDGE_STORE_UNKNOWN);
+    run_for(1000); /* it is asked again */
+    cancel();
+    answer("void", EDGE_STORE_UNKNOWN);
+    answer("close", EDGE_STORE_LOST);
+    assert_int_equal(f->told, STATE(CANCELLED));
+    assert_string_equal(f->joined, "");
+    assert_null(f->user.ticket);
+}
+
 static void cancel_while_it_expires_is_expired(void **state)
 {
     (void)state;
@@ -456,6 +473,7 @@ int main(void)
         TEST(cancel_of_a_game_that_nobody_here_knows_yet_is_to_be_asked_again),
         TEST(cancel_of_what_is_no_ticket_is_told_so),
         TEST(cancel_of_a_ticket_that_another_game_takes_the_place_of_is_cancelled),
+        TEST(cancel_does_not_wait_for_a_region_that_cannot_be_reached),
         TEST(cancel_while_it_expires_is_expired),
         TEST(the_router_is_told_everything_when_it_asks),
         TEST(a_new_leader_frees_a_seat_whose_game_nobody_will_make),
