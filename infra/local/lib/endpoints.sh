@@ -48,9 +48,10 @@ ready_member() { # ID WANTED
     process_ready "$1" && printf ', "ready": true' || printf ', "ready": false'
 }
 
+# A child writes: bash 5.2 cannot run a trap while it reads a $(...), and fails with a word about the trap's syntax; here we only wait.
 endpoints_write() {
-    endpoints_json 0 >"$state/endpoints.json.new"
-    mv "$state/endpoints.json.new" "$state/endpoints.json"
+    (trap '' INT TERM && endpoints_json 0 >"$state/endpoints.json.new" && mv "$state/endpoints.json.new" "$state/endpoints.json") &
+    wait $!
 }
 
 process_state() { # ID -> ready | not ready | ended

@@ -112,7 +112,7 @@ world_down() {
     dns_end
     world_end
     step_done
-    rm -rf "$state/regions" "$state/run" "$state/config" "$state/endpoints.json" "$footprint_copy"
+    rm -rf "$state/regions" "$state/run" "$state/config" "$state"/endpoints.json{,.new} "$footprint_copy"
     rm -f "$state"/log/down-*.log
 }
 
@@ -163,7 +163,7 @@ world_endpoints_write() {
 # As world_ask has heard.
 world_table() {
     local name dns
-    dns=$(dns_pid)
+    dns=$(dns_pid) || dns=
     for name in "${regions[@]}"; do
         printf '\n%s' "$name"
         [ "$way" != namespaces ] || printf ', namespace %s' "$(world_namespace "$name")"
