@@ -61,7 +61,7 @@ dns_start() {
     if [ -z "$(dns_pid)" ]; then
         dns_plan || { tail -n 5 "$state/log/geo.log" >&2; fail "geo-DNS could not be planned; its log: $state/log/geo.log"; }
         process_start gdnsd "$(dns_program gdnsd)" -c "$(dns_dir)/gdnsd" start
-        for ((tries = 0; tries < 200; tries++)); do
+        for ((tries = 0; tries < 600; tries++)); do
             ! dns_control status >/dev/null 2>&1 || break
             [ -n "$(process_pid gdnsd)" ] || process_failed gdnsd "ended while starting"
             sleep 0.05
@@ -70,7 +70,7 @@ dns_start() {
     if [ -z "$(process_pid meridian-geo)" ]; then
         [ -s "$state/config/meridian-geo.yaml" ] || dns_agent_config >"$state/config/meridian-geo.yaml"
         process_start meridian-geo "$binaries/geo/meridian-geo" --config "$state/config/meridian-geo.yaml"
-        for ((tries = 0; tries < 200; tries++)); do
+        for ((tries = 0; tries < 600; tries++)); do
             [ "$(http_status "http://127.0.0.1:$(port_geo)/readyz")" != 200 ] || return 0
             [ -n "$(process_pid meridian-geo)" ] || break
             sleep 0.05

@@ -55,7 +55,7 @@ started_and_ready() {
     local name=$1 tries
     : >"$state/log/$name.log"
     process_start "$@"
-    for ((tries = 0; tries < 100; tries++)); do
+    for ((tries = 0; tries < 600; tries++)); do
         if grep -qx ready "$state/log/$name.log"; then return 0; fi
         [ -n "$(process_pid "$name")" ] || break
         sleep 0.05
