@@ -12,6 +12,7 @@
 
 #include <meridian/id.h>
 #include <meridian/mem.h>
+#include <meridian/secret.h>
 #include <meridian/tls.h>
 
 #include "edge/app_parts.h"
@@ -31,25 +32,6 @@ enum {
 
 /* --- start: files
  * --------------------------------------------------------------------------------------------------------------------------- */
-
-static enum mer_err read_password(struct edge_app *app, struct mer_msg *msg)
-{
-    char line[512] = "";
-    if (app->conf.redis_password_file[0] == 0)
-        return MER_OK;
-    FILE *f = fopen(app->conf.redis_password_file, "re");
-    if (f == NULL || fgets(line, sizeof(line), f) == NULL) {
-        mer_msgf(msg, "%s: no password can be read from it", app->conf.redis_password_file);
-        if (f != NULL)
-            fclose(f);
-        return MER_EIO;
-    }
-    fclose(f);
-    line[strcspn(line, "\r\n")] = 0;
-    app->redis_password = mer_xstrdup(line);
-    OPENSSL_cleanse(line, sizeof(line));
-    return MER_OK;
-}
 
 static enum mer_err read_keys(struct edge_app *app, struct mer_msg *msg)
 {
@@ -177,7 +159,7 @@ enum mer_err edge_app_create(struct edge_app **out, struct edge_config *conf, st
     app->process.ctx = app;
     mer_timer_init(&app->tick, on_tick);
     mer_metrics_add_process(&app->metrics, &app->loop);
-    enum mer_err err = read_password(app, msg);
+    enum mer_err err = mer_secret_read(app->conf.redis_password_file, &app->redis_password, msg);
     if (err == MER_OK)
         err = read_keys(app, msg);
     if (err == MER_OK)
@@ -244,9 +226,7 @@ void edge_app_destroy(struct edge_app *app)
     mer_keys_destroy(app->keys);
     mer_keys_destroy(app->guest_keys);
     mer_keys_destroy(app->regions_keys);
-    if (app->redis_password != NULL)
-        OPENSSL_cleanse(app->redis_password, strlen(app->redis_password));
-    mer_free(&app->redis_password);
+    mer_secret_free(&app->redis_password);
     mer_conf_free(edge_config_items, edge_config_item_count, &app->conf);
     mer_free(&app);
 }

@@ -10,10 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include <meridian/id.h>
 #include <meridian/mem.h>
+#include <meridian/secret.h>
 #include <meridian/tls.h>
 
 /* ---- leadership ---------------------------------------------------------------------------------------------------------------------- */
@@ -100,25 +99,6 @@ static void on_reload(void *ctx)
 }
 
 /* ---- start --------------------------------------------------------------------------------------------------------------------------- */
-
-static enum mer_err read_password(struct router_app *app, struct mer_msg *msg)
-{
-    char line[512] = "";
-    if (app->conf.redis_password_file[0] == 0)
-        return MER_OK;
-    FILE *f = fopen(app->conf.redis_password_file, "re");
-    bool ok = f != NULL && fgets(line, sizeof line, f) != NULL;
-    if (f != NULL)
-        fclose(f);
-    if (!ok) {
-        mer_msgf(msg, "%s: no password can be read from it", app->conf.redis_password_file);
-        return MER_EIO;
-    }
-    line[strcspn(line, "\r\n")] = 0;
-    app->redis_password = mer_xstrdup(line);
-    OPENSSL_cleanse(line, sizeof line);
-    return MER_OK;
-}
 
 static enum mer_err create_redis(struct router_app *app, struct mer_msg *msg)
 {
@@ -223,7 +203,7 @@ static enum mer_err create_trace(struct router_app *app)
 
 static enum mer_err create_parts(struct router_app *app, struct mer_msg *msg)
 {
-    enum mer_err err = read_password(app, msg);
+    enum mer_err err = mer_secret_read(app->conf.redis_password_file, &app->redis_password, msg);
     if (err == MER_OK && (err = create_trace(app)) != MER_OK)
         mer_msgf(msg, "trace_endpoint: %s", mer_err_text(err));
     if (err == MER_OK)
@@ -324,9 +304,7 @@ void router_app_destroy(struct router_app *app)
     mer_trace_close(app->trace);
     mer_process_deinit(&app->process);
     mer_loop_deinit(&app->loop);
-    if (app->redis_password != NULL)
-        OPENSSL_cleanse(app->redis_password, strlen(app->redis_password));
-    mer_free(&app->redis_password);
+    mer_secret_free(&app->redis_password);
     mer_conf_free(router_config_items, router_config_item_count, &app->conf);
     mer_free(&app);
 }
