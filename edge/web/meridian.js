@@ -188,10 +188,9 @@ export class MeridianClient extends Requests {
         this.#timers.clear("renew");
         try {
             const token = await this.#tokens.renew(reason);
-            this.#connection?.renew(token);
-            this.#scheduleRenewal();
+            if (this.#connection?.renew(token)) this.#scheduleRenewal();
         } catch {
-            this.#timers.set("renew", this.#times.renewRetry, () => this.renew());
+            if (this.#connection?.live) this.#timers.set("renew", this.#times.renewRetry, () => this.renew());
         } finally {
             this.#renewing = false;
         }
@@ -210,8 +209,9 @@ export class MeridianClient extends Requests {
     async #dial() {
         const dial = ++this.#dials;
         this.#timers.clear("wait");
-        this.#become("connecting", { attempt: this.#plan.attempt });
         this.#timers.set("look", this.#times.dial, () => this.state === "connecting" && this.#lookAround());
+        this.#become("connecting", { attempt: this.#plan.attempt });
+        if (dial !== this.#dials) return; /* a handler closed it */
         try {
             const token = await this.#tokens.get();
             if (dial !== this.#dials) return; /* closed, or dialled again, meanwhile */
@@ -271,8 +271,9 @@ export class MeridianClient extends Requests {
         if (outcome) this.emit("resumed", { outcome, reason: connected.reason, afterMs });
         if (moved) this.emit("region", { from, to: connected.region, why });
         if (moved && outcome === "gone") this.#leaveBehind();
+        if (this.#connection === null) return; /* a handler closed it */
         this.#become("ready", {});
-        if (this.state !== "ready") return; /* a handler closed it */
+        if (this.state !== "ready") return;
         if (outcome === "gone") for (const message of early) this.#arrived(message);
         this.#timers.set("replay", this.#times.replay, () => this.#release(true));
         this.#release(false);
@@ -387,8 +388,8 @@ export class MeridianClient extends Requests {
 
     #wait(ms, why) {
         this.#waitUntil = performance.now() + ms;
-        this.#become("waiting", { delayMs: Math.round(ms), hinted: this.#hinted, attempt: this.#plan.attempt, ...why });
         this.#timers.set("wait", ms, () => this.#dial());
+        this.#become("waiting", { delayMs: Math.round(ms), hinted: this.#hinted, attempt: this.#plan.attempt, ...why });
     }
 
     /* An attempt failed, or hangs: perhaps it is the whole region. A dial that hangs there is given up. */
@@ -497,7 +498,7 @@ export class MeridianClient extends Requests {
     }
 
     #touch() {
-        if (this.#times.idle > 0) this.#timers.set("idle", this.#times.idle, () => this.#rest());
+        if (this.#times.idle > 0 && this.state === "ready") this.#timers.set("idle", this.#times.idle, () => this.#rest());
     }
 
     #rest() {

@@ -21,6 +21,10 @@ export function fakeTime() {
         get now() {
             return nowMs;
         },
+        /** How many timers are set. */
+        get timers() {
+            return timers.size;
+        },
         /** Lets `ms` pass: every timer that comes due fires in its order, promises settle in between. */
         async pass(ms) {
             const end = nowMs + ms;
