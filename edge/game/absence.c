@@ -86,8 +86,7 @@ bool edge__game_by_drop(struct edge_game *g, struct edge_game_time t)
     return false;
 }
 
-/* Is there anybody but this seat's player for whom the game would go on? */
-static bool attended_without(const struct edge_game *g, unsigned seat)
+bool edge__game_attended_without(const struct edge_game *g, unsigned seat)
 {
     for (unsigned i = 0; i < g->seat_count; i++)
         if (i != seat && !g->seats[i].bot && edge_seat_attended(&g->now.seat[i]))
@@ -97,7 +96,7 @@ static bool attended_without(const struct edge_game *g, unsigned seat)
 
 static void give_up(struct edge_game *g, struct edge_game_time t, unsigned seat)
 {
-    if (!attended_without(g, seat)) {
+    if (!edge__game_attended_without(g, seat)) {
         edge__game_end(g, REASON(ABANDONED));
     } else if (g->env->seats.abandon) {
         edge__game_leave(g, t, seat, EDGE_SEAT_ON_ABANDON, REASON(ABANDONED));

@@ -199,7 +199,7 @@ void edge__game_leave(struct edge_game *g, struct edge_game_time t, unsigned sea
     edge_seat_move(&g->next.seat[seat], why, t.store_ms, &g->env->seats);
     g->next.left |= (uint8_t)(1u << seat);
     unsigned here = (unsigned)g->seat_count - (unsigned)__builtin_popcount(g->next.left);
-    if (here < 2) {
+    if (here < 2 || !edge__game_attended_without(g, seat)) {
         g->change.count = 0;
         edge__game_end(g, reason);
         return;

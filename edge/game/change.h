@@ -17,7 +17,9 @@ bool edge__game_by_drop(struct edge_game *g, struct edge_game_time t);
 void edge__game_begin(struct edge_game *g);
 void edge__game_complete(struct edge_game *g, struct edge_game_time t);
 void edge__game_end(struct edge_game *g, unsigned reason);
-/* A seat becomes empty; with one seat left there is nothing to go on with, and only the end is told. */
+/* Is there anybody but this seat's player for whom the game would go on? Bots do not play alone. */
+bool edge__game_attended_without(const struct edge_game *g, unsigned seat);
+/* A seat becomes empty; with one seat left, or only bots, there is nothing to go on with, and only the end is told. */
 void edge__game_leave(struct edge_game *g, struct edge_game_time t, unsigned seat, enum edge_seat_event why, unsigned reason);
 /* The turn's clock stands as long as a seat of `next` is PAUSED. */
 void edge__game_pause(struct edge_game *g, struct edge_game_time t);

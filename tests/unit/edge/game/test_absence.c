@@ -32,6 +32,14 @@ static int against_a_bot(void **state)
 {
     return set_up_with(state, 2, 2);
 }
+static int against_two_bots(void **state)
+{
+    return set_up_with(state, 3, 6);
+}
+static int three_and_a_bot(void **state)
+{
+    return set_up_with(state, 4, 8);
+}
 static int tear_down(void **state)
 {
     fix_deinit(*state);
@@ -228,6 +236,40 @@ static void bots_do_not_play_alone(void **state)
     assert_int_equal(fix_last(f, 0)->reason, OVER(ABANDONED));
 }
 
+static void when_the_last_person_leaves_bots_do_not_go_on(void **state)
+{
+    struct fix *f = *state;
+    fix_leave(f, 0);
+    assert_true(f->put.end);
+    fix_store(f);
+    assert_said(f, 0, GAME_OVER);
+    assert_int_equal(fix_last(f, 0)->reason, OVER(RESIGNED));
+}
+
+static void who_loses_three_turns_against_bots_has_left_them(void **state)
+{
+    struct fix *f = *state;
+    for (unsigned i = 0; i < 300 && !f->g.now.over; i++)
+        run(f, 20000);
+    assert_int_equal(f->g.now.reason, OVER(ABANDONED));
+    assert_int_equal(f->g.now.left, 1);
+}
+
+static void a_bot_in_a_seat_of_somebody_away_is_a_bot(void **state)
+{
+    struct fix *f = *state;
+    drop(f, 1);
+    run(f, GRACE + PAUSE);
+    assert_seat(f, 1, BOT);
+    fix_leave(f, 2);
+    fix_store(f);
+    assert_false(f->g.now.over); /* the first one is still there */
+    fix_leave(f, 0);
+    fix_store(f);
+    assert_said(f, 0, GAME_OVER);
+    assert_int_equal(fix_last(f, 0)->reason, OVER(RESIGNED));
+}
+
 static void with_everybody_gone_the_game_is_abandoned(void **state)
 {
     struct fix *f = *state;
@@ -368,6 +410,9 @@ int main(void)
         TEST(of_three_one_is_given_up_and_the_game_goes_on, three),
         TEST(the_pause_lasts_until_the_last_one_is_decided, three),
         TEST(bots_do_not_play_alone, against_a_bot),
+        TEST(when_the_last_person_leaves_bots_do_not_go_on, against_two_bots),
+        TEST(who_loses_three_turns_against_bots_has_left_them, against_two_bots),
+        TEST(a_bot_in_a_seat_of_somebody_away_is_a_bot, three_and_a_bot),
         TEST(with_everybody_gone_the_game_is_abandoned, two),
         TEST(of_a_return_and_a_timer_the_stored_one_has_happened, two),
         TEST(away_for_less_than_a_put_is_not_away, two),
