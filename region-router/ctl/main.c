@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * main.c - meridianctl asks routers and geo agents, and gives them orders (ctl.h). */
+#include <signal.h>
 #include <string.h>
 
 #include <meridian/json.h>
@@ -86,6 +87,7 @@ int main(int argc, char **argv)
 {
     struct ctl_args a;
     int code = -1;
+    signal(SIGPIPE, SIG_IGN); /* a router that ends while it is asked is an error of a write: the next one is asked */
     if (!ctl_args_parse(&a, argc, argv, &code))
         return CTL_USAGE;
     return code >= 0 ? code : ask(&a);
