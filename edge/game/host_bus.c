@@ -304,7 +304,9 @@ static void take_attach(struct edge_host *h, const IM(BusMessage) * m, bool agai
     at->until_ms = h->c.loop->now_ms + EDGE_HOST_LEASE_MS;
     at->present = !a->has_present || a->present;
     g->seen |= (uint8_t)(1u << seat);
-    if (!missed || again || !edge__hosted_hold(g, m)) {
+    if (missed && !again && edge__hosted_hold(g, m)) {
+        at->seen_version = UINT64_MAX; /* so that it has missed something also when it is taken again */
+    } else {
         at->seen_version = g->core.now.version;
         if (missed)
             send_snapshot(g, m->from, seat, a->version == 0 || a->session, a->session);

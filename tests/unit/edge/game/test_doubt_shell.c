@@ -488,6 +488,25 @@ static void our_own_sleep_drops_nobody(void **state)
     assert_int_equal(f->puts, 1);
 }
 
+/* His edge slept, too: it goes on with what it showed before, and we have forgotten it. */
+static void who_came_back_while_nobody_was_sure_is_told_what_he_missed(void **state)
+{
+    (void)state;
+    request("ann", "m-1", 0);
+    answer(EDGE_STORE_OK, ME, 2);
+    f->held = false;
+    edge__host_pulse(f->host);
+    f->said_count = 0;
+    attach("bob", other, 1);
+    renew();
+    while (f->call == 'g')
+        answer(EDGE_STORE_OK, ME, 2);
+    assert_int_equal(f->said_count, 1);
+    assert_int_equal(f->said[0].kind, BUS(SEAT_SNAPSHOT));
+    assert_string_equal(f->said[0].to, other);
+    assert_int_equal(f->said[0].version, 2);
+}
+
 static void a_turn_that_ran_out_while_we_slept_is_given_its_time(void **state)
 {
     (void)state;
@@ -642,6 +661,7 @@ int main(void)
         TEST(a_claim_that_was_none_changes_nothing),
         TEST(an_answer_of_before_the_sleep_proves_nothing_about_now),
         TEST(our_own_sleep_drops_nobody),
+        TEST(who_came_back_while_nobody_was_sure_is_told_what_he_missed),
         TEST(a_turn_that_ran_out_while_we_slept_is_given_its_time),
         TEST(who_goes_while_his_coming_waits_is_gone),
         TEST(what_waits_for_a_game_that_ends_is_answered_by_its_end),
