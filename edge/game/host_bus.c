@@ -336,6 +336,7 @@ static void take_detach(struct edge_host *h, const IM(BusMessage) * m, bool agai
 
 static void on_detach(void *ctx, const IM(BusMessage) * m)
 {
+    edge__host_pulse(ctx);
     take_detach(ctx, m, false);
 }
 

@@ -488,6 +488,20 @@ static void our_own_sleep_drops_nobody(void **state)
     assert_int_equal(f->puts, 1);
 }
 
+static void a_word_of_one_who_goes_does_not_tell_that_the_others_went(void **state)
+{
+    (void)state;
+    attach("ann", other, 1);
+    run_for(1000);
+    sleep_for(6000); /* and what was sent meanwhile comes before any timer */
+    detach("ann", other);
+    assert_int_equal(f->puts, 0);
+    attach("ann", me, 1);
+    attach("bob", me, 1);
+    run_for(1000);
+    assert_int_equal(f->puts, 0);
+}
+
 /* His edge slept, too: it goes on with what it showed before, and we have forgotten it. */
 static void who_came_back_while_nobody_was_sure_is_told_what_he_missed(void **state)
 {
@@ -661,6 +675,7 @@ int main(void)
         TEST(a_claim_that_was_none_changes_nothing),
         TEST(an_answer_of_before_the_sleep_proves_nothing_about_now),
         TEST(our_own_sleep_drops_nobody),
+        TEST(a_word_of_one_who_goes_does_not_tell_that_the_others_went),
         TEST(who_came_back_while_nobody_was_sure_is_told_what_he_missed),
         TEST(a_turn_that_ran_out_while_we_slept_is_given_its_time),
         TEST(who_goes_while_his_coming_waits_is_gone),
