@@ -271,13 +271,37 @@ static enum mer_err control(const char *dir, const char *command, struct mer_msg
     return err;
 }
 
+/* An empty file that stands from before the first of the others is replaced until gdnsd took them: same files alone do not say that. */
+static const char untold[] = "untold";
+
+static bool is_untold(const char *dir)
+{
+    char path[PATH_BYTES];
+    struct mer_msg ignored;
+    return path_to(path, dir, untold, &ignored) && access(path, F_OK) == 0;
+}
+
+static enum mer_err set_untold(const char *dir, struct mer_msg *msg)
+{
+    enum mer_err err = make_dir(dir, "", msg);
+    return err == MER_OK ? write_file(dir, untold, &(struct mer_buf){.len = 0}, msg) : err;
+}
+
+static void set_told(const char *dir)
+{
+    char path[PATH_BYTES];
+    struct mer_msg ignored;
+    if (path_to(path, dir, untold, &ignored))
+        unlink(path); /* if it stays, gdnsd is told once more */
+}
+
 enum mer_err geo_plan_dir_apply(const struct geo_plan_files *p, const struct geo_footprint *f, const struct geo_measured *m,
                                 const char *dir, bool database, enum geo_applied *applied, struct mer_msg *msg)
 {
     char next[PATH_BYTES], zone[300];
     struct mer_msg ignored;
     snprintf(zone, sizeof zone, "zones/%s", f->zone);
-    bool config = !same_file(dir, "config", &p->config) || !same_file(dir, "geoip/networks", &p->networks);
+    bool config = is_untold(dir) || !same_file(dir, "config", &p->config) || !same_file(dir, "geoip/networks", &p->networks);
     bool names = !same_file(dir, zone, &p->zone) || !same_file(dir, "orders.json", &p->orders);
     *applied = GEO_APPLIED_NOTHING;
     if (!config && !names)
@@ -288,11 +312,15 @@ enum mer_err geo_plan_dir_apply(const struct geo_plan_files *p, const struct geo
     if (err == MER_OK)
         err = geo_plan_dir_check(next, f, m, database, msg);
     if (err == MER_OK)
+        err = set_untold(dir, msg);
+    if (err == MER_OK)
         err = geo_plan_dir_write(p, f, dir, msg);
     if (err != MER_OK)
         return err;
     *applied = control(dir, "status", &ignored) != MER_OK ? GEO_APPLIED_FILES : config ? GEO_APPLIED_CONFIG : GEO_APPLIED_ZONE;
-    if (*applied == GEO_APPLIED_FILES)
-        return MER_OK;
-    return control(dir, config ? "replace" : "reload-zones", msg);
+    if (*applied != GEO_APPLIED_FILES)
+        err = control(dir, config ? "replace" : "reload-zones", msg);
+    if (err == MER_OK)
+        set_told(dir);
+    return err;
 }

@@ -31,6 +31,6 @@ MER_MUST_CHECK enum mer_err geo_plan_dir_golden(const char *dir, const char *gol
 
 enum geo_applied { GEO_APPLIED_NOTHING, GEO_APPLIED_ZONE, GEO_APPLIED_CONFIG, GEO_APPLIED_FILES };
 /* Writes to <dir>.next, checks, moves, tells the running gdnsd: nothing changed, its zone only (reload-zones), its configuration (replace);
- * FILES: none runs. */
+ * FILES: none runs. What gdnsd did not take is told again by the next call, with the same files too. */
 MER_MUST_CHECK enum mer_err geo_plan_dir_apply(const struct geo_plan_files *p, const struct geo_footprint *f, const struct geo_measured *m,
                                                const char *dir, bool database, enum geo_applied *applied, struct mer_msg *msg);
