@@ -21,7 +21,7 @@
 //   resumed  {outcome, reason?, afterMs}          replayed, snapshot or gone, so long after the loss
 //   region   {from, to, why}                      another region took the player in: `failover`, `home` (the way back), `sent` (by the
 //                                                 server) or `found` (by DNS). Games stay behind: game_lost follows
-//   retry    {code, re, retryAfterMs?}            refused for now (`overloaded`, `try_again`); it is sent again
+//   retry    {code, re?, retryAfterMs?}           refused for now (`overloaded`, `try_again`); it is sent again
 //   gap      {expected}                           a message is missing; what follows is held
 //   gaveup   {code, reason}                       it does not come back by itself; connect() starts anew
 // `error` is heard only for errors that belong to no request: the others reject the request's promise.
@@ -281,7 +281,15 @@ export class MeridianClient extends Requests {
         this.#timers.set("spares", this.#times.spares * (0.5 + this.#plan.random()), () =>
             this.#route.findSpares(connected.region, this.#times.sparesKept),
         );
+        this.#repeat();
         if (this.#route.roams) this.#roam();
+    }
+
+    #repeat() {
+        this.#timers.set("repeat", this.#times.repeat, () => {
+            this.#outbox.repeat(this.#times.repeat);
+            this.#repeat();
+        });
     }
 
     #startNumbering({ session, epoch, offset }) {

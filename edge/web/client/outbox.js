@@ -8,7 +8,8 @@
 //
 // `try_again`, `overloaded` and `rate_limited` change nothing on the server: the same entry is sent again after the
 // time the server names, a few times, before the caller hears of it. A move in a paused game need not wait that long: it is
-// sent again as soon as the game goes on.
+// sent again as soon as the game goes on. A refusal that does not say of what (too many messages at once) counts for all that is on its
+// way, and what gets no answer at all, because an edge behind ours died with it, is sent again by repeat().
 
 import { MeridianError } from "./error.js";
 
@@ -18,6 +19,7 @@ const RETRY_CODES = new Set(["try_again", "overloaded", "rate_limited"]);
 const RETRIES_MAX = 8;
 const RETRY_MS = 500; /* when the server names no time; doubled each round */
 const RETRY_CAP_MS = 8000;
+const APART_MS = 100; /* between those that were refused together: half of what the server allows */
 
 /* Does `answer` settle the request `asked`? One line per request type of the protocol. */
 const ANSWERS = {
@@ -53,7 +55,7 @@ export class Outbox {
      * @param {(message: object) => boolean} transmit sends now, or returns false while there is no connection
      * @param {{max?: number, now?: () => number}} [options]
      */
-    constructor(transmit, { max = OUTBOX_MAX, now = Date.now } = {}) {
+    constructor(transmit, { max = OUTBOX_MAX, now = () => performance.now() } = {}) {
         this.transmit = transmit;
         this.max = max;
         this.now = now;
@@ -90,9 +92,13 @@ export class Outbox {
 
     /** The connection is usable: everything unanswered goes out, oldest first. */
     flush() {
+        for (const entry of [...this.#entries]) this.#transmit(entry);
+    }
+
+    /** What has been on its way for `ms` is sent again. */
+    repeat(ms) {
         for (const entry of [...this.#entries]) {
-            this.#disarm(entry);
-            this.#transmit(entry);
+            if (entry.sentAt !== null && this.now() - entry.sentAt >= ms) this.#transmit(entry);
         }
     }
 
@@ -135,13 +141,12 @@ export class Outbox {
     /* What was to be sent again later, now. */
     #hurry(gameId) {
         for (const entry of [...this.#entries]) {
-            if (entry.timer === null || entry.message.gameId !== gameId) continue;
-            this.#disarm(entry);
-            this.#transmit(entry);
+            if (entry.sentAt === null && entry.message.gameId === gameId) this.#transmit(entry);
         }
     }
 
     #refused(message) {
+        if (message.re === undefined && RETRY_CODES.has(message.code)) return this.#refusedOneOf(message);
         const entry = this.#entries.find((e) => e.sentAt !== null && isAbout(e.message, message.re));
         if (!entry) return false;
         if (RETRY_CODES.has(message.code) && entry.retries < RETRIES_MAX) {
@@ -155,8 +160,18 @@ export class Outbox {
         return true;
     }
 
+    /* They stay on their way: most of them were taken, and their answers count. */
+    #refusedOneOf({ retryAfterMs = RETRY_MS }) {
+        const sent = this.#entries.filter((entry) => entry.sentAt !== null);
+        for (const [i, entry] of sent.entries()) {
+            this.#disarm(entry);
+            entry.timer = setTimeout(() => this.#transmit(entry), retryAfterMs + i * APART_MS);
+        }
+        return sent.length > 0;
+    }
+
     #transmit(entry) {
-        entry.timer = null;
+        this.#disarm(entry);
         if (this.transmit(entry.message)) entry.sentAt = this.now();
     }
 

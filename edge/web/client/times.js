@@ -14,6 +14,7 @@ export const TIMES_MS = {
     settled: 5000 /* a connection that stood so long counts as a success */,
     replay: 2000 /* longest wait for an announced replay before requests go out */,
     confirm: 1500 /* after a snapshot: games not named by then are asked for */,
+    repeat: 10000 /* a request that has had no answer for so long is sent again; the server answers within 8 s, if only with `try_again` */,
     idle: 300000 /* R16 */,
     renewRetry: 10000 /* a token that could not be renewed is asked for again */,
     spares: 5000 /* other addresses are looked up about so long after connecting */,

@@ -143,6 +143,40 @@ test("a token office that is overloaded names the least wait, and everybody adds
     }
 });
 
+test("an answer that was lost behind the edge is asked for again on the same connection", async () => {
+    let asked = 0;
+    const world = server((socket, message) => {
+        if (message.type === "explain_match" && ++asked === 2) socket.say(waiting());
+    });
+    const client = clientOf(world);
+    await time.pass(100);
+    const answer = client.explainMatch("t1");
+    await time.pass(9000);
+    assert.equal(asked, 1);
+    await time.pass(12_000);
+    assert.equal(asked, 2);
+    assert.equal((await answer).state, "waiting");
+    assert.equal(world.sockets.length, 1);
+    client.close();
+});
+
+test("more requests than the server takes at once are answered all the same", async () => {
+    let allowed = 40;
+    const world = server((socket, { moveId }) => {
+        if (allowed-- > 0) socket.say({ type: "move_ok", gameId: "g", moveId, version: 1 });
+        else socket.say({ type: "error", code: "rate_limited", message: "too many messages", retryAfterMs: 1000 });
+    });
+    const client = clientOf(world);
+    const answers = Array.from({ length: 64 }, (_, card) => client.move("g", card));
+    await time.pass(900);
+    assert.equal(client.unanswered, 24);
+    allowed = 40;
+    await time.pass(4000);
+    assert.equal((await Promise.all(answers)).length, 64);
+    assert.equal(client.heard.some(({ name }) => name === "error"), false);
+    client.close();
+});
+
 test("find_match refused as overloaded is told as a wait and sent again after the time named", async () => {
     let asked = 0;
     const world = server((socket, message) => {

@@ -137,6 +137,40 @@ test("an answer cannot settle what was never sent", () => {
     assert.equal(outbox.size, 1);
 });
 
+test("refused without a word of what: whatever has no answer is sent again, in order and not all at once", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const { outbox, sent } = fixture();
+    const answers = ["a", "b", "c"].map((id) => outbox.add(move(id)));
+    assert.equal(outbox.receive({ type: "error", code: "rate_limited", message: "too many messages", retryAfterMs: 1000 }), true);
+    outbox.receive({ type: "move_ok", gameId: "g", moveId: "a", version: 1 }); /* this one was taken */
+    t.mock.timers.tick(1100);
+    assert.deepEqual(sent.slice(3).map(({ moveId }) => moveId), ["b"]);
+    t.mock.timers.tick(100);
+    assert.deepEqual(sent.slice(3).map(({ moveId }) => moveId), ["b", "c"]);
+    for (const id of ["b", "c"]) outbox.receive({ type: "move_ok", gameId: "g", moveId: id, version: 2 });
+    assert.equal((await Promise.all(answers)).length, 3);
+    assert.equal(outbox.receive({ type: "error", code: "rate_limited", message: "too many messages", retryAfterMs: 1000 }), false, "of none of these");
+});
+
+test("what has no answer for long is sent again, and only that", () => {
+    let now = 0;
+    const { outbox, sent, line } = fixture({ now: () => now });
+    outbox.add(move("a")).catch(() => {});
+    now = 6000;
+    outbox.add(move("b")).catch(() => {});
+    now = 10000;
+    outbox.repeat(10000);
+    assert.deepEqual(sent.slice(2).map(({ moveId }) => moveId), ["a"]);
+    outbox.repeat(10000);
+    assert.equal(sent.length, 3, "it has its time anew");
+    line.up = false;
+    outbox.hold();
+    now = 60000;
+    outbox.repeat(10000);
+    assert.equal(sent.length, 3);
+    outbox.fail(new Error("the end"));
+});
+
 test("what is no request is refused", async () => {
     await assert.rejects(fixture().outbox.add({ type: "ack", offset: 1 }), { code: "unknown_type" });
 });
