@@ -200,7 +200,10 @@ enum mer_err edge_host_adopt(struct edge_host *h, const char *game_id, const str
     w->cb = cb;
     w->ctx = ctx;
     mer_list_push_back(&a->adopters, &w->node);
-    if (fresh && edge_host_owns(h, game_id))
+    struct edge_hosted *g = fresh ? edge__host_find(h, game_id) : NULL;
+    if (g && edge__hosted_outdated(g, seen->generation, seen->epoch))
+        finish_adoption(a, MER_EBUSY); /* ours is older and goes: to be asked again */
+    else if (fresh && edge_host_owns(h, game_id))
         finish_adoption(a, MER_OK);
     else if (fresh)
         claim(a);

@@ -419,18 +419,26 @@ void edge__host_take(struct edge_host *h, const IM(BusMessage) * m)
         take_request(h, m, true);
 }
 
-static void on_claimed(void *ctx, const IM(BusMessage) * m)
+bool edge__hosted_outdated(struct edge_hosted *g, uint64_t generation, uint64_t epoch)
 {
-    struct edge_host *h = ctx;
-    const IM(GameClaimed) *c = m->game_claimed;
-    struct edge_hosted *g = edge__host_find(h, c->game_id);
-    bool newer = g && (c->generation > g->fence.generation || (c->generation == g->fence.generation && c->epoch > g->fence.epoch));
-    if (!newer || g->phase != EDGE_HOSTED_LIVE || g->core.now.over || g->handing_since_ms != 0)
-        return;
+    bool newer = generation > g->fence.generation || (generation == g->fence.generation && epoch > g->fence.epoch);
+    if (!newer || g->phase != EDGE_HOSTED_LIVE || g->core.now.over)
+        return false;
+    if (g->handing_since_ms != 0)
+        return true; /* it is looked at when that is over */
     edge__hosted_doubt(g);
     edge__hosted_blame(g);
-    edge_game_verify(&g->core, edge__host_time(h)); /* the store decides, not the message */
+    edge_game_verify(&g->core, edge__host_time(g->host)); /* the store decides, not who says so */
     edge__hosted_after(g);
+    return true;
+}
+
+static void on_claimed(void *ctx, const IM(BusMessage) * m)
+{
+    const IM(GameClaimed) *c = m->game_claimed;
+    struct edge_hosted *g = edge__host_find(ctx, c->game_id);
+    if (g)
+        (void)edge__hosted_outdated(g, c->generation, c->epoch);
 }
 
 void edge__host_bus_init(struct edge_host *h)

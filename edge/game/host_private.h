@@ -227,6 +227,8 @@ void edge__birth_free(struct edge_hosted *g);
 /* host_bus.c: what it hears and says */
 /* A message that was held. */
 void edge__host_take(struct edge_host *h, const Meridian__Internal__V1__BusMessage *m);
+/* Under this fence somebody claimed it, or so it is said. true: that would be after us, and the store is asked. g may be gone then. */
+bool edge__hosted_outdated(struct edge_hosted *g, uint64_t generation, uint64_t epoch);
 /* To the owner whose game was claimed, in case he lives. */
 void edge__host_send_claimed(struct edge_hosted *g, const char *owner);
 void edge__host_bus_init(struct edge_host *h);

@@ -445,6 +445,35 @@ static void who_hears_of_a_claim_asks_at_once(void **state)
     assert_int_equal(f->said[0].kind, BUS(SEAT_REFUSED));
 }
 
+static void on_adopted(void *ctx, const char *game_id, enum mer_err err)
+{
+    assert_string_equal(game_id, "g-1");
+    *(int *)ctx = err;
+}
+
+/* We slept, somebody claimed it and is dead by now: ours is the state of before. */
+static void what_another_owned_since_is_not_ours_to_be_taken_over(void **state)
+{
+    const struct edge_fence ours = f->game->fence, seen = {ours.generation, ours.epoch + 1, 9};
+    int told = 1;
+    (void)state;
+    assert_int_equal(edge_host_adopt(f->host, "g-1", &ours, me, on_adopted, &told), MER_OK);
+    run_for(1);
+    assert_int_equal(told, MER_OK); /* it is ours already */
+    assert_int_equal(f->gets, 0);
+    assert_int_equal(edge_host_adopt(f->host, "g-1", &seen, other, on_adopted, &told), MER_OK);
+    run_for(1);
+    assert_int_equal(told, MER_EBUSY);
+    assert_int_equal(f->gets, 1);
+    answer(EDGE_STORE_OK, OTHER, 5);
+    assert_null(edge__host_find(f->host, "g-1"));
+    assert_int_equal(edge_host_adopt(f->host, "g-1", &seen, other, on_adopted, &told), MER_OK);
+    assert_int_equal(f->call, 'k');
+    answer(EDGE_STORE_LOST, OTHER, 5);
+    run_for(1);
+    assert_int_equal(told, MER_EFENCED);
+}
+
 static void a_claim_that_was_none_changes_nothing(void **state)
 {
     (void)state;
@@ -672,6 +701,7 @@ int main(void)
         TEST(who_overslept_and_owns_it_still_answers_then_in_order),
         TEST(for_a_minute_every_question_is_asked_then_none),
         TEST(who_hears_of_a_claim_asks_at_once),
+        TEST(what_another_owned_since_is_not_ours_to_be_taken_over),
         TEST(a_claim_that_was_none_changes_nothing),
         TEST(an_answer_of_before_the_sleep_proves_nothing_about_now),
         TEST(our_own_sleep_drops_nobody),
