@@ -282,6 +282,7 @@ export class MeridianClient extends Requests {
             this.#route.findSpares(connected.region, this.#times.sparesKept),
         );
         this.#repeat();
+        this.#watchTicket();
         if (this.#route.roams) this.#roam();
     }
 
@@ -343,9 +344,11 @@ export class MeridianClient extends Requests {
     #deliver(message) {
         const { game, ask } = this.#table.receive(message);
         if (ask) this.#ask(ask);
+        if (message.type === "ticket" || message.type === "matched") this.#watchTicket();
         if (message.type === "error" && message.code === "token_expiring") this.renew();
         const waiting = this.#outbox.size;
         const settled = this.#outbox.receive(message);
+        if (message.code === "no_such_ticket") this.#doubtTicket(message.re);
         if (message.type === "game_over") this.#goHome(); /* before anybody asks for the next game */
         if (message.settledSeq !== undefined) for (const one of this.#inbox.accept(message)) this.emit(one.type, one);
         else if (!settled) this.emit(message.type, message);
@@ -366,11 +369,25 @@ export class MeridianClient extends Requests {
     #confirm() {
         const { gameIds, ticketId } = this.#table.unconfirmed();
         for (const gameId of gameIds) this.#ask(gameId);
-        if (ticketId === null) return;
-        this.explainMatch(ticketId).catch((error) => {
-            if (error.code !== "no_such_ticket") return;
-            this.#deliver({ type: "ticket", ticketId, state: "expired", reason: error.code });
-        });
+        if (ticketId !== null) this.#askTicket(ticketId);
+    }
+
+    #askTicket(ticketId) {
+        this.explainMatch(ticketId).catch((error) => error.code === "no_such_ticket" || this.#watchTicket());
+    }
+
+    /* The edge that holds it may have been killed, and then nobody tells. */
+    #watchTicket() {
+        if (this.ticket === null || this.state !== "ready") return this.#timers.clear("ticket");
+        const { ticketId } = this.ticket;
+        this.#timers.set("ticket", this.#times.ticket * (1 + this.#plan.random()), () => this.#askTicket(ticketId));
+    }
+
+    /* Nobody knows the ticket: it is lost, or at this moment becoming a game, which will be told. */
+    #doubtTicket(ticketId) {
+        if (this.ticket === null || this.ticket.ticketId !== ticketId || this.state !== "ready") return;
+        const lost = { type: "ticket", ticketId, state: "expired", reason: "no_such_ticket" };
+        this.#timers.set("ticket", this.#times.confirm, () => this.#deliver(lost));
     }
 
     #lost({ code, reason }) {
