@@ -38,9 +38,9 @@ static enum mer_err read_keys(struct edge_app *app, struct mer_msg *msg)
     const struct edge_config *c = &app->conf;
     enum mer_err err = mer_keys_load(&app->keys, c->token_keys, c->token_hs256_allowed, msg);
     if (err == MER_OK && c->guest_keys[0] != 0)
-        err = mer_keys_load(&app->guest_keys, c->guest_keys, c->token_hs256_allowed, msg);
+        err = mer_keys_load_signing(&app->guest_keys, c->guest_keys, c->token_hs256_allowed, msg);
     if (err == MER_OK && c->regions_keys[0] != 0)
-        err = mer_keys_load(&app->regions_keys, c->regions_keys, false, msg);
+        err = mer_keys_load_signing(&app->regions_keys, c->regions_keys, false, msg);
     if (err == MER_OK && c->tls_certificate[0] != 0)
         err = mer_tls_server_create(&app->tls, c->tls_certificate, c->tls_key, c->tls_tickets[0] != 0 ? c->tls_tickets : NULL, msg);
     return err;

@@ -40,6 +40,15 @@ const struct mer_key *mer__keys_find(const struct mer_keys *k, const char *kid, 
     return NULL;
 }
 
+const struct mer_key *mer__keys_signing(const struct mer_keys *k)
+{
+    for (size_t i = 0; i < k->count; i++) {
+        if (k->keys[i].can_sign)
+            return &k->keys[i];
+    }
+    return NULL;
+}
+
 void mer_keys_destroy(struct mer_keys *k)
 {
     if (!k)
@@ -246,6 +255,21 @@ enum mer_err mer_keys_load(struct mer_keys **out, const char *file, bool allow_h
     if (err)
         mer_msgf(msg, "%s: %s", file, *why.text ? why.text : mer_err_text(err));
     return err;
+}
+
+enum mer_err mer_keys_load_signing(struct mer_keys **out, const char *file, bool allow_hs256, struct mer_msg *msg)
+{
+    struct mer_keys *k;
+    enum mer_err err = mer_keys_load(&k, file, allow_hs256, msg);
+    if (err)
+        return err;
+    if (mer__keys_signing(k)) {
+        *out = k;
+        return MER_OK;
+    }
+    mer_msgf(msg, "%s: no private key, so nothing can be signed with it", file);
+    mer_keys_destroy(k);
+    return MER_EINVALID;
 }
 
 /* The members of the JWK that carry the key: public ones, private one. */

@@ -33,3 +33,5 @@ struct mer_keys {
 const char *mer__key_alg_name(enum key_alg alg);
 /* NULL when no key has this kid. */
 const struct mer_key *mer__keys_find(const struct mer_keys *k, const char *kid, size_t kid_len);
+/* The one that signs: the first with a private part; NULL: none. */
+const struct mer_key *mer__keys_signing(const struct mer_keys *k);

@@ -322,21 +322,12 @@ bool mer_token_peek_sub(const char *token, size_t len, char sub[MER_TOKEN_SUB_MA
 
 /* ---- making ---- */
 
-static const struct mer_key *signing_key(const struct mer_keys *k)
-{
-    for (size_t i = 0; i < k->count; i++) {
-        if (k->keys[i].can_sign)
-            return &k->keys[i];
-    }
-    return NULL;
-}
-
 /* header.body.signature to out; the body's text is left out of it where detached. */
 static enum mer_err jws_make(const struct mer_keys *k, const char *typ, const void *body, size_t len, bool detached, struct mer_buf *out)
 {
     char header[160], text[256], sig_text[SIGNATURE_BYTES * 4 / 3 + 4];
     uint8_t sig[SIGNATURE_BYTES];
-    const struct mer_key *key = signing_key(k);
+    const struct mer_key *key = mer__keys_signing(k);
     if (!key)
         return MER_ENOTFOUND;
     int n = snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"%s\"%s}", mer__key_alg_name(key->alg), key->kid, typ);

@@ -14,6 +14,8 @@ struct mer_keys; /* a set of keys */
  * with no usable key, a key without kid ([A-Za-z0-9_-]{1,64}), a duplicate kid or a malformed key is an error told in msg. */
 MER_MUST_CHECK enum mer_err mer_keys_load(struct mer_keys **out, const char *file, bool allow_hs256, struct mer_msg *msg);
 MER_MUST_CHECK enum mer_err mer_keys_parse(struct mer_keys **out, const char *json, size_t len, bool allow_hs256, struct mer_msg *msg);
+/* As mer_keys_load, and one of the keys must have a private part. */
+MER_MUST_CHECK enum mer_err mer_keys_load_signing(struct mer_keys **out, const char *file, bool allow_hs256, struct mer_msg *msg);
 void mer_keys_destroy(struct mer_keys *k);
 
 #define MER_TOKEN_CAUSES(X) \

@@ -145,6 +145,32 @@ static void files_are_read_and_named_in_errors(void **state)
     mer_keys_destroy(NULL);
 }
 
+/* An edge that was given the public half by mistake must not start: its list of regions would be missed on the day one is lost. */
+static void a_set_without_a_private_key_is_none_to_sign_with(void **state)
+{
+    (void)state;
+    static const char public_key[] = "{" ES_HEAD ES_X "," ES_Y "}";
+    char path[] = "/tmp/meridian-keys-XXXXXX";
+    int fd = mkstemp(path);
+    struct mer_keys *k = NULL;
+    struct mer_msg msg = {{0}};
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, public_key, strlen(public_key)), (ssize_t)strlen(public_key));
+    assert_int_equal(mer_keys_load_signing(&k, path, false, &msg), MER_EINVALID);
+    assert_null(k);
+    assert_non_null(strstr(msg.text, path));
+    assert_non_null(strstr(msg.text, "no private key"));
+    assert_int_equal(mer_keys_load(&k, path, false, &msg), MER_OK);
+    mer_keys_destroy(k);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(pwrite(fd, TOKEN_FIXTURE_JWKS, strlen(TOKEN_FIXTURE_JWKS), 0), (ssize_t)strlen(TOKEN_FIXTURE_JWKS));
+    assert_int_equal(mer_keys_load_signing(&k, path, true, &msg), MER_OK);
+    mer_keys_destroy(k);
+    close(fd);
+    unlink(path);
+    assert_int_equal(mer_keys_load_signing(&k, path, true, &msg), MER_EIO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +178,7 @@ int main(void)
         cmocka_unit_test(new_pairs_sign_and_verify_and_keep_the_private_part),
         cmocka_unit_test(pairs_of_other_kinds_are_not_made),
         cmocka_unit_test(files_are_read_and_named_in_errors),
+        cmocka_unit_test(a_set_without_a_private_key_is_none_to_sign_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
