@@ -347,8 +347,10 @@ export class MeridianClient extends Requests {
         if (message.type === "ticket" || message.type === "matched") this.#watchTicket();
         if (message.type === "error" && message.code === "token_expiring") this.renew();
         const waiting = this.#outbox.size;
+        const about = this.#outbox.gameOf(message.re);
         const settled = this.#outbox.receive(message);
         if (message.code === "no_such_ticket") this.#doubtTicket(message.re);
+        if (message.code === "no_such_game") this.#lose(about); /* told also to who asked for nothing, when a game is given up */
         if (message.type === "game_over") this.#goHome(); /* before anybody asks for the next game */
         if (message.settledSeq !== undefined) for (const one of this.#inbox.accept(message)) this.emit(one.type, one);
         else if (!settled) this.emit(message.type, message);
@@ -360,10 +362,14 @@ export class MeridianClient extends Requests {
     /* The state of a game of which something was missed, or which the server did not name after a snapshot. */
     #ask(gameId) {
         this.#outbox.add({ type: "get_game", gameId }).catch((error) => {
-            if (error.code !== "no_such_game") return;
-            const game = this.#table.drop(gameId);
-            if (game) this.emit("game_lost", { game });
+            this.#table.unask(gameId);
+            if (error.code === "game_over") this.#lose(gameId); /* set aside by the server: there is no state to be had */
         });
+    }
+
+    #lose(gameId) {
+        const game = this.#table.drop(gameId);
+        if (game) this.emit("game_lost", { game });
     }
 
     #confirm() {

@@ -95,6 +95,11 @@ export class Outbox {
         for (const entry of [...this.#entries]) this.#transmit(entry);
     }
 
+    /** The game of the request that an error's `re` belongs to; without such a request it names the game itself. */
+    gameOf(re) {
+        return this.#entries.find((entry) => entry.sentAt !== null && isAbout(entry.message, re))?.message.gameId ?? re;
+    }
+
     /** What has been on its way for `ms` is sent again. */
     repeat(ms) {
         for (const entry of [...this.#entries]) {

@@ -47,10 +47,17 @@ export class Table {
         return { gameIds: games.map((game) => game.id), ticketId: ticket };
     }
 
-    /** The server does not know the game (any more). @returns the game, or undefined */
+    /** The state that was asked for does not come: what the game's next message shows to be missed is asked for again. */
+    unask(gameId) {
+        this.#asked.delete(gameId);
+    }
+
+    /** The server does not know the open game (any more). @returns the game, or undefined */
     drop(gameId) {
         const game = this.games.get(gameId);
+        if (!game || !isOpen(game)) return undefined;
         this.games.delete(gameId);
+        this.#asked.delete(gameId);
         return game;
     }
 
