@@ -10,6 +10,7 @@
 #include "meridian/trace.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <meridian/json.h>
@@ -113,6 +114,10 @@ bool mer_trace_endpoint_parse(struct mer_trace_endpoint *out, const char *url)
     if (digits == 0 || digits > 5 || n < digits + 2 || host[n - digits - 1] != ':' || n >= sizeof out->address ||
         strlen(path) >= sizeof out->path)
         return false;
+    bool bracketed = host[0] == '[' && host[n - digits - 2] == ']';
+    unsigned long port = strtoul(host + n - digits, NULL, 10);
+    if (port == 0 || port > UINT16_MAX || (!bracketed && memchr(host, ':', n - digits - 1) != NULL))
+        return false; /* nobody could be dialled there (stream.c) */
     snprintf(out->address, sizeof out->address, "%.*s", (int)n, host);
     snprintf(out->path, sizeof out->path, "%s", path[0] == 0 || path[1] == 0 ? "/v1/traces" : path);
     return true;
