@@ -52,6 +52,11 @@ export function isOpen(game) {
     return game.status !== "over";
 }
 
+/** True while it is this player's game: who has left a table of three hears nothing more of it. */
+export function isPlayed(game) {
+    return isOpen(game) && !game.seats.some(({ seat, state }) => seat === game.seat && state === "left");
+}
+
 /**
  * Applies one message of this game.
  * @param {Game} game changed in place

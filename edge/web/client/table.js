@@ -4,7 +4,7 @@
 // After a reconnect that was not a replay the server names every unfinished game and waiting ticket again. What
 // it does not name within a moment has ended meanwhile: unconfirmed() lists it, and the client asks.
 
-import { applyMessage, isOpen, newGame } from "./game.js";
+import { applyMessage, isOpen, isPlayed, newGame } from "./game.js";
 
 /** What the user takes part in. */
 export class Table {
@@ -17,7 +17,7 @@ export class Table {
 
     /** True while something is going on that an idle client would miss. */
     get busy() {
-        return this.ticket !== null || [...this.games.values()].some(isOpen);
+        return this.ticket !== null || [...this.games.values()].some(isPlayed);
     }
 
     /**
@@ -85,7 +85,7 @@ export class Table {
 
     #matched(message) {
         this.ticket = null;
-        for (const game of this.games.values()) if (!isOpen(game)) this.games.delete(game.id);
+        for (const game of this.games.values()) if (!isPlayed(game)) this.games.delete(game.id);
         if (!this.games.has(message.gameId)) this.games.set(message.gameId, newGame(message.gameId));
         applyMessage(this.games.get(message.gameId), message);
     }

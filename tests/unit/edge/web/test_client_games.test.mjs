@@ -90,6 +90,25 @@ test("closed while a state is asked for, and connected again: the game is not de
     client.close();
 });
 
+test("who has left a table of three is in no game any more: the client may rest, and the next match clears the table", async () => {
+    const { client, say } = await inGame();
+    const seats = [0, 1, 2].map((seat) => ({ seat, state: "seated" }));
+    const matched = (gameId, offset) => ({ type: "matched", gameId, seat: 2, region: "us-east", players: [], offset });
+    say({ type: "game_over", gameId: "g", version: 2, scores: [1, 1], winners: [0, 1], reason: "finished", offset: 2 });
+    say(matched("h", 3), { ...state(1), gameId: "h", seats, offset: 4 });
+    say({ type: "seat_left", gameId: "h", version: 2, seat: 1, offset: 5 });
+    await time.pass(6 * 60 * 1000);
+    assert.equal(client.state, "ready", "another one left");
+    say({ type: "seat_left", gameId: "h", version: 3, seat: 2, offset: 6 });
+    await time.pass(6 * 60 * 1000);
+    assert.equal(client.state, "idle");
+    client.connect();
+    await time.pass(100);
+    say(matched("i", 7));
+    assert.deepEqual([...client.games.keys()], ["i"]);
+    client.close();
+});
+
 test("a game that was set aside has no state to be had: it is told to be lost", async () => {
     const { client, say } = await inGame((socket, { gameId }) => socket.say(refused("game_over", gameId)));
     say(turn(4, 2));
