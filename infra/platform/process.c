@@ -29,8 +29,12 @@ static const char *const told[MER_PROCESS_NSTATES] = {
     [MER_PROCESS_STOPPED] = "STOPPING=1\nSTATUS=stopped",
 };
 
-static const struct mer_metric_def metrics[] = {
-    {"meridian_process_state", "0 starting, 1 ready, 2 draining, 3 stopped", MER_GAUGE},
+enum { M_STATE, M_LINES_LOST, M_COUNT };
+_Static_assert((int)M_COUNT == (int)MER_PROCESS_OWN_METRICS, "process.h holds the values");
+
+static const struct mer_metric_def metrics[M_COUNT] = {
+    [M_STATE] = {"meridian_process_state", "0 starting, 1 ready, 2 draining, 3 stopped", MER_GAUGE},
+    [M_LINES_LOST] = {"meridian_log_lines_lost_total", "log lines that were not written: disk full, reader gone or too slow", MER_COUNTER},
 };
 
 const char *mer_process_state_name(enum mer_process_state s)
@@ -49,7 +53,7 @@ static bool move(struct mer_process *p, enum event event)
     p->state = next[from][event];
     if (p->state == from)
         return false;
-    p->values[0] = p->state;
+    p->values[M_STATE] = p->state;
     mer_notify_send(&p->notify, told[p->state]);
     MER_LOG(p->log, MER_INFO, "process.state", KV_STR("from", mer_process_state_name(from)),
             KV_STR("to", mer_process_state_name(p->state)));
@@ -99,6 +103,13 @@ static void on_signal(uv_signal_t *handle, int signum)
     }
 }
 
+static void refresh(struct mer_metric_set *set)
+{
+    struct mer_process *p = MER_CONTAINER_OF(set, struct mer_process, metric_set);
+
+    p->values[M_LINES_LOST] = p->log->dropped;
+}
+
 void mer_process_init(struct mer_process *p, struct mer_loop *loop, struct mer_log *log, struct mer_metrics *metrics_registry)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -108,7 +119,8 @@ void mer_process_init(struct mer_process *p, struct mer_loop *loop, struct mer_l
     p->log = log;
     mer_notify_init(&p->notify, loop);
     mer_notify_send(&p->notify, told[MER_PROCESS_STARTING]);
-    mer_metrics_add(metrics_registry, &p->metric_set, metrics, MER_COUNT(metrics), p->values);
+    mer_metrics_add(metrics_registry, &p->metric_set, metrics, M_COUNT, p->values);
+    p->metric_set.refresh = refresh;
     for (size_t i = 0; i < MER_COUNT(signals); i++) {
         /* at start, without descriptors for a pipe, there is nothing sensible left to do */
         MER_ASSERT(uv_signal_init(&loop->uv, &p->sig[i]) == 0);

@@ -33,6 +33,8 @@ void mer_args_parse(struct mer_args *a, int argc, char **argv, const char *servi
                     int *exit_code);
 void mer_args_free(struct mer_args *a);
 
+enum { MER_PROCESS_OWN_METRICS = 2 };
+
 struct mer_process {
     enum mer_process_state state;
     struct mer_loop *loop;
@@ -44,7 +46,7 @@ struct mer_process {
     void (*on_drain)(void *ctx);  /* once */
     void (*on_reload)(void *ctx); /* every SIGHUP */
     void *ctx;
-    uint64_t values[1];
+    uint64_t values[MER_PROCESS_OWN_METRICS];
     struct mer_metric_set metric_set;
 };
 

@@ -91,6 +91,23 @@ static void every_state_answers_every_call(void **state)
     assert_string_equal(mer_process_state_name(MER_PROCESS_NSTATES), "?");
 }
 
+static void lines_that_are_lost_are_a_metric(void **state)
+{
+    struct fix *f = *state;
+    int good = f->log.fd;
+    struct mer_buf shown;
+
+    f->log.fd = open("/dev/full", O_WRONLY);
+    MER_LOG(&f->log, MER_INFO, "disk.full", KV_STR("what", "nobody reads this"));
+    close(f->log.fd);
+    f->log.fd = good;
+    MER_LOG(&f->log, MER_INFO, "disk.free", KV_STR("what", "this one is written"));
+    mer_buf_init(&shown, 0);
+    assert_int_equal(mer_metrics_render(&f->metrics, &shown), MER_OK);
+    assert_non_null(memmem(shown.data, shown.len, "\nmeridian_log_lines_lost_total 1\n", 33));
+    mer_buf_deinit(&shown);
+}
+
 static void the_state_is_a_metric(void **state)
 {
     struct fix *f = *state;
@@ -256,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_state_answers_every_call),
         TEST(the_state_is_a_metric),
+        TEST(lines_that_are_lost_are_a_metric),
         TEST(hup_reloads_term_drains_and_the_second_one_stops),
         TEST(a_signal_goes_on_with_an_operators_drain_and_the_second_one_stops),
         TEST(what_was_told_to_end_is_not_taken_back),
