@@ -78,7 +78,7 @@ export class MeridianClient extends Requests {
     #gaps = 0;
     #hinted = false;
     #waitUntil = 0;
-    #renewing = false;
+    #renewing = null; /* the connection for which a newer token is asked for */
     #timers = new Timers();
     #wake = () => this.#wakeUp();
 
@@ -183,16 +183,16 @@ export class MeridianClient extends Requests {
     /** Asks the provider for a newer token now, e.g. because the player changed their name. */
     async renew(reason = "expiring") {
         if (!this.#connection?.live) this.#tokens.need(reason); /* the next connection asks for it */
-        if (this.#renewing || !this.#connection?.live) return;
-        this.#renewing = true;
+        if (!this.#connection?.live || this.#renewing === this.#connection) return;
+        const connection = (this.#renewing = this.#connection);
         this.#timers.clear("renew");
         try {
             const token = await this.#tokens.renew(reason);
-            if (this.#connection?.renew(token)) this.#scheduleRenewal();
+            if (this.#connection?.renew(token)) this.#scheduleRenewal(this.#times.renewRetry); /* a provider may repeat itself */
         } catch {
             if (this.#connection?.live) this.#timers.set("renew", this.#times.renewRetry, () => this.renew());
         } finally {
-            this.#renewing = false;
+            if (this.#renewing === connection) this.#renewing = null;
         }
     }
 
@@ -212,9 +212,14 @@ export class MeridianClient extends Requests {
         this.#timers.set("look", this.#times.dial, () => this.state === "connecting" && this.#lookAround());
         this.#become("connecting", { attempt: this.#plan.attempt });
         if (dial !== this.#dials) return; /* a handler closed it */
+        this.#timers.set("token", this.#times.token, () => {
+            this.#dials += 1;
+            this.#lost({ code: CLIENT_CODES.NETWORK, reason: "no_token" });
+        });
         try {
             const token = await this.#tokens.get();
             if (dial !== this.#dials) return; /* closed, or dialled again, meanwhile */
+            this.#timers.clear("token");
             this.#connection = new Connection(
                 {
                     WebSocket: this.#options.WebSocket,
@@ -538,9 +543,9 @@ export class MeridianClient extends Requests {
         else this.#halt("idle", {});
     }
 
-    #scheduleRenewal() {
+    #scheduleRenewal(leastMs = 0) {
         const inMs = this.#tokens.renewInMs();
-        if (inMs !== null) this.#timers.set("renew", inMs, () => this.renew());
+        if (inMs !== null) this.#timers.set("renew", Math.max(inMs, leastMs), () => this.renew());
     }
 
     #become(state, detail) {

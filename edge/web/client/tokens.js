@@ -9,7 +9,7 @@ const LEAD_SHARE = 3; /* of a short-lived token, renew in the last third */
 /**
  * @typedef {(ask: {reason: "start"|"expiring"|"expired"|"rejected", previous: string|null}) =>
  *           Promise<string|{token: string, expiresAtMs?: number}>} TokenProvider
- *   May reject: the client comes back later, or gives up when the error has `fatal` set.
+ *   May reject, or take for ever: the client comes back later, or gives up when the error has `fatal` set.
  */
 
 /** Keeps one token at a time. */
@@ -54,7 +54,7 @@ export class Tokens {
         try {
             return await this.get();
         } catch (error) {
-            this.#need = before;
+            if (this.#need === reason) this.#need = before; /* else the server has said more meanwhile */
             throw error;
         }
     }

@@ -143,6 +143,53 @@ test("a token office that is overloaded names the least wait, and everybody adds
     }
 });
 
+test("a provider that never answers is asked again, and its late answer changes nothing", async () => {
+    const answers = [];
+    const world = server();
+    const client = clientOf(world, { tokens: () => new Promise((resolve) => answers.push(resolve)) });
+    await time.pass(59_000);
+    assert.deepEqual([client.state, answers.length], ["connecting", 1]);
+    await time.pass(3000);
+    assert.equal(answers.length, 2);
+    answers[0]("t1");
+    await time.pass(100);
+    assert.equal(world.sockets.length, 0);
+    answers[1]("t2");
+    await time.pass(100);
+    assert.equal(client.state, "ready");
+    client.close();
+    assert.equal(time.timers, 0);
+});
+
+test("a renewal that never comes back does not keep the next connection from its own", async () => {
+    const asked = [];
+    const world = server();
+    const tokens = ({ reason }) => (asked.push(reason) === 2 ? new Promise(() => {}) : Promise.resolve(`t${asked.length}`));
+    const client = clientOf(world, { tokens });
+    const warn = () => world.sockets.at(-1).say({ type: "error", code: "token_expiring", message: "soon" });
+    await time.pass(100);
+    warn();
+    warn();
+    await time.pass(100);
+    assert.deepEqual(asked, ["start", "expiring"], "one at a time");
+    world.sockets[0].hangUp(3001, "token_expired");
+    await time.pass(1000);
+    warn();
+    await time.pass(100);
+    assert.deepEqual(asked, ["start", "expiring", "expired", "expiring"]);
+    client.close();
+});
+
+test("a provider that gives the same token to its end is asked every ten seconds, not without a pause", async () => {
+    let asked = 0;
+    const expiresAtMs = Date.now() + 60_000;
+    const world = server();
+    const client = clientOf(world, { tokens: async () => ({ token: `t${++asked}`, expiresAtMs }) });
+    await time.pass(90_000);
+    assert.ok(asked > 2 && asked < 10, `asked ${asked} times`);
+    client.close();
+});
+
 test("an answer that was lost behind the edge is asked for again on the same connection", async () => {
     let asked = 0;
     const world = server((socket, message) => {

@@ -94,6 +94,19 @@ test("a failed renewal leaves the present token in use", async () => {
     assert.equal(await tokens.get(), "t1");
 });
 
+test("refused by the server while a renewal failed: the refused token is not presented again", async () => {
+    const asked = [];
+    let fail;
+    const tokens = new Tokens(({ reason }) => (asked.push(reason), reason === "expiring" ? new Promise((_, reject) => (fail = reject)) : Promise.resolve(`t${asked.length}`)), new ServerClock());
+    await tokens.get();
+    const renewal = tokens.renew("expiring");
+    tokens.need("rejected");
+    fail(new Error("down"));
+    await assert.rejects(renewal);
+    assert.equal(await tokens.get(), "t3");
+    assert.deepEqual(asked, ["start", "expiring", "rejected"]);
+});
+
 test("renewal is planned by the server's clock, not by ours", async () => {
     const clock = new ServerClock();
     const serverNow = Date.now() - 24 * HOUR_MS;
