@@ -2,9 +2,11 @@
 // clock.js - what time it is at the server, from ping and pong. Pure.
 //
 // The local clock may be wrong by days, so deadlines and token expiry are compared with this one. Of the last
-// samples the one with the shortest round trip is believed: its error is at most half of that trip.
+// samples the one with the shortest round trip is believed: its error is at most half of that trip. Two that cannot both be true mean
+// that one of the clocks was set meanwhile: then the newer one counts.
 
 const SAMPLES_MAX = 8;
+const DRIFT_MS = 100; /* clocks that nobody sets drift apart less than that between the samples */
 
 /** An estimate of the server's clock. */
 export class ServerClock {
@@ -22,7 +24,11 @@ export class ServerClock {
 
     /** Adds a measurement: ping left at `sentAt`, pong came at `gotAt` (both local) and says `atMs`. */
     measure(sentAt, gotAt, atMs) {
-        this.#samples.push({ tripMs: gotAt - sentAt, skewMs: atMs - (sentAt + gotAt) / 2 });
+        const tripMs = gotAt - sentAt;
+        if (tripMs < 0) return; /* our clock was set back on the way */
+        const skewMs = atMs - (sentAt + gotAt) / 2;
+        this.#samples = this.#samples.filter((one) => Math.abs(one.skewMs - skewMs) <= (one.tripMs + tripMs) / 2 + DRIFT_MS);
+        this.#samples.push({ tripMs, skewMs });
         if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
     }
 

@@ -225,7 +225,9 @@ export class Connection {
     /* Silence for two heartbeats, or a request that nobody answers: ask; no sound after that: gone. */
     #watch() {
         const now = this.#options.clock.now();
+        this.#heardAt = Math.min(this.#heardAt, now); /* the clock was set back: silence counts from there */
         if (this.#pingedAt !== null) {
+            this.#pingedAt = Math.min(this.#pingedAt, now);
             if (now - this.#pingedAt >= this.#options.limits.pong) this.end(CLIENT_CODES.SILENCE, "no pong");
             else if (this.suspect) this.#on.suspected();
             return;

@@ -7,6 +7,7 @@ export function fakeTime() {
     const timers = new Map();
     let nowMs = 1_000_000_000_000;
     let last = 0;
+    let stepMs = 0;
     const add = (run, ms, everyMs) => {
         timers.set(++last, { run, everyMs, atMs: nowMs + Math.max(0, ms ?? 0) });
         return last;
@@ -14,12 +15,16 @@ export function fakeTime() {
     globalThis.setTimeout = (run, ms) => add(run, ms, null);
     globalThis.setInterval = (run, ms) => add(run, ms, Math.max(1, ms));
     globalThis.clearTimeout = globalThis.clearInterval = (id) => timers.delete(id);
-    Date.now = () => nowMs;
+    Date.now = () => nowMs + stepMs;
     performance.now = () => nowMs;
     const settle = () => new Promise((resolve) => setImmediate(resolve));
     return {
         get now() {
             return nowMs;
+        },
+        /** Sets the wall clock forward, or back. */
+        step(ms) {
+            stepMs += ms;
         },
         /** How many timers are set. */
         get timers() {

@@ -190,6 +190,23 @@ test("a provider that gives the same token to its end is asked every ten seconds
     client.close();
 });
 
+test("the wall clock is set back by an hour: a server that falls silent is found out as soon as ever", async () => {
+    for (const pinged of [false, true]) {
+        let silent = false;
+        const world = server();
+        const { WebSocket, sockets } = fakeSockets((socket, message) => silent || world.answer(socket, message));
+        const client = clientOf({ WebSocket });
+        await time.pass(10_000);
+        silent = true;
+        if (pinged) await time.pass(61_000);
+        time.step(-60 * 60 * 1000);
+        await time.pass(70_000);
+        assert.ok(client.heard.some(({ name, code }) => name === "state" && code === 4002), `pinged before: ${pinged}`);
+        assert.ok(sockets.length > 1);
+        client.close();
+    }
+});
+
 test("an answer that was lost behind the edge is asked for again on the same connection", async () => {
     let asked = 0;
     const world = server((socket, message) => {

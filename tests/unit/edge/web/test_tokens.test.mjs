@@ -130,6 +130,27 @@ test("the expiry is read from the token when the provider does not tell it", asy
     assert.equal(opaque.renewInMs(), null);
 });
 
+test("a clock that was set is noticed with the next measurement, whichever clock it was and however it was set", () => {
+    for (const stepMs of [HOUR_MS, -HOUR_MS]) {
+        let now = 1e9;
+        const clock = new ServerClock(() => now);
+        clock.measure(now - 10, now, now);
+        now += stepMs;
+        clock.measure(now - 80, now, now - stepMs);
+        assert.ok(Math.abs(clock.serverNow() - (now - stepMs)) <= 40, "ours");
+        clock.measure(now - 80, now, now + 7 * HOUR_MS);
+        assert.ok(Math.abs(clock.serverNow() - (now + 7 * HOUR_MS)) <= 40, "the server's");
+    }
+});
+
+test("a measurement during which our clock was set back counts for nothing", () => {
+    const clock = new ServerClock(() => 1e9);
+    clock.measure(1e9 - 10, 1e9, 1e9);
+    clock.measure(1e9 + HOUR_MS, 1e9, 1e9);
+    assert.equal(clock.tripMs, 10);
+    assert.ok(Math.abs(clock.serverNow() - 1e9) <= 5);
+});
+
 test("of several measurements the one with the shortest trip is believed", () => {
     const clock = new ServerClock(() => 10000);
     clock.measure(9000, 9800, 5000);
