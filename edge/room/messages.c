@@ -7,7 +7,7 @@
  * (sync and push, two syncs): `seq` tells.
  *
  * Another region: the outbox entry is the acknowledged thing; the router's leader takes it from there (decision 18), and is told the bucket
- * only so that it need not wait for its next look. Owner: the app. Next: edge/store/events.h. */
+ * only so that it need not wait for its next look. Owner: the app. Next: told.h, edge/store/events.h. */
 #include "edge/room/messages.h"
 
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include <meridian/mem.h>
 
 #include "edge/limits.h"
+#include "edge/room/told.h"
 #include "edge/store/events.h"
 #include "meridian/state/v1/state.pb-c.h"
 
@@ -29,7 +30,6 @@
 
 enum {
     REGIONS_MAX = 16,         /* protocol: at most so many in latencyMs, too */
-    SEATS_MAX = 4,            /* of a game */
     TEXT_MAX = 1024,          /* protocol; what a string of a player may be at all */
     AGAIN_MS = 1000,          /* as after any call to the store that failed */
     OUTBOX_FULL_MS = 5000,    /* the region is away, or far behind */
@@ -81,111 +81,20 @@ struct sync {
 
 /* ---- out to players ------------------------------------------------------------------------------------------------------------------ */
 
-struct place { /* in the inbox */
-    uint64_t seq, settled;
-};
-
-/* An event as its user is told of it. */
-struct shown {
-    ST(Event) * event;
-    CM(ServerMessage) message;
-    CM(DirectMessage) text;
-    CM(MessageUndelivered) undelivered;
-    CM(GameResult) result;
-    CM(Player) player[SEATS_MAX], *players[SEATS_MAX];
-};
-
-static void show_text(struct shown *s, const struct place *at)
+/* false: nothing to tell, nothing to free. */
+static bool told_make(struct edge_messages *ms, struct edge_told *t, const void *packed, size_t len, const struct edge_told_place *at)
 {
-    const ST(TextEvent) *t = s->event->text;
-    s->text = (CM(DirectMessage))MERIDIAN__CLIENT__V1__DIRECT_MESSAGE__INIT;
-    s->text.seq = at->seq;
-    s->text.settled_seq = at->settled;
-    s->text.from = t->from;
-    s->text.from_name = t->from_name;
-    s->text.from_region = t->from_region;
-    s->text.message_id = t->message_id;
-    s->text.text = t->text;
-    s->text.sent_at_ms = s->event->at_ms;
-    s->message.body_case = BODY(MESSAGE);
-    s->message.message = &s->text;
+    bool made = edge_told_make(t, packed, len, at);
+    ms->values[M_BAD_EVENT] += !made;
+    return made;
 }
 
-static void show_undelivered(struct shown *s, const struct place *at)
-{
-    const ST(UndeliveredEvent) *u = s->event->undelivered;
-    s->undelivered = (CM(MessageUndelivered))MERIDIAN__CLIENT__V1__MESSAGE_UNDELIVERED__INIT;
-    s->undelivered.seq = at->seq;
-    s->undelivered.settled_seq = at->settled;
-    s->undelivered.message_id = u->message_id;
-    s->undelivered.to = u->recipient;
-    s->undelivered.region = u->region;
-    s->message.body_case = BODY(MESSAGE_UNDELIVERED);
-    s->message.message_undelivered = &s->undelivered;
-}
-
-static void show_result(struct shown *s, const struct place *at)
-{
-    const ST(ResultEvent) *r = s->event->result;
-    s->result = (CM(GameResult))MERIDIAN__CLIENT__V1__GAME_RESULT__INIT;
-    s->result.seq = at->seq;
-    s->result.settled_seq = at->settled;
-    s->result.game_id = r->game_id;
-    s->result.seat = r->seat;
-    s->result.n_players = r->n_players;
-    s->result.players = s->players;
-    for (unsigned i = 0; i < r->n_players; i++) {
-        s->player[i] = (CM(Player))MERIDIAN__CLIENT__V1__PLAYER__INIT;
-        s->player[i].seat = i;
-        s->player[i].user = r->players[i]->user;
-        s->player[i].name = r->players[i]->name;
-        s->player[i].kind = r->players[i]->kind == MERIDIAN__STATE__V1__SEAT_KIND__SEAT_KIND_BOT
-                                ? MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_BOT
-                                : MERIDIAN__CLIENT__V1__PLAYER_KIND__PLAYER_KIND_HUMAN;
-        s->players[i] = &s->player[i];
-    }
-    s->result.n_scores = r->n_scores;
-    s->result.scores = r->scores;
-    s->result.n_winners = r->n_winners;
-    s->result.winners = r->winners;
-    s->result.reason = (CM(OverReason))r->reason;
-    s->result.ended_at_ms = s->event->at_ms;
-    s->message.body_case = BODY(GAME_RESULT);
-    s->message.game_result = &s->result;
-}
-
-/* false: the store has something that is no event; counted, nothing to free. */
-static bool shown_make(struct edge_messages *ms, struct shown *s, const void *packed, size_t len, const struct place *at)
-{
-    ST(Event) *e = meridian__state__v1__event__unpack(NULL, len, packed);
-    s->message = (CM(ServerMessage))MERIDIAN__CLIENT__V1__SERVER_MESSAGE__INIT;
-    s->event = e;
-    if (e != NULL && e->body_case == EVENT(TEXT)) {
-        show_text(s, at);
-    } else if (e != NULL && e->body_case == EVENT(UNDELIVERED)) {
-        show_undelivered(s, at);
-    } else if (e != NULL && e->body_case == EVENT(RESULT) && e->result->n_players <= SEATS_MAX) {
-        show_result(s, at);
-    } else {
-        ms->values[M_BAD_EVENT]++;
-        if (e != NULL)
-            meridian__state__v1__event__free_unpacked(e, NULL);
-        return false;
-    }
-    return true;
-}
-
-static void shown_free(struct shown *s)
-{
-    meridian__state__v1__event__free_unpacked(s->event, NULL);
-}
-
-static void to_edge(struct edge_messages *ms, const char *edge, const struct shown *s)
+static void to_edge(struct edge_messages *ms, const char *edge, const struct edge_told *t)
 {
     Meridian__Internal__V1__UserMessage um = MERIDIAN__INTERNAL__V1__USER_MESSAGE__INIT;
     Meridian__Internal__V1__BusMessage bm = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
-    um.user = s->event->to;
-    um.message = (CM(ServerMessage) *)&s->message;
+    um.user = t->event->to;
+    um.message = (CM(ServerMessage) *)&t->message;
     bm.body_case = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__BODY_USER_MESSAGE;
     bm.user_message = &um;
     if (edge_bus_send(ms->app->bus, edge, &bm) != MER_OK) /* an edge that is no more, mostly: the inbox has it */
@@ -195,19 +104,19 @@ static void to_edge(struct edge_messages *ms, const char *edge, const struct sho
 /* To all edges where he is connected, as the store said. */
 static void push(struct edge_messages *ms, const struct sending *q, const struct mer_event_reply *r)
 {
-    struct shown s;
-    struct place at = {r->number, r->gone};
-    if (r->count == 0 || !shown_make(ms, &s, q->event, q->event_len, &at))
+    struct edge_told t;
+    struct edge_told_place at = {r->number, r->gone};
+    if (r->count == 0 || !told_make(ms, &t, q->event, q->event_len, &at))
         return;
     for (size_t i = 0; i < r->count; i++) {
         const char *edge = r->item[i]->str;
         ms->values[M_PUSHED]++;
         if (strcmp(edge, ms->app->incarnation) == 0)
-            edge_sessions_to_user(ms->app->sessions, q->to, &s.message);
+            edge_sessions_to_user(ms->app->sessions, q->to, &t.message);
         else
-            to_edge(ms, edge, &s);
+            to_edge(ms, edge, &t);
     }
-    shown_free(&s);
+    edge_told_free(&t);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------------------------------- */
@@ -372,16 +281,16 @@ static struct sync *sync_find(struct edge_messages *ms, const char *user, const 
 static void sync_tell(struct sync *q, const struct mer_event_reply *r)
 {
     for (size_t i = 0; i < r->count; i++) {
-        struct shown s;
-        struct place at = {r->gone + 1 + i, r->gone};
-        if (!shown_make(q->ms, &s, r->item[i]->str, r->item[i]->len, &at))
+        struct edge_told t;
+        struct edge_told_place at = {r->gone + 1 + i, r->gone};
+        if (!told_make(q->ms, &t, r->item[i]->str, r->item[i]->len, &at))
             continue; /* stays until an acknowledgement behind it */
         q->ms->values[M_SYNCED]++;
         if (q->session[0] != 0)
-            edge_sessions_to_session(q->ms->app->sessions, q->session, &s.message);
+            edge_sessions_to_session(q->ms->app->sessions, q->session, &t.message);
         else
-            edge_sessions_to_user(q->ms->app->sessions, q->user, &s.message);
-        shown_free(&s);
+            edge_sessions_to_user(q->ms->app->sessions, q->user, &t.message);
+        edge_told_free(&t);
     }
 }
 
@@ -466,18 +375,18 @@ void edge_messages_ack(struct edge_messages *ms, const struct edge_message_sende
 static void on_notice(void *ctx, const Meridian__Internal__V1__RouterMessage *m)
 {
     struct edge_messages *ms = ctx;
-    struct shown s;
-    struct place at = {m->user_notice->seq, m->user_notice->settled};
-    if (!shown_make(ms, &s, m->user_notice->event.data, m->user_notice->event.len, &at))
+    struct edge_told t;
+    struct edge_told_place at = {m->user_notice->seq, m->user_notice->settled};
+    if (!told_make(ms, &t, m->user_notice->event.data, m->user_notice->event.len, &at))
         return;
     if (m->user_notice->seq == 0) {
-        if (edge_sessions_online(ms->app->sessions, s.event->to))
-            edge_messages_sync(ms, s.event->to, "");
+        if (edge_sessions_online(ms->app->sessions, t.event->to))
+            edge_messages_sync(ms, t.event->to, "");
     } else {
         ms->values[M_PUSHED]++;
-        edge_sessions_to_user(ms->app->sessions, s.event->to, &s.message);
+        edge_sessions_to_user(ms->app->sessions, t.event->to, &t.message);
     }
-    shown_free(&s);
+    edge_told_free(&t);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
