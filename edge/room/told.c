@@ -66,6 +66,15 @@ static void show_result(struct edge_told *t, const struct edge_told_place *at)
     t->message.game_result = &t->result;
 }
 
+/* Of a newer version there may be reasons that we have no word for. A message that cannot be written would end the connection, and the next
+ * one, as long as the event is there. */
+static bool can_tell(const ST(ResultEvent) * r)
+{
+    bool known = r->reason > MERIDIAN__CLIENT__V1__OVER_REASON__OVER_REASON_UNSPECIFIED &&
+                 r->reason <= MERIDIAN__CLIENT__V1__OVER_REASON__OVER_REASON_EXPIRED;
+    return known && r->n_players <= EDGE_TOLD_SEATS;
+}
+
 bool edge_told_make(struct edge_told *t, const void *packed, size_t len, const struct edge_told_place *at)
 {
     ST(Event) *e = meridian__state__v1__event__unpack(NULL, len, packed);
@@ -75,7 +84,7 @@ bool edge_told_make(struct edge_told *t, const void *packed, size_t len, const s
         show_text(t, at);
     } else if (e != NULL && e->body_case == EVENT(UNDELIVERED)) {
         show_undelivered(t, at);
-    } else if (e != NULL && e->body_case == EVENT(RESULT) && e->result->n_players <= EDGE_TOLD_SEATS) {
+    } else if (e != NULL && e->body_case == EVENT(RESULT) && can_tell(e->result)) {
         show_result(t, at);
     } else {
         if (e != NULL)

@@ -144,6 +144,25 @@ static void what_is_no_event_is_not_told(void **state)
     assert_false(tell(&t, &r.event)); /* more than sit at a table */
 }
 
+/* An edge of a newer version, perhaps in another region, wrote it; here there is no word for it. */
+static void a_reason_of_another_version_is_not_told(void **state)
+{
+    static const uint32_t reasons[] = {0, 5, 77, INT32_MAX, (uint32_t)INT32_MAX + 1, UINT32_MAX};
+    struct result r;
+    struct edge_told t;
+    (void)state;
+    for (uint32_t reason = 1; reason < 5; reason++) {
+        result_of(&r, 2, reason);
+        assert_true(tell(&t, &r.event));
+        assert_can_be_said(&t);
+        edge_told_free(&t);
+    }
+    for (size_t i = 0; i < MER_COUNT(reasons); i++) {
+        result_of(&r, 2, reasons[i]);
+        assert_false(tell(&t, &r.event));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +170,7 @@ int main(void)
         cmocka_unit_test(who_wrote_a_text_that_found_no_room_is_told),
         cmocka_unit_test(a_result_names_everybody),
         cmocka_unit_test(what_is_no_event_is_not_told),
+        cmocka_unit_test(a_reason_of_another_version_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
