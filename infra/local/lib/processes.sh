@@ -35,6 +35,7 @@ on_signal() {
 process_start() {
     local name=$1 pid birth
     shift
+    export -n MERIDIAN_REGIONS # a word for `up`, and by its name a key of an edge's configuration, of another form
     starting=1
     setsid "$@" </dev/null >>"$state/log/$name.log" 2>&1 9>&- &
     pid=$!
