@@ -61,7 +61,7 @@ export class Addresses {
 
     async #ask(place) {
         try {
-            return (await this.#locate?.(place)) ?? [];
+            return ((await this.#locate?.(place)) ?? []).map(socketUrl);
         } catch {
             return []; /* the addresses we have still lead somewhere */
         }

@@ -60,12 +60,30 @@ export function guestTokens({ url, name = () => "", store = memoryStore(), fetch
         }
     };
 
+    /* A store that is full, forbidden or spoilt keeps nobody from playing. */
+    let last = null;
+    const load = () => {
+        try {
+            return store.load() ?? last;
+        } catch {
+            return last;
+        }
+    };
+    const save = (fresh) => {
+        try {
+            store.save(fresh);
+            last = null;
+        } catch {
+            last = fresh; /* kept as long as the page lives */
+        }
+    };
+
     return async ({ reason }) => {
-        const kept = store.load();
+        const kept = load();
         const usable = kept && reason === "start" && kept.name === name() && kept.expiresAtMs - Date.now() > NEAR_END_MS;
         if (usable) return kept;
         const fresh = kept && reason !== "rejected" ? await renew(kept) : await request(null);
-        store.save(fresh);
+        save(fresh);
         return fresh;
     };
 }

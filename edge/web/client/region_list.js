@@ -22,6 +22,7 @@ const TRIPS = 3; /* of which the shortest counts: the first one also pays for th
 const ASKED_OWN = 3; /* addresses of a region that are tried before it counts as silent: one's own, which is not left lightly */
 const ASKED_OTHER = 2; /* ... and another, which has a whole region's players on its way */
 const REGIONS_MAX = 64;
+const NAMED_MAX = 16; /* protocol: a find_match with more is refused */
 
 export class RegionList {
     #options;
@@ -59,9 +60,11 @@ export class RegionList {
         return this.#regions.length > 0 && nowMs < this.#expiresAtMs;
     }
 
-    /** Measured round trips, {region: milliseconds}. */
+    /** Measured round trips of the regions on the list, {region: milliseconds}: the nearest ones, as many as a wish may name. */
     get latencyMs() {
-        return Object.fromEntries([...this.#trips].map(([name, ms]) => [name, Math.max(1, Math.round(ms))]));
+        const listed = [...this.#trips].filter(([name]) => this.#regions.some((region) => region.name === name));
+        const near = listed.sort((a, b) => a[1] - b[1]).slice(0, NAMED_MAX);
+        return Object.fromEntries(near.map(([name, ms]) => [name, Math.max(1, Math.round(ms))]));
     }
 
     /** Sockets' addresses of a region: the named edge first, then chance, so that a crowd spreads; its shared address last. */
@@ -155,7 +158,11 @@ export class RegionList {
     #save() {
         if (!this.#kept) return;
         this.#kept = { ...this.#kept, trips: this.latencyMs };
-        this.#options.store?.save(this.#kept);
+        try {
+            this.#options.store?.save(this.#kept);
+        } catch {
+            /* full, or forbidden: it serves as long as the page lives */
+        }
     }
 
     async #ask(urls) {

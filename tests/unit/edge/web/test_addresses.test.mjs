@@ -34,6 +34,13 @@ test("spare addresses come after the present one and those given, and are not as
     assert.deepEqual(asked, [{ region: "us" }]);
 });
 
+test("a lookup that finds nonsense counts as failed", async () => {
+    const addresses = new Addresses(["ws://a/x"], async () => ["ws://c/x", "no address"]);
+    await addresses.moveTo({ region: "eu" });
+    await addresses.findSpares("us", 60000);
+    assert.deepEqual(addresses.all, ["ws://a/x"]);
+});
+
 test("a lookup that fails or finds nothing changes nothing and may be repeated", async () => {
     const answers = [async () => { throw new Error("down"); }, async () => [], async () => ["ws://c/x"]];
     const addresses = new Addresses(["ws://a/x"], (to) => answers.shift()(to));

@@ -75,6 +75,15 @@ test("a rejected token is never presented again", async () => {
     assert.equal(asked[1].bearer, null);
 });
 
+test("a store that throws keeps nobody from playing, and the guest stays the same", async () => {
+    const { fetch, asked } = endpoint(given("t1"), given("t2"));
+    const broken = () => { throw new Error("QuotaExceededError"); };
+    const tokens = guestTokens({ url: "http://x", fetch, store: { load: broken, save: broken } });
+    assert.equal((await tokens({ reason: "start" })).token, "t1");
+    assert.equal((await tokens({ reason: "expiring" })).token, "t2");
+    assert.equal(asked[1].bearer, "Bearer t1");
+});
+
 test("the same token after a rejection is final", async () => {
     const tokens = new Tokens(async () => "same", new ServerClock());
     await tokens.get();
