@@ -8,6 +8,7 @@
 #include <meridian/id.h>
 #include <meridian/trace.h>
 
+#include "edge/limits.h"
 #include "edge/session/regions.h"
 
 static const char *const durabilities[] = {"all", "one", "primary", NULL};
@@ -93,6 +94,8 @@ enum mer_err edge_config_validate(const struct edge_config *c, struct mer_buf *e
         err = complain(errors, "tls_tickets: needs tls_certificate");
     if (c->guest_allowed && c->guest_keys[0] == 0)
         err = complain(errors, "guest_allowed: needs guest_keys");
+    if (c->guest_allowed && c->token_max_lifetime_s < EDGE_GUEST_TOKEN_S + EDGE_TOKEN_SKEW_S)
+        err = complain(errors, "token_max_lifetime_s: 305 or more with guest_allowed: guests' tokens hold 300 s, and clocks differ");
     if (c->redis_durability == 0 && c->redis_replicas < 2)
         err = complain(errors, "redis_durability: all needs redis_replicas of 2 or more; say one or primary to accept less");
     if (c->redis_durability == 1 && c->redis_replicas < 1)

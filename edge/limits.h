@@ -19,6 +19,7 @@ enum {
     EDGE_INVITE_MS = 10 * 60 * 1000,      /* a code waits for friends: ROUTER_INVITE_MS */
     EDGE_INVITE_LINGER_MS = 120 * 1000,   /* ... also while its owner is in another app to send it */
     EDGE_SEAT_OPEN_WAIT_MS = 6 * 1000,    /* offer 2 s + create 3 s at the router, and a second for the way */
+    EDGE_GUEST_TOKEN_S = 300,             /* R11 */
     EDGE_GUEST_RENEW_MAX_S = 24 * 3600,   /* protocol: a guest token that expired at most 24 h ago can be renewed */
     EDGE_TAKE_WAIT_MS = 1500,             /* for a session of another edge; the client itself waits 5 s for a pong */
     EDGE_LATER_BYTES = 64 * 1024,         /* messages behind an undecided resume: an outbox of unanswered moves is far less */

@@ -17,7 +17,7 @@
 
 #define ROUTER(x) MERIDIAN__INTERNAL__V1__ROUTER_MESSAGE__BODY_##x
 
-enum { GUEST_TOKEN_S = 300 /* R11 */, REGIONS_TTL_MS = 300 * 1000 /* clients ask again with their next token */, REGIONS_KEPT_MS = 1000 };
+enum { REGIONS_TTL_MS = 300 * 1000 /* clients ask again with their next token */, REGIONS_KEPT_MS = 1000 };
 static const struct mer_bucket_rate guest_rate = {2000,
                                                   4000}; /* tokens a second of this process: signing is 20 us, this is 4 % of a core */
 
@@ -81,7 +81,7 @@ static enum mer_err sign_guest(struct edge_api *a, const char *user, const char 
     char token[MER_TOKEN_MAX_BYTES];
     json_t *claims =
         json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b}", "iss", app->conf.token_issuer, "aud", app->conf.token_audience, "sub", user,
-                  "name", name, "iat", (json_int_t)(exp_ms / 1000 - GUEST_TOKEN_S), "exp", (json_int_t)(exp_ms / 1000), "guest", 1);
+                  "name", name, "iat", (json_int_t)(exp_ms / 1000 - EDGE_GUEST_TOKEN_S), "exp", (json_int_t)(exp_ms / 1000), "guest", 1);
     char *payload = claims == NULL ? NULL : json_dumps(claims, JSON_COMPACT);
     enum mer_err err = payload == NULL ? MER_ENOMEM : mer_token_sign(app->guest_keys, payload, strlen(payload), token, sizeof(token));
     free(payload);
@@ -132,7 +132,7 @@ static void on_guest(void *ctx, struct edge_request *req)
         strcpy(name, old.name[0] != 0 ? old.name : "Guest"); /* claims' names are not longer */
     struct mer_buf answer;
     mer_buf_init(&answer, 0);
-    uint64_t exp_ms = (mer_clock_wall_ms(&app->clock) / 1000 + GUEST_TOKEN_S) * 1000;
+    uint64_t exp_ms = (mer_clock_wall_ms(&app->clock) / 1000 + EDGE_GUEST_TOKEN_S) * 1000;
     if (sign_guest(a, renew ? old.sub : user, name, exp_ms, &answer) == MER_OK) {
         a->values[renew ? M_GUESTS_RENEWED : M_GUESTS]++;
         edge_http_reply(req, 200, "application/json", answer.data, answer.len);
