@@ -37,10 +37,11 @@ export class Addresses {
         this.#at = (this.#at + 1) % this.#ring.length;
     }
 
-    /** Goes to the addresses of the place a server named; what is not found changes nothing. */
+    /** Goes to the addresses of the place a server named; what is not found changes nothing. @returns {Promise<boolean>} found? */
     async moveTo(place) {
         const found = await this.#ask(place);
         if (found.length) this.become(found);
+        return found.length > 0;
     }
 
     /** From now on these, in that order. */

@@ -75,7 +75,8 @@ export class Route {
         if (forGood) this.#why = "sent";
         const urls = place.region === this.#region ? [] : (this.#list?.urlsOf(place.region, place.edge) ?? []);
         if (urls.length) this.#addresses.become(urls);
-        else await this.#addresses.moveTo(place);
+        else if (!(await this.#addresses.moveTo(place))) return;
+        this.#region = place.region ?? this.#region; /* so that the one he left is among those he may go to, should it be silent there */
     }
 
     /** The next attempt goes to that region. */

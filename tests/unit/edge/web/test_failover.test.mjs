@@ -269,6 +269,21 @@ test("sent elsewhere by its server: it goes there at once, offers its session, a
     assert.equal(heard(client, "state").filter(({ state }) => state === "waiting").length, 1);
 });
 
+test("sent to a region that swallows everything: the one that sent it is still there and takes it back", async () => {
+    world = await fakeRegions("us", "eu", "asia");
+    const client = await player({ times: { dial: 100 } });
+    await client.findMatch();
+    await until(() => client.games.get("us-g1")?.status === "playing");
+    world[1].silent = true;
+    await world[2].die();
+    const back = nextEvent(client, "connected");
+    world[0].players[0].close(3007, "moved;region=eu;edge=eu-1");
+    assert.equal((await back).region, "us");
+    await inState(client, "ready");
+    assert.equal(client.home, "us");
+    assert.deepEqual([heard(client, "region").length, client.games.has("us-g1")], [0, true], "its game is still here");
+});
+
 test("told to come back in another region for now: home stays home", async () => {
     world = await fakeRegions("us", "eu");
     const client = await player();
