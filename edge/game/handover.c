@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * handover.c - see handover.h. A game is given only between two changes, when nothing of it is on its way to the store. From then on it
- * takes no step here: what players ask in these milliseconds is not answered, their proxies keep it and ask the new owner, which the
- * target's claim made the only one who can store. When the target says nothing, the game may have been claimed all the same: verifying
+ * takes no step here: what players ask in these milliseconds waits, and their proxies keep it to ask the new owner, which the target's
+ * claim made the only one who can store. When the target says nothing, the game may have been claimed all the same: verifying
  * tells, because a claim changes the fence.
  *
  * Timer: paces; also looks after games whose target is silent. Owner: the app (drain). Next: adopt.c, seats.h. */

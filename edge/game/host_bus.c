@@ -385,8 +385,12 @@ static void take_request(struct edge_host *h, const IM(BusMessage) * m, bool aga
     IM(SeatRequest) *r = m->seat_request;
     struct edge_hosted *g = edge__host_find(h, r->game_id);
     struct edge_game_ask ask;
-    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || (g && (g->phase == EDGE_HOSTED_CREATING || g->handing_since_ms != 0)))
-        return; /* the proxy asks again, here or the new owner */
+    if (strlen(m->from) > EDGE_GAME_SESSION_MAX || (g && g->phase == EDGE_HOSTED_CREATING))
+        return; /* the proxy asks again */
+    if (g && g->handing_since_ms != 0) {
+        (void)!edge__hosted_hold(g, m); /* if nobody takes the game it is answered here; else the proxy asks the new owner */
+        return;
+    }
     unsigned seat = g ? edge_game_seat_of(&g->core, r->user) : EDGE_RULES_NO_SEAT;
     if (seat == EDGE_RULES_NO_SEAT) {
         turn_away(h, m->from, r->game_id, r->user, g ? REFUSAL(NOT_YOURS) : REFUSAL(NO_SUCH_GAME), r);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "edge/game/handover.h"
 #include "edge/game/host_private.h"
 #include "fake_loop.h"
 #include "metric_moved.h"
@@ -26,7 +27,7 @@ static struct fix {
     struct edge_hosted *game;
     edge_bus_cb bus[32];
     edge_routers_cb create;
-    void *ctx;
+    void *ctx, *handover;
     bool held;
     uint32_t lapses;
     /* the one call under way */
@@ -38,7 +39,7 @@ static struct fix {
     struct edge_fence fence;
     struct {
         unsigned kind, body; /* of the bus; of the client's message in it */
-        char to[64];
+        char to[64], owner[64];
         uint64_t version;
     } said[SAID];
     unsigned said_count;
@@ -158,6 +159,8 @@ enum mer_err edge_bus_send(struct edge_bus *b, const char *to, IM(BusMessage) * 
     if (m->body_case == BUS(SEAT_EVENTS)) {
         f->said[at].version = m->seat_events->version;
         f->said[at].body = m->seat_events->reply ? m->seat_events->reply->message->body_case : m->seat_events->messages[0]->body_case;
+    } else if (m->body_case == BUS(SEAT_REFUSED)) {
+        snprintf(f->said[at].owner, sizeof(f->said[at].owner), "%s", m->seat_refused->owner ? m->seat_refused->owner : "");
     } else if (m->body_case == BUS(SEAT_SNAPSHOT)) {
         f->said[at].version = m->seat_snapshot->version;
     }
@@ -614,6 +617,64 @@ static void more_than_a_game_may_hold_is_lost_not_kept(void **state)
     f->said_count = 0;
 }
 
+/* --- a game that is being given to another edge ----------------------------------------------------------------------------------------
+ */
+
+static struct edge_handover *giving(void)
+{
+    struct edge_handover *h;
+    assert_int_equal(edge_handover_create(&h, &f->host->c, f->host), MER_OK);
+    f->handover = f->ctx;
+    f->ctx = f->host;
+    edge_handover_start(h, &other, 1, 1000);
+    run_for(100);
+    assert_int_equal(f->said[f->said_count - 1].kind, BUS(GAME_HAND_OVER));
+    edge_handover_stop(h);
+    f->said_count = 0;
+    return h;
+}
+static void handed(bool taken)
+{
+    IM(GameHandedOver) o = MERIDIAN__INTERNAL__V1__GAME_HANDED_OVER__INIT;
+    IM(BusMessage) m = MERIDIAN__INTERNAL__V1__BUS_MESSAGE__INIT;
+    o.game_id = (char *)"g-1";
+    o.taken = taken;
+    m.body_case = BUS(GAME_HANDED_OVER);
+    m.game_handed_over = &o;
+    m.from = (char *)other;
+    f->bus[m.body_case](f->handover, &m);
+}
+
+static void what_is_asked_while_a_game_is_given_in_vain_is_answered(void **state)
+{
+    struct edge_handover *h = giving();
+    (void)state;
+    request("ann", "m-1", 0);
+    request("bob", "m-2", 1);
+    assert_int_equal(f->said_count, 0);
+    assert_int_equal(f->puts, 0);
+    handed(false);
+    assert_int_equal(f->call, 'g');
+    answer(EDGE_STORE_OK, ME, 1);
+    assert_int_equal(f->call, 'p');
+    answer(EDGE_STORE_OK, ME, 2);
+    assert_int_equal(f->said[0].body, SM(MOVE_OK));
+    assert_int_equal(f->said[1].body, SM(ERROR)); /* not his turn */
+    edge_handover_destroy(h);
+}
+
+static void who_asked_a_game_that_was_given_is_sent_after_it_first(void **state)
+{
+    struct edge_handover *h = giving();
+    (void)state;
+    request("ann", "m-1", 0);
+    handed(true);
+    assert_null(edge__host_find(f->host, "g-1"));
+    assert_int_equal(f->said[0].kind, BUS(SEAT_REFUSED));
+    assert_string_equal(f->said[0].owner, other);
+    edge_handover_destroy(h);
+}
+
 /* --- a game that is created for tickets that are traced --------------------------------------------------------------------------------
  */
 
@@ -711,6 +772,8 @@ int main(void)
         TEST(who_goes_while_his_coming_waits_is_gone),
         TEST(what_waits_for_a_game_that_ends_is_answered_by_its_end),
         TEST(more_than_a_game_may_hold_is_lost_not_kept),
+        TEST(what_is_asked_while_a_game_is_given_in_vain_is_answered),
+        TEST(who_asked_a_game_that_was_given_is_sent_after_it_first),
         TEST(a_game_is_created_in_the_trace_of_each_seat),
         TEST(a_game_that_is_refused_says_so_in_its_trace),
         TEST(what_comes_with_a_seat_and_is_no_trace_is_none),
