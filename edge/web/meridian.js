@@ -355,10 +355,10 @@ export class MeridianClient extends Requests {
         const about = this.#outbox.gameOf(message.re);
         const settled = this.#outbox.receive(message);
         if (message.code === "no_such_ticket") this.#doubtTicket(message.re);
-        if (message.code === "no_such_game") this.#lose(about); /* told also to who asked for nothing, when a game is given up */
+        const lost = message.code === "no_such_game" && this.#lose(about); /* told also to who asked for nothing, when a game is given up */
         if (message.type === "game_over") this.#goHome(); /* before anybody asks for the next game */
         if (message.settledSeq !== undefined) for (const one of this.#inbox.accept(message)) this.emit(one.type, one);
-        else if (!settled) this.emit(message.type, message);
+        else if (!settled && !lost) this.emit(message.type, message);
         else if (this.#outbox.size === waiting) this.emit("retry", message);
         if (game) this.emit("game", { game, message });
         if (message.type !== "error") this.#touch();
@@ -375,6 +375,7 @@ export class MeridianClient extends Requests {
     #lose(gameId) {
         const game = this.#table.drop(gameId);
         if (game) this.emit("game_lost", { game });
+        return game !== undefined;
     }
 
     #confirm() {

@@ -43,6 +43,7 @@ test("the server gives a game up, unasked: it is told to be lost, and the client
     say(refused("no_such_game", "g"));
     assert.deepEqual(lost(client), ["g"]);
     assert.equal(client.games.size, 0);
+    assert.equal(client.heard.some(({ name }) => name === "error"), false, "told once");
     await time.pass(6 * 60 * 1000);
     assert.equal(client.state, "idle");
     client.close();
