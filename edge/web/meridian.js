@@ -9,8 +9,8 @@
 //
 // It works in browsers and in Node (hand in a WebSocket class there). The parts: requests.js is what can be asked for, connection.js one
 // socket, plan.js decides about coming back, sequence.js orders the stream, outbox.js keeps what is unanswered, inbox.js orders what other
-// players write, table.js and game.js keep the games, tokens.js and guest.js the token, clock.js the server's time, route.js says where the
-// next attempt goes: addresses.js within a region, region_list.js and roam.js to another region and back.
+// players write, table.js and game.js keep the games, doubts.js asks for what may be no more, tokens.js and guest.js keep the token, clock.js
+// the server's time, route.js says where the next attempt goes: addresses.js within a region, region_list.js and roam.js to another and back.
 //
 // Events: every server message under its type (once, in order; what comes into the inbox, `message`, `message_undelivered` and
 // `game_result`, also once and in order over devices' and connections' ends, and acknowledged by itself), and
@@ -27,6 +27,7 @@
 // `error` is heard only for errors that belong to no request: the others reject the request's promise.
 
 import { CLIENT_CODES, Connection } from "./client/connection.js";
+import { Doubts } from "./client/doubts.js";
 import { MeridianError } from "./client/error.js";
 import { Inbox } from "./client/inbox.js";
 import { Outbox } from "./client/outbox.js";
@@ -68,6 +69,7 @@ export class MeridianClient extends Requests {
     #sequence = new Sequence();
     #table = new Table();
     #inbox;
+    #doubts;
     #connection = null;
     #dials = 0;
     #route;
@@ -110,6 +112,16 @@ export class MeridianClient extends Requests {
             max: options.outboxMax,
         });
         this.#inbox = new Inbox((message) => this.#open && this.#connection.send(message), this.#times.inbox);
+        this.#doubts = new Doubts({
+            table: this.#table,
+            outbox: this.#outbox,
+            timers: this.#timers,
+            times: this.#times,
+            random: this.#plan.random,
+            ready: () => this.state === "ready",
+            deliver: (message) => this.#deliver(message),
+            lost: (game) => this.emit("game_lost", { game }),
+        });
     }
 
     /** Games by id: those that go on and the last ones that ended. */
@@ -287,7 +299,7 @@ export class MeridianClient extends Requests {
             this.#route.findSpares(connected.region, this.#times.sparesKept),
         );
         this.#repeat();
-        this.#watchTicket();
+        this.#doubts.watchTicket();
         if (this.#route.roams) this.#roam();
     }
 
@@ -302,8 +314,7 @@ export class MeridianClient extends Requests {
         this.#sequence.start(session, epoch, offset);
         this.#acked = offset;
         this.#flushAt = offset;
-        this.#table.doubt();
-        this.#timers.set("confirm", this.#times.confirm, () => this.#confirm());
+        this.#doubts.begin();
     }
 
     /* The answer to a newer token; an unasked one with another numbering means the server started over. */
@@ -348,58 +359,20 @@ export class MeridianClient extends Requests {
 
     #deliver(message) {
         const { game, ask } = this.#table.receive(message);
-        if (ask) this.#ask(ask);
-        if (message.type === "ticket" || message.type === "matched") this.#watchTicket();
+        if (ask) this.#doubts.ask(ask);
+        if (message.type === "ticket" || message.type === "matched") this.#doubts.watchTicket();
         if (message.type === "error" && message.code === "token_expiring") this.renew();
         const waiting = this.#outbox.size;
         const about = this.#outbox.gameOf(message.re);
         const settled = this.#outbox.receive(message);
-        if (message.code === "no_such_ticket") this.#doubtTicket(message.re);
-        const lost = message.code === "no_such_game" && this.#lose(about); /* told also to who asked for nothing, when a game is given up */
+        if (message.code === "no_such_ticket") this.#doubts.doubtTicket(message.re);
+        const lost = message.code === "no_such_game" && this.#doubts.lose(about); /* told also to who asked for nothing, when a game is given up */
         if (message.type === "game_over") this.#goHome(); /* before anybody asks for the next game */
         if (message.settledSeq !== undefined) for (const one of this.#inbox.accept(message)) this.emit(one.type, one);
         else if (!settled && !lost) this.emit(message.type, message);
         else if (this.#outbox.size === waiting) this.emit("retry", message);
         if (game) this.emit("game", { game, message });
         if (message.type !== "error") this.#touch();
-    }
-
-    /* The state of a game of which something was missed, or which the server did not name after a snapshot. */
-    #ask(gameId) {
-        this.#outbox.add({ type: "get_game", gameId }).catch((error) => {
-            this.#table.unask(gameId);
-            if (error.code === "game_over") this.#lose(gameId); /* set aside by the server: there is no state to be had */
-        });
-    }
-
-    #lose(gameId) {
-        const game = this.#table.drop(gameId);
-        if (game) this.emit("game_lost", { game });
-        return game !== undefined;
-    }
-
-    #confirm() {
-        const { gameIds, ticketId } = this.#table.unconfirmed();
-        for (const gameId of gameIds) this.#ask(gameId);
-        if (ticketId !== null) this.#askTicket(ticketId);
-    }
-
-    #askTicket(ticketId) {
-        this.explainMatch(ticketId).catch((error) => error.code === "no_such_ticket" || this.#watchTicket());
-    }
-
-    /* The edge that holds it may have been killed, and then nobody tells. */
-    #watchTicket() {
-        if (this.ticket === null || this.state !== "ready") return this.#timers.clear("ticket");
-        const { ticketId } = this.ticket;
-        this.#timers.set("ticket", this.#times.ticket * (1 + this.#plan.random()), () => this.#askTicket(ticketId));
-    }
-
-    /* Nobody knows the ticket: it is lost, or at this moment becoming a game, which will be told. */
-    #doubtTicket(ticketId) {
-        if (this.ticket === null || this.ticket.ticketId !== ticketId || this.state !== "ready") return;
-        const lost = { type: "ticket", ticketId, state: "expired", reason: "no_such_ticket" };
-        this.#timers.set("ticket", this.#times.confirm, () => this.#deliver(lost));
     }
 
     #lost({ code, reason }) {
