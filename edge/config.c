@@ -51,7 +51,7 @@ const struct mer_conf_item edge_config_items[] = {
     BOOL(guest_allowed, "false", "POST /v1/guest gives tokens to anybody"),
     BOOL(native_clients_allowed, "true", "accept upgrades without an Origin header"),
     STRS(origins, 0, 64, "", "origins browsers may come from, exact; this edge's own addresses are always allowed"),
-    BOOL(echo_enabled, "false", "/v1/echo for measuring"),
+    BOOL(echo_enabled, "false", "/v1/echo, for measuring and for the probes of geo agents, which take an edge without it for dead (R32)"),
     STR(tls_certificate, 0, 4095, "", "PEM chain; empty: plain"),
     STR(tls_key, 0, 4095, "", "PEM key"),
     STR(tls_tickets, 0, 4095, "", "ticket keys shared by the region's edges; read again on SIGHUP; empty: no resumption"),

@@ -26,7 +26,7 @@ const struct mer_conf_item geo_config_items[] = {
     STR(tls_key, 0, 4095, "", "PEM key of that certificate"),
     STR(tls_ca, 0, 4095, "", "PEM authorities of the routers' certificates"),
     U32(probe_port, 1, 65535, "443", "player port of the addresses in the footprint"),
-    STR(probe_path, 1, 255, "/v1/echo", "what is upgraded there; it must send back what it is sent"),
+    STR(probe_path, 1, 255, "/v1/echo", "what is upgraded there; it must send back what it is sent: edges need echo_enabled"),
     STR(probe_name, 0, 253, "", "name in the request and in the certificate; empty: the footprint's zone"),
     STR(probe_tls_ca, 0, 4095, "", "PEM authorities of the player port's certificate; empty: plain"),
     ENUM(log_level, levels, "info", "least important line that is written"),

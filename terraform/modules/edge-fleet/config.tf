@@ -30,6 +30,7 @@ locals {
     tls_tickets         = "${local.secrets}/tls-tickets"
     origins             = distinct(concat([for name in var.hostnames : "https://${name}"], [for r in var.regions : split(" ", r)[1]]))
     balancers           = var.balancer_networks
+    echo_enabled        = true # what geo agents ask of a player port; where it is off, they take every region for dead
     max_connections     = ceil(var.fleet.connections_per_edge * 1.5)
     drain_deadline_ms   = var.drain.seconds * 1000
   }, var.settings)

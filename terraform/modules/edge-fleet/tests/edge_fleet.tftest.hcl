@@ -40,6 +40,14 @@ run "settings_of_the_environment_win" {
   }
 }
 
+run "geo_agents_find_what_they_ask_for" {
+  command = plan
+  assert {
+    condition     = local.config.echo_enabled
+    error_message = jsonencode(local.config)
+  }
+}
+
 run "pages_of_every_region_may_come" {
   command = plan
   assert {
