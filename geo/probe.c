@@ -4,7 +4,8 @@
  *   IDLE --second--> OPENING --connected--> UPGRADING --101--> ECHOING --the same bytes--> good, IDLE
  *                        any --close, wrong answer, a second over--> bad, IDLE
  *
- * The client's side of RFC 6455 in its smallest form: one masked text frame there, the same unmasked back. */
+ * The client's side of RFC 6455 in its smallest form: one masked text frame there, the same unmasked back. It comes as a page of that port
+ * would: an edge may refuse who names no origin, and always takes its own. */
 #include "geo/probe.h"
 
 #include <stdarg.h>
@@ -95,10 +96,11 @@ static void on_open(void *ctx)
     uint8_t nonce[16], key[25];
     p->conf->rng.fill(p->conf->rng.ctx, nonce, sizeof nonce);
     EVP_EncodeBlock(key, nonce, sizeof nonce);
-    int len = snprintf(request, sizeof request,
-                       "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Key: %s\r\n\r\n",
-                       p->conf->path, p->conf->name, (char *)key);
+    int len = snprintf(
+        request, sizeof request,
+        "GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: %s://%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: %s\r\n\r\n",
+        p->conf->path, p->conf->name, p->conf->tls != NULL ? "https" : "http", p->conf->name, (char *)key);
     p->state = GEO_PROBE_UPGRADING;
     if (mer_stream_write(p->stream, request, (size_t)len) != MER_OK)
         end(p, GEO_BAD, "out of memory");
